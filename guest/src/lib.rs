@@ -1,0 +1,1 @@
+//! Write Barmkin policies in Rust.

@@ -1,0 +1,1 @@
+//! Barmkin as an Envoy ext_authz service.

@@ -1,0 +1,1 @@
+//! Barmkin as a forward-auth endpoint.

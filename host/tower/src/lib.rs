@@ -1,0 +1,1 @@
+//! Barmkin as a tower layer.

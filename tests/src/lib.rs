@@ -1,0 +1,1 @@
+//! Proof: vectors, hostile guests, real proxies.
