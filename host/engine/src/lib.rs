@@ -1,1 +1,107 @@
 //! Runs sandboxed policies over HTTP requests.
+//!
+//! A *policy* is a WebAssembly component that decides requests. A *chain* of
+//! them guards a *route*; a [`Gate`] finds the route, runs the chain, each
+//! policy on a fresh instance, and folds the decisions into a [`Verdict`].
+//!
+//! ```no_run
+//! use barmkin_host::*;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let engine = Engine::new(&EngineSettings::default())?;
+//!
+//! // What decides: a policy, what it may use, and the route it guards.
+//! let mut signature = PolicySpec::new(std::fs::read("webhook-signature.wasm")?);
+//! signature.settings = serde_json::json!({ "provider": "github" });
+//! signature.grants.keys.insert("signing".into(), "github".into());
+//! signature.grants.vouch = true;
+//! let mut route = Route::new("github");
+//! route.chain = vec![Member::Policy("signature".into())];
+//! let spec = Spec {
+//!     policies: [("signature".to_owned(), signature)].into(),
+//!     routes: vec![route],
+//!     ..Spec::default()
+//! };
+//!
+//! // The keys stay with the host.
+//! let key = Key::new(Algorithm::HmacSha256).with_secret("2026-11", b"It's a Secret", None)?;
+//! let keys = KeyRing::default().with("github", key);
+//!
+//! let generation = Generation::build(&engine, &spec, &keys, Services::new(MemoryStore::default()))?;
+//! let gate = Gate::new(generation);
+//!
+//! // For every request:
+//! let head = Head {
+//!     method: http::Method::POST,
+//!     scheme: "https",
+//!     authority: Some("hooks.example.com".into()),
+//!     target: "/github".into(),
+//!     headers: http::HeaderMap::new(),
+//!     client: Client::default(),
+//! };
+//! match gate.check_now(head, Body::Whole("{}".into()))? {
+//!     Verdict::Allow(permit) => {
+//!         let (head, _settlement) = permit.into_forwarded();
+//!         println!("forward {} with {:?}", head.target, head.headers);
+//!     }
+//!     Verdict::Deny(denial) => println!("answer {:?}", denial.response()),
+//! }
+//! # Ok(()) }
+//! ```
+//!
+//! Keys ([`KeySource`]), the store ([`LocalStore`], [`RemoteStore`]), the
+//! clock ([`Clock`]) and metrics ([`Metrics`]) are traits, so that an embedder
+//! brings its own. What an [`Engine`] does to the process is said there.
+
+mod chain;
+mod clock;
+mod effects;
+mod engine;
+mod gate;
+mod generation;
+mod keys;
+pub mod limits;
+mod metrics;
+mod policy;
+mod principal;
+mod reason;
+mod record;
+mod request;
+mod routes;
+mod store;
+mod verdict;
+
+pub use clock::{Clock, FixedClock, SystemClock};
+pub use effects::Settlement;
+pub use engine::{Engine, EngineError, EngineSettings};
+pub use gate::{Gate, Intake, NeedsAwait};
+pub use generation::error::{At, BuildError, BuildErrors, Problem};
+pub use generation::spec::{
+    Grants, HostMatch, Keep, Member, NonceSpace, OnDuplicate, OnError, PathMatch, PolicySpec, Preflight, Quota,
+    QuotaKey, Route, RouteMatch, SameDelivery, Spec,
+};
+pub use generation::{Generation, Services};
+pub use keys::{Algorithm, Key, KeyError, KeyRing, KeySource};
+pub use metrics::{Metrics, NoMetrics};
+pub use policy::{BodyInput, CONTRACT, DigestAlgorithm, Inspection, Manifest, NamedInput, inspect};
+pub use principal::{Facts, Principal, PrincipalKind};
+pub use reason::{HostReason, Reason};
+pub use record::{Decided, Recorder};
+pub use request::{Body, BodyNeed, Client, ClientAddress, Head, RequestId};
+pub use store::{
+    Claim, Gcra, Holder, LocalStore, MemoryLimits, MemoryStore, NonceId, QuotaId, RemoteStore, Store, StoreError,
+    StoreFuture, Take,
+};
+pub use verdict::{Change, Denial, Digest, Outcome, Permit, REASON_FIELD, REQUEST_ID_FIELD, Step, Verdict};
+
+/// Polls once, for futures that are ready.
+///
+/// INVARIANT (local checks never suspend): with a local store nothing in a
+/// check awaits anything that is not ready.
+pub(crate) fn now_or_never<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    match std::pin::pin!(future).poll(&mut context) {
+        std::task::Poll::Ready(output) => Some(output),
+        std::task::Poll::Pending => None,
+    }
+}

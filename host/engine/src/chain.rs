@@ -1,0 +1,421 @@
+//! Folds the decisions of a chain into one verdict: the laws, in order.
+
+use crate::clock;
+use crate::effects::{Journal, Settlement};
+use crate::generation::spec::{OnError, Preflight};
+use crate::generation::{BuiltMember, BuiltRoute, Generation};
+use crate::policy::{CheckError, Decision, Established, Policy, PolicyDenial, Session, Subject};
+use crate::principal::{Facts, Principal};
+use crate::reason::{HostReason, Reason};
+use crate::record::Decided;
+use crate::request::{Body, BodyNeed, Form, RefusedHead, Request, RequestId, is_preflight};
+use crate::store::Holder;
+use crate::verdict::{Change, Denial, Outcome, Permit, Step, Verdict};
+use http::header::WWW_AUTHENTICATE;
+use http::{HeaderName, HeaderValue, StatusCode};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Decides a request on its route.
+pub(crate) async fn run(generation: &Generation, request: Request, route: usize, body: Body) -> Verdict {
+    let began = clock::monotonic();
+    let route = generation.routes.get(route);
+    if is_preflight(&request.head) {
+        return preflight(generation, request, route, began);
+    }
+    if let Err(reason) = check_body(route.body_need(), &body) {
+        let form = Form::of(&request.head.headers);
+        return finish_refusal(generation, Denied::host(reason, String::new()), &request.id, Some(route), form, began);
+    }
+
+    let form = Form::of(&request.head.headers);
+    let holder = Holder(request.serial);
+    let established = Established {
+        principal: request.head.client.principal.clone(),
+        facts: request.head.client.facts.clone(),
+        signed: None,
+    };
+    let subject = Arc::new(Subject { request, body, now: generation.clock.now(), route: route.name.clone() });
+    let journal = Journal::new(generation.store.clone(), generation.metrics.clone(), holder);
+    let session = Box::new(Session { subject, established, journal, name_space: "" });
+    let mut progress = Progress { generation, vouched: false, changes: Vec::new(), steps: Vec::new() };
+    let (session, result) = progress.run_chain(session, route).await;
+    let Progress { changes, steps, .. } = progress;
+    let Session { subject, established, mut journal, .. } = *session;
+
+    let (settlement, denied, changes) = match result {
+        Ok(()) => (journal.allow().await, None, changes),
+        Err(denied) => {
+            journal.undo(0).await;
+            (Settlement::default(), Some(denied), Vec::new())
+        }
+    };
+    if !route.shadows.is_empty() {
+        run_shadows(generation, route, &subject, &established, denied.is_none()).await;
+    }
+    record(generation, &subject, &established, &steps, denied.as_ref());
+
+    // INVARIANT (subject): sessions are over, so that this is the last owner.
+    #[expect(clippy::expect_used, reason = "subject")]
+    let request = Arc::into_inner(subject).expect("nothing else holds the subject").request;
+    let denial =
+        denied.map(|denied| denied.into_denial(generation, request.id.clone(), Some(route), form, steps.clone()));
+    let permit = |observed| {
+        Verdict::Allow(Box::new(Permit {
+            changes: forwarded(generation, &request, &established, changes),
+            head: request.head,
+            request_id: request.id,
+            route: route.name.clone(),
+            generation: generation.digest(),
+            principal: established.principal,
+            steps,
+            observed,
+            settlement,
+        }))
+    };
+    generation.count(Some(&route.name), denial.as_ref(), began);
+    match denial {
+        None => permit(None),
+        Some(denial) if route.observe => permit(Some(Box::new(denial))),
+        Some(denial) => Verdict::Deny(Box::new(denial)),
+    }
+}
+
+/// Refuses a request that reached no chain.
+pub(crate) fn refuse(generation: &Generation, refused: &RefusedHead) -> Verdict {
+    let denied = Denied::host(refused.reason, String::new());
+    let form = Form::of(&refused.head.headers);
+    finish_refusal(generation, denied, &refused.id, None, form, clock::monotonic())
+}
+
+fn finish_refusal(
+    generation: &Generation,
+    denied: Denied,
+    id: &RequestId,
+    route: Option<&BuiltRoute>,
+    form: Form,
+    began: Instant,
+) -> Verdict {
+    let denial = denied.into_denial(generation, id.clone(), route, form, Vec::new());
+    generation.count(route.map(|route| &*route.name), Some(&denial), began);
+    Verdict::Deny(Box::new(denial))
+}
+
+fn preflight(generation: &Generation, request: Request, route: &BuiltRoute, began: Instant) -> Verdict {
+    if route.preflight == Preflight::Refuse {
+        let denied = Denied::host(HostReason::PreflightRefused, String::new());
+        return finish_refusal(generation, denied, &request.id, Some(route), Form::Http, began);
+    }
+    generation.count(Some(&route.name), None, began);
+    Verdict::Allow(Box::new(Permit {
+        changes: forwarded(generation, &request, &Established::default(), Vec::new()),
+        head: request.head,
+        request_id: request.id,
+        route: route.name.clone(),
+        generation: generation.digest(),
+        principal: None,
+        steps: Vec::new(),
+        observed: None,
+        settlement: Settlement::default(),
+    }))
+}
+
+/// A truncated body never verifies, and what a chain needs must be there
+/// (law 8).
+fn check_body(need: BodyNeed, body: &Body) -> Result<(), HostReason> {
+    let BodyNeed::Whole { max_bytes } = need else { return Ok(()) };
+    match body {
+        Body::Whole(bytes) if bytes.len() <= max_bytes => Ok(()),
+        Body::Whole(_) | Body::TooLarge => Err(HostReason::BodyTooLarge),
+        Body::Truncated => Err(HostReason::BodyTruncated),
+        Body::NotCarried => Err(HostReason::BodyNotCarried),
+    }
+}
+
+/// A chain under way. The session is lent to each policy in turn and comes
+/// back with its decision.
+struct Progress<'g> {
+    generation: &'g Generation,
+    vouched: bool,
+    changes: Vec<Change>,
+    steps: Vec<Step>,
+}
+
+impl Progress<'_> {
+    /// The first deny wins, and later policies do not run (law 1).
+    async fn run_chain(&mut self, mut session: Box<Session>, route: &BuiltRoute) -> (Box<Session>, Result<(), Denied>) {
+        for member in &route.chain {
+            let result;
+            (session, result) = match member {
+                BuiltMember::Policy(policy) => self.run_policy(session, self.generation.policy(*policy)).await,
+                BuiltMember::AnyOf(policies) => self.run_any_of(session, policies).await,
+            };
+            match result {
+                Ok(vote) => self.vouched |= vote == Vote::Allow,
+                Err(denied) => return (session, Err(denied)),
+            }
+        }
+        let admitted = self.vouched || route.public;
+        (session, if admitted { Ok(()) } else { Err(Denied::nobody_vouched()) })
+    }
+
+    /// One member must allow. What a losing member took is settled before the
+    /// next one runs (law 1).
+    async fn run_any_of(
+        &mut self,
+        mut session: Box<Session>,
+        policies: &[usize],
+    ) -> (Box<Session>, Result<Vote, Denied>) {
+        let mut losers: Option<Denied> = None;
+        for policy in policies {
+            let effects = session.journal.len();
+            let changes = self.changes.len();
+            let result;
+            (session, result) = self.run_policy(session, self.generation.policy(*policy)).await;
+            let denied = match result {
+                Ok(Vote::Allow) => return (session, Ok(Vote::Allow)),
+                Ok(Vote::Abstain) => None,
+                Err(denied) => Some(denied),
+            };
+            session.journal.undo(effects).await;
+            self.changes.truncate(changes);
+            losers = match (losers, denied) {
+                (None, denied) => denied,
+                (Some(first), None) => Some(first),
+                (Some(first), Some(next)) => Some(first.with_challenges_of(next)),
+            };
+        }
+        (session, Err(losers.unwrap_or_else(Denied::nobody_vouched)))
+    }
+
+    async fn run_policy(&mut self, session: Box<Session>, policy: &Policy) -> (Box<Session>, Result<Vote, Denied>) {
+        let effects = session.journal.len();
+        let signed = session.established.signed.clone();
+        let (mut session, decision) = policy.check(&self.generation.metrics, session).await;
+        let result = self.judge(&mut session, policy, decision);
+        if !matches!(result, Ok((Vote::Allow, _))) {
+            // What it verified was not vouched for.
+            session.established.signed = signed;
+        }
+        let result = match result {
+            Ok((vote, outcome)) => {
+                if let Outcome::Failed(_) = outcome {
+                    session.journal.undo(effects).await;
+                }
+                Ok(vote)
+            }
+            Err(denied) => Err(denied.by(policy)),
+        };
+        (session, result)
+    }
+
+    /// Applies the laws to one answer, and notes the step.
+    fn judge(
+        &mut self,
+        session: &mut Session,
+        policy: &Policy,
+        decision: Result<Decision, CheckError>,
+    ) -> Result<(Vote, Outcome), Denied> {
+        let result = match decision {
+            Ok(Decision::Allow(allowance)) => match establish(session, allowance.principal, allowance.facts) {
+                Ok(()) => {
+                    self.changes.extend(allowance.changes);
+                    Ok((Vote::Allow, Outcome::Allow, String::new()))
+                }
+                Err(detail) => Err(Denied::host(HostReason::PrincipalConflict, detail)),
+            },
+            Ok(Decision::Abstain(changes)) => {
+                self.changes.extend(changes);
+                Ok((Vote::Abstain, Outcome::Abstain, String::new()))
+            }
+            Ok(Decision::Deny(denial)) => Err(Denied::policy(denial)),
+            Err(CheckError::Refused(reason, detail)) => Err(Denied::host(reason, detail)),
+            // INVARIANT (never allow): a failure denies or abstains (law 2).
+            Err(CheckError::Failed(failure)) => match policy.on_error {
+                OnError::Abstain => Ok((Vote::Abstain, Outcome::Failed(failure.reason), failure.detail)),
+                OnError::Deny => Err(Denied::host(failure.reason, failure.detail)),
+            },
+        };
+        let (outcome, detail) = match &result {
+            Ok((_, outcome, detail)) => (outcome.clone(), detail.clone()),
+            Err(denied) => (Outcome::Deny(denied.reason.clone()), denied.detail.clone()),
+        };
+        self.steps.push(Step { policy: policy.name.clone(), outcome, detail });
+        result.map(|(vote, outcome, _)| (vote, outcome))
+    }
+}
+
+/// The principal and the facts are set once (law 9).
+fn establish(session: &mut Session, principal: Option<Principal>, facts: Option<Facts>) -> Result<(), String> {
+    let established = &mut session.established;
+    if let Some(principal) = principal {
+        match &established.principal {
+            None => established.principal = Some(principal),
+            Some(first)
+                if (&first.id, first.kind, &first.tenant) == (&principal.id, principal.kind, &principal.tenant) => {}
+            Some(first) => return Err(format!("`{}` was established, then `{}`", first.id, principal.id)),
+        }
+    }
+    if let Some(facts) = facts {
+        match &established.facts {
+            None => established.facts = Some(facts),
+            Some(first) if *first == facts => {}
+            Some(_) => return Err("different facts were established before".to_owned()),
+        }
+    }
+    Ok(())
+}
+
+/// What a policy that did not deny said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Vote {
+    Allow,
+    Abstain,
+}
+
+/// A deny, before it knows its request.
+struct Denied {
+    status: StatusCode,
+    reason: Reason,
+    detail: String,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    policy: Option<Arc<str>>,
+}
+
+impl Denied {
+    fn host(reason: HostReason, detail: String) -> Self {
+        let headers = match reason {
+            HostReason::Overloaded | HostReason::StoreUnavailable | HostReason::DeadlineExceeded => {
+                vec![(http::header::RETRY_AFTER, HeaderValue::from_static("1"))]
+            }
+            _ => Vec::new(),
+        };
+        Self { status: reason.status(), reason: reason.into(), detail, headers, policy: None }
+    }
+
+    fn nobody_vouched() -> Self {
+        Self::host(HostReason::NobodyVouched, String::new())
+    }
+
+    fn policy(denial: PolicyDenial) -> Self {
+        let PolicyDenial { status, code, detail, headers } = denial;
+        Self { status, reason: Reason::Policy(code), detail, headers, policy: None }
+    }
+
+    fn by(mut self, policy: &Policy) -> Self {
+        self.policy = Some(policy.name.clone());
+        self
+    }
+
+    /// A client that could authenticate in several ways learns all of them
+    /// (RFC 9110 section 11.6.1).
+    fn with_challenges_of(mut self, other: Self) -> Self {
+        if self.status == StatusCode::UNAUTHORIZED && other.status == StatusCode::UNAUTHORIZED {
+            self.headers.extend(other.headers.into_iter().filter(|(name, _)| *name == WWW_AUTHENTICATE));
+        }
+        self
+    }
+
+    fn into_denial(
+        self,
+        generation: &Generation,
+        request_id: RequestId,
+        route: Option<&BuiltRoute>,
+        form: Form,
+        steps: Vec<Step>,
+    ) -> Denial {
+        Denial {
+            status: self.status,
+            reason: self.reason,
+            detail: self.detail,
+            headers: self.headers,
+            request_id,
+            route: route.map(|route| route.name.clone()),
+            policy: self.policy,
+            generation: generation.digest(),
+            documentation: generation.documentation.clone(),
+            form,
+            steps,
+        }
+    }
+}
+
+/// Every change to the forwarded fields: what clients must not send is
+/// removed, then the policies' changes apply in chain order, then the gate's.
+fn forwarded(
+    generation: &Generation,
+    request: &Request,
+    established: &Established,
+    changes: Vec<Change>,
+) -> Vec<Change> {
+    let mut all: Vec<Change> = generation.gate_fields().iter().cloned().map(Change::Remove).collect();
+    let forged = request.head.headers.keys().filter(|name| generation.is_spelling_of_gate_field(name));
+    all.extend(forged.cloned().map(Change::Remove));
+    all.extend(changes);
+    if let (Some(field), Some(principal)) = (&generation.principal_field, &established.principal) {
+        all.push(Change::Set(field.clone(), field_value(&principal.id)));
+    }
+    if let Ok(id) = HeaderValue::from_str(&request.id.to_string()) {
+        all.push(Change::Set(crate::verdict::REQUEST_ID_FIELD, id));
+    }
+    all
+}
+
+/// `text` as a field value: percent-encoded where it is not printable ASCII.
+fn field_value(text: &str) -> HeaderValue {
+    const ESCAPED: percent_encoding::AsciiSet = percent_encoding::CONTROLS.add(b'%').add(b' ');
+    let encoded = percent_encoding::utf8_percent_encode(text, &ESCAPED).to_string();
+    HeaderValue::from_str(&encoded).unwrap_or_else(|_| HeaderValue::from_static(""))
+}
+
+/// Shadows run when the verdict is known, on effects of their own name space,
+/// and change nothing but the record (law 3).
+async fn run_shadows(
+    generation: &Generation,
+    route: &BuiltRoute,
+    subject: &Arc<Subject>,
+    established: &Established,
+    allowed: bool,
+) {
+    for policy in &route.shadows {
+        let policy = generation.policy(*policy);
+        let journal =
+            Journal::new(generation.store.clone(), generation.metrics.clone(), Holder(subject.request.serial));
+        let session =
+            Session { subject: subject.clone(), established: established.clone(), journal, name_space: "shadow:" };
+        let (mut session, decision) = policy.check(&generation.metrics, Box::new(session)).await;
+        let reason = match decision {
+            Ok(Decision::Deny(denial)) => Some(Reason::Policy(denial.code)),
+            Ok(Decision::Allow(_) | Decision::Abstain(_)) => None,
+            Err(CheckError::Refused(reason, _)) => Some(reason.into()),
+            Err(CheckError::Failed(failure)) => Some(failure.reason.into()),
+        };
+        match &reason {
+            None => drop(session.journal.allow().await),
+            Some(_) => session.journal.undo(0).await,
+        }
+        generation.metrics.shadow(&policy.name, reason.as_ref(), reason.is_none() == allowed);
+    }
+}
+
+fn record(
+    generation: &Generation,
+    subject: &Subject,
+    established: &Established,
+    steps: &[Step],
+    denied: Option<&Denied>,
+) {
+    if let Some(recorder) = &generation.recorder {
+        recorder.record(&Decided {
+            generation: generation.digest(),
+            route: &subject.route,
+            head: &subject.request.head,
+            body: subject.body(),
+            now: subject.now,
+            steps,
+            principal: established.principal.as_ref(),
+            facts: established.facts.as_ref(),
+            denied: denied.map(|denied| denied.reason.as_str()),
+        });
+    }
+}

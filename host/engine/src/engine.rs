@@ -1,0 +1,173 @@
+//! The runtime that all policies of a process share, and what it does to the
+//! process.
+//!
+//! Creating an [`Engine`] reserves address space for its pool (no memory until
+//! it is used), installs wasmtime's signal handlers, by which guards pages
+//! become traps, and starts one thread that ticks once a millisecond.
+
+use crate::limits;
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::time::Duration;
+use wasmparser::WasmFeatures;
+use wasmtime::{Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
+
+/// How often running policies are looked at.
+pub(crate) const TICK: Duration = Duration::from_millis(1);
+
+/// Stack of a guest. Rust guests use a few KiB.
+const WASM_STACK_BYTES: usize = 128 * 1024;
+
+/// Stack of a check that can be suspended: the guest's and the host's part.
+const ASYNC_STACK_BYTES: usize = 256 * 1024;
+
+/// Core instances of one check: the guest, and its adapter modules.
+const CORE_INSTANCES_PER_CHECK: u32 = 4;
+
+/// What can be chosen of an [`Engine`].
+#[derive(Clone, Debug)]
+pub struct EngineSettings {
+    /// Checks at once, over all threads. Past it the answer is `overloaded`.
+    pub concurrent_checks_max: u32,
+    /// Policies times generations whose memory stays warm. Each warm slot
+    /// keeps what a policy touches, about 128 KiB.
+    pub warm_slots: u32,
+    /// Whether this engine ticks by itself. If not, the embedder calls
+    /// [`Engine::tick`] once a millisecond, or no deadline ever ends.
+    pub ticker: bool,
+    /// Whether instances come from a pool. Without, each check maps memory:
+    /// for debugging under tools that dislike large reservations.
+    pub pool: bool,
+}
+
+impl Default for EngineSettings {
+    fn default() -> Self {
+        Self { concurrent_checks_max: 1_000, warm_slots: 1_024, ticker: true, pool: true }
+    }
+}
+
+/// The engine cannot run on this machine.
+#[derive(Debug, thiserror::Error)]
+#[error("the WebAssembly engine cannot be created")]
+pub struct EngineError(#[source] Box<dyn std::error::Error + Send + Sync>);
+
+/// The runtime that all policies of a process share. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    /// Runs checks.
+    pub(crate) run: wasmtime::Engine,
+    /// Runs `configure`, once, to take the snapshot: compiled in a hurry, and
+    /// outside the pool.
+    pub(crate) configure: wasmtime::Engine,
+    _ticker: Option<Arc<Ticker>>,
+}
+
+impl Engine {
+    /// An engine with `settings`.
+    ///
+    /// # Errors
+    /// When the machine cannot compile, or has too little address space for
+    /// the pool.
+    pub fn new(settings: &EngineSettings) -> Result<Self, EngineError> {
+        let fail = |error: wasmtime::Error| EngineError(error.into());
+        let mut run = common_config();
+        run.allocation_strategy(if settings.pool {
+            InstanceAllocationStrategy::Pooling(pool(settings))
+        } else {
+            InstanceAllocationStrategy::OnDemand
+        });
+        let mut configure = common_config();
+        configure.cranelift_opt_level(OptLevel::None);
+        let run = wasmtime::Engine::new(&run).map_err(fail)?;
+        let configure = wasmtime::Engine::new(&configure).map_err(fail)?;
+        let ticker = settings.ticker.then(|| Ticker::start([run.clone(), configure.clone()])).transpose();
+        let ticker = ticker.map_err(|error| EngineError(error.into()))?.map(Arc::new);
+        Ok(Self { run, configure, _ticker: ticker })
+    }
+
+    /// Lets running policies look at their deadlines: for embedders that
+    /// turned the ticker off.
+    pub fn tick(&self) {
+        self.run.increment_epoch();
+        self.configure.increment_epoch();
+    }
+}
+
+/// What components may use. Validation, the snapshot and execution must agree.
+pub(crate) fn features() -> WasmFeatures {
+    WasmFeatures::WASM2
+        | WasmFeatures::COMPONENT_MODEL
+        | WasmFeatures::TAIL_CALL
+        | WasmFeatures::EXTENDED_CONST
+        | WasmFeatures::MULTI_MEMORY
+}
+
+fn common_config() -> Config {
+    let mut config = Config::new();
+    config
+        .wasm_features(WasmFeatures::all(), false)
+        .wasm_features(features(), true)
+        .concurrency_support(false)
+        .gc_support(false)
+        .memory_init_cow(true)
+        .epoch_interruption(true)
+        .max_wasm_stack(WASM_STACK_BYTES)
+        .async_stack_size(ASYNC_STACK_BYTES)
+        .async_stack_zeroing(false)
+        // A recorded decision re-runs bit for bit.
+        .cranelift_nan_canonicalization(true);
+    config
+}
+
+fn pool(settings: &EngineSettings) -> PoolingAllocationConfig {
+    let checks = settings.concurrent_checks_max;
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(checks)
+        .total_core_instances(checks.saturating_mul(CORE_INSTANCES_PER_CHECK))
+        .max_core_instances_per_component(CORE_INSTANCES_PER_CHECK)
+        .total_memories(checks)
+        .max_memories_per_component(1)
+        .total_tables(checks.saturating_mul(2))
+        .max_tables_per_component(2)
+        .table_elements(limits::TABLE_ELEMENTS_MAX)
+        .total_stacks(checks)
+        .max_memory_size(limits::MEMORY_BYTES_MAX)
+        .max_unused_warm_slots(settings.warm_slots)
+        // More than a guest touches: otherwise each check pays for the rest.
+        .linear_memory_keep_resident(1024 * 1024)
+        .table_keep_resident(64 * 1024)
+        .async_stack_keep_resident(ASYNC_STACK_BYTES)
+        // wasmtime 48 does not see dirty pages that are swapped out, so that
+        // one request's memory could show up in the next.
+        .pagemap_scan(Enabled::No);
+    pool
+}
+
+/// Ticks until it is dropped.
+struct Ticker {
+    stop: Option<Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Ticker {
+    fn start(engines: [wasmtime::Engine; 2]) -> std::io::Result<Self> {
+        let (stop, stopped) = channel::<()>();
+        let tick = move || {
+            while stopped.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
+                engines.iter().for_each(wasmtime::Engine::increment_epoch);
+            }
+        };
+        let thread = std::thread::Builder::new().name("barmkin-ticker".to_owned()).spawn(tick)?;
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        self.stop.take();
+        if let Some(thread) = self.thread.take() {
+            // It only counts: there is nothing to hear from it.
+            let _ = thread.join();
+        }
+    }
+}

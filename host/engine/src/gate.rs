@@ -1,0 +1,125 @@
+//! The way in: a gate decides requests by its current generation.
+
+use crate::chain;
+use crate::generation::Generation;
+use crate::now_or_never;
+use crate::reason::HostReason;
+use crate::request::{Body, BodyNeed, Head, RefusedHead, Request, RequestId, RequestIds, is_preflight};
+use crate::routes::Matched;
+use crate::verdict::{Digest, Verdict};
+use arc_swap::ArcSwap;
+use std::sync::Arc;
+
+/// Decides requests by its current [`Generation`], which can be swapped while
+/// requests are decided.
+pub struct Gate {
+    generation: ArcSwap<Generation>,
+    ids: RequestIds,
+}
+
+impl Gate {
+    /// A gate that decides by `generation`.
+    pub fn new(generation: Generation) -> Self {
+        Self { generation: ArcSwap::from_pointee(generation), ids: RequestIds::new() }
+    }
+
+    /// Replaces the generation. Requests that were begun end on the one they
+    /// began with; it is freed with the last of them.
+    pub fn swap(&self, generation: Generation) {
+        self.generation.store(Arc::new(generation));
+    }
+
+    /// The generation that decides now.
+    pub fn generation(&self) -> Arc<Generation> {
+        self.generation.load_full()
+    }
+
+    /// Begins to decide a request: finds out what can be known without the
+    /// body, and whether the body is needed.
+    pub fn intake(&self, head: Head) -> Intake {
+        let serial = self.ids.serial();
+        let id = RequestIds::of(&head, serial);
+        Intake::new(self.generation.load_full(), head, id, serial)
+    }
+
+    /// Decides a request whose body is at hand.
+    pub async fn check(&self, head: Head, body: Body) -> Verdict {
+        self.intake(head).decide(body).await
+    }
+
+    /// As [`check`](Self::check), for callers that cannot await.
+    ///
+    /// # Errors
+    /// When a store of the generation is remote, since that has to be awaited.
+    pub fn check_now(&self, head: Head, body: Body) -> Result<Verdict, NeedsAwait> {
+        self.intake(head).decide_now(body)
+    }
+}
+
+/// A check that would have had to wait for a remote store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the generation uses a remote store, so its checks must be awaited")]
+pub struct NeedsAwait;
+
+/// A request whose body has not been looked at.
+#[must_use = "an intake that is not decided guards nothing"]
+pub struct Intake {
+    generation: Arc<Generation>,
+    state: State,
+}
+
+enum State {
+    Matched { request: Box<Request>, route: usize },
+    Refused(Box<RefusedHead>),
+}
+
+impl Intake {
+    fn new(generation: Arc<Generation>, head: Head, id: RequestId, serial: u128) -> Self {
+        let state = match Request::normalize(head, id, serial) {
+            Err(refused) => State::Refused(refused),
+            Ok(request) => {
+                let reason = match generation.routes.find(&request) {
+                    Matched::One(route) => {
+                        return Self { generation, state: State::Matched { request: Box::new(request), route } };
+                    }
+                    Matched::None => HostReason::NoRoute,
+                    Matched::DependsOnCase => HostReason::AmbiguousPath,
+                };
+                State::Refused(Box::new(RefusedHead { reason, head: request.head, id: request.id }))
+            }
+        };
+        Self { generation, state }
+    }
+
+    /// Whether the body must be handed to [`decide`](Self::decide).
+    pub fn body_need(&self) -> BodyNeed {
+        match &self.state {
+            State::Matched { request, route } if !is_preflight(&request.head) => {
+                self.generation.routes.get(*route).body_need()
+            }
+            _ => BodyNeed::None,
+        }
+    }
+
+    /// The generation this request will be decided by.
+    pub fn generation(&self) -> Digest {
+        self.generation.digest()
+    }
+
+    /// Decides. Give [`Body::NotCarried`] where [`body_need`](Self::body_need)
+    /// is [`BodyNeed::None`].
+    pub async fn decide(self, body: Body) -> Verdict {
+        match self.state {
+            State::Matched { request, route } => chain::run(&self.generation, *request, route, body).await,
+            State::Refused(refused) => chain::refuse(&self.generation, &refused),
+        }
+    }
+
+    /// As [`decide`](Self::decide), for callers that cannot await.
+    ///
+    /// # Errors
+    /// When a store of the generation is remote.
+    pub fn decide_now(self, body: Body) -> Result<Verdict, NeedsAwait> {
+        if self.generation.is_local() { now_or_never(self.decide(body)).ok_or(NeedsAwait) } else { Err(NeedsAwait) }
+    }
+}

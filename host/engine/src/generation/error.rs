@@ -1,0 +1,242 @@
+//! Why a generation cannot be built, and who must act.
+
+use crate::keys::{Algorithm, KeyError};
+use std::fmt;
+
+/// What an error is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum At {
+    /// A policy, by name.
+    Policy(String),
+    /// A route, by name.
+    Route(String),
+    /// A key, by name.
+    Key(String),
+    /// A quota, by name.
+    Quota(String),
+}
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Policy(name) => write!(f, "policy `{name}`"),
+            Self::Route(name) => write!(f, "route `{name}`"),
+            Self::Key(name) => write!(f, "key `{name}`"),
+            Self::Quota(name) => write!(f, "quota `{name}`"),
+        }
+    }
+}
+
+/// One thing that keeps a generation from being built.
+#[derive(Debug, thiserror::Error)]
+#[error("{at}: {problem}")]
+pub struct BuildError {
+    /// What it is about.
+    pub at: At,
+    /// What is wrong.
+    pub problem: Problem,
+}
+
+/// What is wrong. Problems of components are the policy author's to mend, all
+/// others the operator's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Problem {
+    /// Not WebAssembly, or cut off, or with features that are off.
+    #[error("the component is not valid: {0}")]
+    InvalidComponent(String),
+    /// A module that was not made into a component.
+    #[error("this is a core module, not a component")]
+    CoreModule,
+    /// Larger than [`COMPONENT_BYTES_MAX`](crate::limits::COMPONENT_BYTES_MAX).
+    #[error("the component has {bytes} bytes, but may have {max}")]
+    ComponentTooLarge {
+        /// Its size.
+        bytes: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// It does not export the interface of any contract this host runs.
+    #[error("the component exports {found}, but this host runs `{expected}`")]
+    OtherContract {
+        /// What it exports instead.
+        found: String,
+        /// What it should export.
+        expected: &'static str,
+    },
+    /// It imports something that is not a capability.
+    #[error("the component imports `{0}`, which no policy is given")]
+    ForeignImport(String),
+    /// It imports or exports a capability with other types.
+    #[error("the component does not fit the contract: {0}")]
+    Mistyped(String),
+    /// A memory whose maximum leaves no room to take the snapshot.
+    #[error("a memory is limited to {max} pages, too few for a snapshot of it")]
+    MemoryCannotGrow {
+        /// Its declared maximum.
+        max: u64,
+    },
+    /// Its configured memory cannot be taken as an image.
+    #[error("the configured component cannot be snapshotted: {0}")]
+    NoSnapshot(String),
+    /// `configure` trapped, ran out of time or of memory, or called an import.
+    #[error("configuring the component failed: {0}")]
+    ConfigureFailed(String),
+    /// `configure` refused a setting.
+    #[error("setting {setting}: {problem}")]
+    Setting {
+        /// Where in the settings, in backticks.
+        setting: String,
+        /// What the policy says is wrong.
+        problem: String,
+        /// What the policy says to do.
+        help: String,
+    },
+    /// The settings are not an object, or too large.
+    #[error("the settings {0}")]
+    Settings(String),
+    /// The manifest asks for what cannot be.
+    #[error("the manifest is not acceptable: {0}")]
+    Manifest(String),
+    /// The manifest asks for what the operator did not grant.
+    #[error("the policy asks for {kind} `{name}`, which it is not granted")]
+    NotGranted {
+        /// `key`, `nonce space`, `quota` or `field`.
+        kind: &'static str,
+        /// The policy's name for it.
+        name: String,
+    },
+    /// The manifest says that it vouches, and the operator did not grant it.
+    #[error("the policy vouches for requests, which it is not granted")]
+    VouchNotGranted,
+    /// A grant that the policy does not ask for.
+    #[error("the policy is granted {kind} `{name}`, which it does not use")]
+    UnusedGrant {
+        /// `key`, `nonce space` or `quota`.
+        kind: &'static str,
+        /// The policy's name for it.
+        name: String,
+    },
+    /// A grant names what does not exist.
+    #[error("there is no {kind} `{name}`")]
+    Unknown {
+        /// What kind of thing.
+        kind: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// The operator's key is for something else.
+    #[error("key `{key}` is for {algorithm}, but the policy uses `{need}` for {accepted}")]
+    WrongAlgorithm {
+        /// The operator's key.
+        key: String,
+        /// What it is for.
+        algorithm: Algorithm,
+        /// The policy's name for it.
+        need: String,
+        /// What the policy takes.
+        accepted: String,
+    },
+    /// A key cannot be used.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// A field that nobody may set.
+    #[error("no policy may set `{0}`")]
+    ForbiddenField(String),
+    /// Two policies of a chain may set the same field.
+    #[error("policies `{first}` and `{second}` may both set `{field}`")]
+    FieldSetTwice {
+        /// The field.
+        field: String,
+        /// A policy.
+        first: String,
+        /// Another policy of the chain.
+        second: String,
+    },
+    /// Nothing would decide.
+    #[error("the chain is empty")]
+    EmptyChain,
+    /// More members than [`CHAIN_MAX`](crate::limits::CHAIN_MAX).
+    #[error("the chain has {0} policies, too many")]
+    ChainTooLong(usize),
+    /// It could never allow anything.
+    #[error("no policy of the chain vouches, so it would deny every request")]
+    NobodyVouches,
+    /// A request could belong to either.
+    #[error("it ties with route `{0}`: some requests match both equally well")]
+    Tie(String),
+    /// Two routes of one name.
+    #[error("another route has the same name")]
+    DuplicateName,
+    /// A path pattern that no request can match.
+    #[error("path `{0}` is not in canonical form, so nothing can match it")]
+    Path(String),
+    /// A limit that is out of range.
+    #[error("{what} is {value}, but must be from {min} to {max}")]
+    OutOfRange {
+        /// Which.
+        what: &'static str,
+        /// What it is.
+        value: String,
+        /// The least.
+        min: String,
+        /// The most.
+        max: String,
+    },
+}
+
+impl Problem {
+    /// What to do about it, where there is one thing to do.
+    pub fn help(&self) -> Option<String> {
+        Some(match self {
+            Self::InvalidComponent(_) => "build it anew with `barmkin build`".into(),
+            Self::CoreModule => "make a component of it with `barmkin build`".into(),
+            Self::OtherContract { .. } => "build it against the contract of this host, or update the host".into(),
+            Self::ForeignImport(import) if import.starts_with("wasi:") => {
+                "build it for wasm32-unknown-unknown: policies have no ambient authority".into()
+            }
+            Self::ForeignImport(_) => "remove the import: policies use the capabilities of the contract only".into(),
+            Self::MemoryCannotGrow { .. } => "declare no maximum: the host limits memory".into(),
+            Self::NoSnapshot(_) => "build it with the Rust SDK, or without tables that change".into(),
+            Self::Setting { help, .. } if !help.is_empty() => help.clone(),
+            Self::NotGranted { kind: "field", name } => format!("add it to the policy's grants: `sets = [\"{name}\"]`"),
+            Self::NotGranted { kind, name } => {
+                let table = if *kind == "nonce space" { "nonces".to_owned() } else { format!("{kind}s") };
+                format!("say which one it means in the policy's grants: `{table} = {{ {name} = \"...\" }}`")
+            }
+            Self::VouchNotGranted => "if it may let requests in, add `vouch = true` to its grants".into(),
+            Self::UnusedGrant { .. } => "remove the grant".into(),
+            Self::Unknown { kind, name } => match *kind {
+                "policy" => format!("declare it as `[policies.{name}]`, or name a stock policy as `stock:...`"),
+                "nonce space" => format!("declare it as `[nonces.{name}]`"),
+                kind => format!("declare it as `[{kind}s.{name}]`"),
+            },
+            Self::FieldSetTwice { .. } => "let one of them set it".into(),
+            Self::EmptyChain => "name at least one policy, or delete the route".into(),
+            Self::NobodyVouches => {
+                "grant `vouch` to a policy that verifies something, or say `public = true` if it is meant for everyone"
+                    .into()
+            }
+            Self::Tie(_) => "make one of them more specific in host, path or methods".into(),
+            Self::DuplicateName => "give it a name of its own".into(),
+            Self::Path(_) => "write it without dot segments, `//`, `;` or needless percent-encoding".into(),
+            _ => return None,
+        })
+    }
+}
+
+/// Everything that keeps a generation from being built.
+#[derive(Debug, thiserror::Error)]
+pub struct BuildErrors(pub Vec<BuildError>);
+
+impl fmt::Display for BuildErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, error) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str("; ")?;
+            }
+            write!(f, "{error}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,210 @@
+//! One immutable whole of routes, policies and keys.
+
+mod digest;
+pub(crate) mod error;
+pub(crate) mod spec;
+mod validate;
+
+use crate::clock::{Clock, SystemClock};
+use crate::engine::Engine;
+use crate::generation::error::{At, BuildError, BuildErrors};
+use crate::generation::spec::{Preflight, RouteMatch, Spec};
+use crate::keys::KeySource;
+use crate::metrics::{Metrics, NoMetrics};
+use crate::policy::{BodyInput, Manifest, Policy};
+use crate::record::Recorder;
+use crate::request::BodyNeed;
+use crate::routes::RouteTable;
+use crate::store::Store;
+use crate::verdict::{Denial, Digest, REQUEST_ID_FIELD};
+use http::HeaderName;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// What a generation works with, besides its [`Spec`].
+#[derive(Clone)]
+pub struct Services {
+    /// Where nonces and quotas live.
+    pub store: Store,
+    /// Where the time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Who counts.
+    pub metrics: Arc<dyn Metrics>,
+    /// Who records decisions, if anybody.
+    pub recorder: Option<Arc<dyn Recorder>>,
+}
+
+impl Services {
+    /// `store`, the machine's clock, and nobody who counts or records.
+    pub fn new(store: impl Into<Store>) -> Self {
+        Self { store: store.into(), clock: Arc::new(SystemClock), metrics: Arc::new(NoMetrics), recorder: None }
+    }
+}
+
+/// Everything that decides requests, proven and immutable.
+pub struct Generation {
+    pub(crate) routes: RouteTable,
+    pub(crate) store: Store,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) metrics: Arc<dyn Metrics>,
+    pub(crate) recorder: Option<Arc<dyn Recorder>>,
+    pub(crate) principal_field: Option<HeaderName>,
+    pub(crate) documentation: Option<Arc<str>>,
+    policies: Vec<Policy>,
+    gate_fields: Vec<HeaderName>,
+    digest: Digest,
+}
+
+/// A route whose policies are loaded.
+#[derive(Debug)]
+pub(crate) struct BuiltRoute {
+    pub(crate) name: Arc<str>,
+    pub(crate) matches: RouteMatch,
+    pub(crate) chain: Vec<BuiltMember>,
+    pub(crate) shadows: Vec<usize>,
+    pub(crate) public: bool,
+    pub(crate) observe: bool,
+    pub(crate) preflight: Preflight,
+    body_need: BodyNeed,
+}
+
+impl BuiltRoute {
+    pub(crate) fn body_need(&self) -> BodyNeed {
+        self.body_need
+    }
+}
+
+/// A member of a chain, by index of its policies.
+#[derive(Debug)]
+pub(crate) enum BuiltMember {
+    Policy(usize),
+    AnyOf(Vec<usize>),
+}
+
+impl Generation {
+    /// Builds and proves a generation: every component is loaded, configured
+    /// and granted, every key read, every route checked. Nothing of this is
+    /// done again per request.
+    ///
+    /// # Errors
+    /// All problems that were found, not only the first.
+    pub fn build(engine: &Engine, spec: &Spec, keys: &dyn KeySource, services: Services) -> Result<Self, BuildErrors> {
+        let mut errors = Vec::new();
+        let mut policies = Vec::new();
+        for (name, policy) in &spec.policies {
+            match Policy::load(engine, name, policy, spec, keys, services.store.is_local()) {
+                Ok(policy) => policies.push(policy),
+                Err(problems) => errors
+                    .extend(problems.into_iter().map(|problem| BuildError { at: At::Policy(name.clone()), problem })),
+            }
+        }
+        errors.extend(validate::validate(spec, &policies));
+        if !errors.is_empty() {
+            return Err(BuildErrors(errors));
+        }
+        let index: BTreeMap<&str, usize> =
+            policies.iter().enumerate().map(|(index, policy)| (&*policy.name, index)).collect();
+        let routes = spec.routes.iter().map(|route| build_route(route, &index, &policies)).collect();
+        Ok(Self {
+            routes: RouteTable::new(routes),
+            store: services.store,
+            clock: services.clock,
+            metrics: services.metrics,
+            recorder: services.recorder,
+            principal_field: spec.principal_field.clone(),
+            documentation: spec.documentation.as_deref().map(Arc::from),
+            gate_fields: gate_fields(spec, &policies),
+            digest: digest::digest(spec, &policies),
+            policies,
+        })
+    }
+
+    /// Names this generation in verdicts and logs.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// Whether every check can be had without awaiting.
+    pub fn is_local(&self) -> bool {
+        self.store.is_local()
+    }
+
+    /// Names of the routes whose chain needs the body: not for listeners that
+    /// carry none.
+    pub fn routes_with_body(&self) -> impl Iterator<Item = &str> {
+        self.routes.iter().filter(|route| route.body_need() != BodyNeed::None).map(|route| &*route.name)
+    }
+
+    /// Fields that this gate sets for the upstream. Clients' own copies are
+    /// removed, always (law 10).
+    pub fn gate_fields(&self) -> &[HeaderName] {
+        &self.gate_fields
+    }
+
+    /// What each policy uses, by name.
+    pub fn manifests(&self) -> impl Iterator<Item = (&str, &Manifest)> {
+        self.policies.iter().map(|policy| (&*policy.name, &policy.manifest))
+    }
+
+    /// INVARIANT (policy index): an index comes from building this generation.
+    #[expect(clippy::indexing_slicing, reason = "policy index")]
+    pub(crate) fn policy(&self, index: usize) -> &Policy {
+        &self.policies[index]
+    }
+
+    /// Whether an upstream could read `name` as one of this gate's fields:
+    /// servers that speak CGI read `_` as `-`.
+    pub(crate) fn is_spelling_of_gate_field(&self, name: &HeaderName) -> bool {
+        let name = name.as_str();
+        name.contains('_') && {
+            let name = name.replace('_', "-");
+            self.gate_fields.iter().any(|field| field.as_str() == name)
+        }
+    }
+
+    pub(crate) fn count(&self, route: Option<&str>, denial: Option<&Denial>, began: Instant) {
+        let policy = denial.and_then(Denial::policy);
+        self.metrics.verdict(route, policy, denial.map(Denial::reason), began.elapsed());
+    }
+}
+
+fn build_route(route: &spec::Route, index: &BTreeMap<&str, usize>, policies: &[Policy]) -> BuiltRoute {
+    let find = |names: &[String]| -> Vec<usize> {
+        names.iter().filter_map(|name| index.get(name.as_str()).copied()).collect()
+    };
+    let mut chain = Vec::new();
+    let mut shadows = Vec::new();
+    for member in &route.chain {
+        match member {
+            spec::Member::Policy(name) => {
+                chain.extend(find(std::slice::from_ref(name)).into_iter().map(BuiltMember::Policy))
+            }
+            spec::Member::Shadow(name) => shadows.extend(find(std::slice::from_ref(name))),
+            spec::Member::AnyOf(names) => chain.push(BuiltMember::AnyOf(find(names))),
+        }
+    }
+    let members = route.chain.iter().flat_map(|member| find(member.policies()));
+    let reads_body =
+        members.filter_map(|index| policies.get(index)).any(|policy| *policy.manifest.body() != BodyInput::None);
+    let body_need = if reads_body { BodyNeed::Whole { max_bytes: route.body_bytes_max } } else { BodyNeed::None };
+    BuiltRoute {
+        name: route.name.as_str().into(),
+        matches: route.matches.clone(),
+        chain,
+        shadows,
+        public: route.public,
+        observe: route.observe,
+        preflight: route.preflight,
+        body_need,
+    }
+}
+
+fn gate_fields(spec: &Spec, policies: &[Policy]) -> Vec<HeaderName> {
+    let mut fields: Vec<HeaderName> = policies.iter().flat_map(|policy| policy.sets().iter().cloned()).collect();
+    fields.extend(spec.principal_field.clone());
+    fields.push(REQUEST_ID_FIELD);
+    fields.sort_by(|a, b| a.as_str().cmp(b.as_str()));
+    fields.dedup();
+    fields
+}

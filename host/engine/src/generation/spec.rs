@@ -1,0 +1,270 @@
+//! What a generation is built from: plain data, by name.
+
+use crate::limits;
+use crate::store::Gcra;
+use http::{HeaderName, Method};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Everything that decides: policies, what they may use, and routes.
+#[derive(Clone, Debug, Default)]
+pub struct Spec {
+    /// Nonce spaces by name.
+    pub nonces: BTreeMap<String, NonceSpace>,
+    /// Quotas by name.
+    pub quotas: BTreeMap<String, Quota>,
+    /// Policies by name.
+    pub policies: BTreeMap<String, PolicySpec>,
+    /// Routes. Their order means nothing: the most specific one wins.
+    pub routes: Vec<Route>,
+    /// The field in which the upstream learns the principal's id. Clients'
+    /// own copies are removed.
+    pub principal_field: Option<HeaderName>,
+    /// Where reason codes are documented: an address that a code completes.
+    pub documentation: Option<String>,
+}
+
+/// When an effect stays although the request did not go through (law 6).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Keep {
+    /// It stays when the verdict is allow, and is given back otherwise.
+    #[default]
+    OnAllow,
+    /// It stays whatever the verdict: for guesses, which must count most when
+    /// they are refused.
+    Always,
+    /// It stays when the upstream answers below 400, where the adapter sees
+    /// the response; elsewhere as `OnAllow`.
+    OnSuccess,
+}
+
+/// Where nonces are claimed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NonceSpace {
+    /// How long a nonce is remembered at least.
+    pub retain: Duration,
+    /// What counts as the same delivery.
+    pub same_delivery: SameDelivery,
+    /// What a delivery that comes again gets.
+    pub on_duplicate: OnDuplicate,
+    /// When a claim stays.
+    pub keep: Keep,
+}
+
+impl Default for NonceSpace {
+    fn default() -> Self {
+        Self {
+            retain: Duration::from_secs(24 * 60 * 60),
+            same_delivery: SameDelivery::default(),
+            on_duplicate: OnDuplicate::default(),
+            keep: Keep::default(),
+        }
+    }
+}
+
+/// What counts as the same delivery.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SameDelivery {
+    /// Everything that was signed: the digest of the signature base. Unlike
+    /// the signature's own text, it is the same whichever of several secrets
+    /// signed.
+    #[default]
+    Signature,
+    /// The verified message id: a sender that signs anew to repeat is caught.
+    MessageId,
+}
+
+/// What a delivery that comes again gets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnDuplicate {
+    /// A deny.
+    #[default]
+    Deny,
+    /// 2xx, and it is not forwarded.
+    Acknowledge,
+    /// It is forwarded with a mark.
+    Mark,
+}
+
+/// How much of something a caller may have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// How much.
+    pub rate: Gcra,
+    /// Whom it is counted against.
+    pub key: QuotaKey,
+    /// When a take stays.
+    pub keep: Keep,
+}
+
+/// Whom a quota is counted against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QuotaKey {
+    /// The principal, within its tenant.
+    Principal,
+    /// The client's address; an IPv6 client is its /64, since it can choose
+    /// within that.
+    ClientAddress,
+    /// All requests of a route together.
+    Route,
+}
+
+/// A component with everything it needs to run.
+#[derive(Clone, Debug)]
+pub struct PolicySpec {
+    /// The component's bytes.
+    pub component: Arc<[u8]>,
+    /// Its settings: a JSON object.
+    pub settings: serde_json::Value,
+    /// What it may use.
+    pub grants: Grants,
+    /// What its failure counts as.
+    pub on_error: OnError,
+    /// CPU time of one check.
+    pub deadline: Duration,
+    /// Bytes of linear memory.
+    pub memory_bytes: usize,
+}
+
+impl PolicySpec {
+    /// A policy without settings or grants, with the default limits.
+    pub fn new(component: impl Into<Arc<[u8]>>) -> Self {
+        Self {
+            component: component.into(),
+            settings: serde_json::json!({}),
+            grants: Grants::default(),
+            on_error: OnError::default(),
+            deadline: limits::DEADLINE_DEFAULT,
+            memory_bytes: limits::MEMORY_BYTES_DEFAULT,
+        }
+    }
+}
+
+/// What a policy may use: its own names to the operator's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Grants {
+    /// Keys.
+    pub keys: BTreeMap<String, String>,
+    /// Nonce spaces.
+    pub nonces: BTreeMap<String, String>,
+    /// Quotas.
+    pub quotas: BTreeMap<String, String>,
+    /// Fields it may set on what is forwarded.
+    pub sets: Vec<HeaderName>,
+    /// Whether its allow counts, and it may name the principal and set facts.
+    pub vouch: bool,
+}
+
+/// What a policy's failure counts as (law 2). There is no third.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnError {
+    /// A deny with the failure's reason.
+    #[default]
+    Deny,
+    /// Nothing: the others decide.
+    Abstain,
+}
+
+/// Which requests are decided by which chain.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// Its name, in logs and metrics.
+    pub name: String,
+    /// Which requests.
+    pub matches: RouteMatch,
+    /// The policies, in the order they run.
+    pub chain: Vec<Member>,
+    /// Whether it is meant for everyone: allowed when nobody denies.
+    pub public: bool,
+    /// Whether it forwards whatever the verdict is, and records it (law 3).
+    pub observe: bool,
+    /// What becomes of CORS preflights, which carry no credentials.
+    pub preflight: Preflight,
+    /// Bytes of body that the chain takes, if it needs the body.
+    pub body_bytes_max: usize,
+}
+
+impl Route {
+    /// A route for everything, with an empty chain.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            matches: RouteMatch::default(),
+            chain: Vec::new(),
+            public: false,
+            observe: false,
+            preflight: Preflight::default(),
+            body_bytes_max: limits::BODY_BYTES_DEFAULT,
+        }
+    }
+}
+
+/// A member of a chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Member {
+    /// A policy.
+    Policy(String),
+    /// A policy that is run for the record only (law 3).
+    Shadow(String),
+    /// Policies of which one must allow; the first that does, decides.
+    AnyOf(Vec<String>),
+}
+
+impl Member {
+    /// The policies it names.
+    pub fn policies(&self) -> &[String] {
+        match self {
+            Self::Policy(name) | Self::Shadow(name) => std::slice::from_ref(name),
+            Self::AnyOf(names) => names,
+        }
+    }
+}
+
+/// What becomes of a CORS preflight.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Preflight {
+    /// It is refused.
+    #[default]
+    Refuse,
+    /// It is forwarded without asking the chain: the upstream answers it.
+    Forward,
+}
+
+/// Which requests a route is for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RouteMatch {
+    /// The host.
+    pub host: HostMatch,
+    /// The path.
+    pub path: PathMatch,
+    /// The methods; empty for all.
+    pub methods: Vec<Method>,
+}
+
+/// Which hosts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum HostMatch {
+    /// All.
+    #[default]
+    Any,
+    /// `*.example.com`: this and all below it, without the `*.`.
+    Below(String),
+    /// This one.
+    Exact(String),
+}
+
+/// Which paths, in canonical form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PathMatch {
+    /// This path and all below it, by whole segments. `/` is all.
+    Prefix(String),
+    /// This one.
+    Exact(String),
+}
+
+impl Default for PathMatch {
+    fn default() -> Self {
+        Self::Prefix("/".to_owned())
+    }
+}

@@ -1,0 +1,137 @@
+//! Whether routes and policies fit together.
+
+use crate::generation::error::{At, BuildError, Problem};
+use crate::generation::spec::{Member, PathMatch, Route, Spec};
+use crate::limits::{BODY_BYTES_MAX, CHAIN_MAX};
+use crate::policy::{BodyInput, Policy};
+use crate::request::is_canonical;
+use crate::routes::tie;
+use std::collections::BTreeMap;
+
+/// Everything wrong with `spec`, given the policies of it that could be
+/// loaded.
+pub(super) fn validate(spec: &Spec, policies: &[Policy]) -> Vec<BuildError> {
+    let mut errors = Vec::new();
+    let loaded: BTreeMap<&str, &Policy> = policies.iter().map(|policy| (&*policy.name, policy)).collect();
+    for (name, quota) in &spec.quotas {
+        if quota.rate.limit == 0 || quota.rate.interval.is_zero() {
+            let problem = Problem::OutOfRange {
+                what: "the rate",
+                value: "zero".to_owned(),
+                min: "one unit".to_owned(),
+                max: "one a nanosecond".to_owned(),
+            };
+            errors.push(BuildError { at: At::Quota(name.clone()), problem });
+        }
+    }
+    for (index, route) in spec.routes.iter().enumerate() {
+        let others = spec.routes.iter().take(index);
+        let problems = check_route(route, others, spec, &loaded);
+        errors.extend(problems.into_iter().map(|problem| BuildError { at: At::Route(route.name.clone()), problem }));
+    }
+    errors
+}
+
+fn check_route<'a>(
+    route: &Route,
+    others: impl Iterator<Item = &'a Route>,
+    spec: &Spec,
+    loaded: &BTreeMap<&str, &Policy>,
+) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for other in others {
+        if other.name == route.name {
+            problems.push(Problem::DuplicateName);
+        }
+        if tie(&route.matches, &other.matches) {
+            problems.push(Problem::Tie(other.name.clone()));
+        }
+    }
+    let (PathMatch::Exact(path) | PathMatch::Prefix(path)) = &route.matches.path;
+    if !is_canonical(path) {
+        problems.push(Problem::Path(path.clone()));
+    }
+    if !(1..=BODY_BYTES_MAX).contains(&route.body_bytes_max) {
+        problems.push(Problem::OutOfRange {
+            what: "the body limit",
+            value: route.body_bytes_max.to_string(),
+            min: "1".to_owned(),
+            max: BODY_BYTES_MAX.to_string(),
+        });
+    }
+    problems.extend(check_chain(route, spec, loaded));
+    problems
+}
+
+fn check_chain(route: &Route, spec: &Spec, loaded: &BTreeMap<&str, &Policy>) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let names: Vec<&String> = route.chain.iter().flat_map(Member::policies).collect();
+    let empty_group = route.chain.iter().any(|member| member.policies().is_empty());
+    if (route.chain.is_empty() && !route.public) || empty_group {
+        return vec![Problem::EmptyChain];
+    }
+    if names.len() > CHAIN_MAX {
+        problems.push(Problem::ChainTooLong(names.len()));
+    }
+    for name in &names {
+        if !spec.policies.contains_key(*name) {
+            problems.push(Problem::Unknown { kind: "policy", name: (*name).clone() });
+        }
+    }
+    let vouches = |name: &String| {
+        // One that could not be loaded is complained of elsewhere.
+        spec.policies.contains_key(name)
+            && loaded.get(name.as_str()).is_none_or(|policy| policy.vouch && policy.manifest.vouches())
+    };
+    let deciding = route.chain.iter().filter(|member| !matches!(member, Member::Shadow(_)));
+    if !route.public && !deciding.flat_map(Member::policies).any(vouches) && problems.is_empty() {
+        problems.push(Problem::NobodyVouches);
+    }
+    for group in route.chain.iter().filter_map(|member| match member {
+        Member::AnyOf(names) => Some(names),
+        _ => None,
+    }) {
+        if !group.iter().any(vouches) && problems.is_empty() {
+            problems.push(Problem::NobodyVouches);
+        }
+    }
+    problems.extend(fields_set_twice(&route.chain, loaded));
+    let body_max =
+        names.iter().filter_map(|name| loaded.get(name.as_str())).filter_map(|policy| match policy.manifest.body() {
+            BodyInput::Bytes(max) => Some(*max),
+            _ => None,
+        });
+    if let Some(max) = body_max.min().filter(|max| *max < route.body_bytes_max) {
+        problems.push(Problem::OutOfRange {
+            what: "the body limit",
+            value: route.body_bytes_max.to_string(),
+            min: "1".to_owned(),
+            max: format!("{max}, which is what a policy of the chain reads"),
+        });
+    }
+    problems
+}
+
+/// Members of one group may set the same field: only the winner's changes
+/// count.
+fn fields_set_twice(chain: &[Member], loaded: &BTreeMap<&str, &Policy>) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut set_by: BTreeMap<&str, (&str, usize)> = BTreeMap::new();
+    for (position, member) in chain.iter().enumerate() {
+        for policy in member.policies().iter().filter_map(|name| loaded.get(name.as_str())) {
+            for field in policy.sets() {
+                match set_by.insert(field.as_str(), (&policy.name, position)) {
+                    Some((first, at)) if at != position && !matches!(member, Member::Shadow(_)) => {
+                        problems.push(Problem::FieldSetTwice {
+                            field: field.to_string(),
+                            first: first.to_owned(),
+                            second: policy.name.to_string(),
+                        });
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+    problems
+}

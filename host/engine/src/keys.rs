@@ -1,0 +1,301 @@
+//! Keys stay here; policies name them.
+
+use crate::limits::SECRETS_MAX;
+use base64::Engine as _;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use ed25519_dalek::{Signature, VerifyingKey};
+use hmac::{Hmac, KeyInit, Mac};
+use sha1::Sha1;
+use sha2::{Sha256, Sha512};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+use subtle::ConstantTimeEq;
+
+/// What a key is for. A key has exactly one algorithm, so that one cannot be
+/// confused for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Algorithm {
+    /// RFC 2104 with SHA-1.
+    HmacSha1,
+    /// RFC 2104 with SHA-256.
+    HmacSha256,
+    /// RFC 2104 with SHA-512.
+    HmacSha512,
+    /// RFC 8032; the secret is the 32-byte public key.
+    Ed25519,
+    /// HMAC-SHA256 for looking up credentials of which only hashes are kept.
+    KeyedHashSha256,
+}
+
+impl Algorithm {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::HmacSha1, Self::HmacSha256, Self::HmacSha512, Self::Ed25519, Self::KeyedHashSha256];
+
+    /// Its name in configurations.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::HmacSha1 => "hmac-sha1",
+            Self::HmacSha256 => "hmac-sha256",
+            Self::HmacSha512 => "hmac-sha512",
+            Self::Ed25519 => "ed25519",
+            Self::KeyedHashSha256 => "keyed-hash-sha256",
+        }
+    }
+}
+
+impl fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// How a signature is written. Only the canonical text is a signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Encoding {
+    /// RFC 4648 section 8, in lower case.
+    Hex,
+    /// RFC 4648 section 4, with padding.
+    Base64,
+    /// RFC 4648 section 5, without padding.
+    Base64Url,
+}
+
+impl Encoding {
+    fn encode(self, bytes: &[u8]) -> String {
+        match self {
+            Self::Hex => hex::encode(bytes),
+            Self::Base64 => BASE64_STANDARD.encode(bytes),
+            Self::Base64Url => BASE64_URL_SAFE_NO_PAD.encode(bytes),
+        }
+    }
+
+    fn decode(self, text: &str) -> Option<Vec<u8>> {
+        let bytes = match self {
+            Self::Hex => hex::decode(text).ok(),
+            Self::Base64 => BASE64_STANDARD.decode(text).ok(),
+            Self::Base64Url => BASE64_URL_SAFE_NO_PAD.decode(text).ok(),
+        }?;
+        (self.encode(&bytes) == text).then_some(bytes)
+    }
+}
+
+/// A signature that a request carries.
+pub(crate) struct Candidate<'a> {
+    pub(crate) algorithm: Algorithm,
+    pub(crate) encoding: Encoding,
+    pub(crate) text: &'a str,
+}
+
+/// Why nothing was verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    Mismatch,
+    NoCandidate,
+    NoUsableKey,
+}
+
+/// A secret that cannot be used. The operator must act.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// Signing with the empty key is something anybody can do.
+    #[error("secret `{id}` is empty")]
+    Empty {
+        /// Which.
+        id: String,
+    },
+    /// Not a public key of the algorithm.
+    #[error("secret `{id}` is not a public key for {algorithm}")]
+    Malformed {
+        /// Which.
+        id: String,
+        /// What it should be for.
+        algorithm: Algorithm,
+    },
+    /// Each secret in force costs a MAC of the body.
+    #[error("a key has at most {SECRETS_MAX} secrets")]
+    TooMany,
+    /// The source has no key of that name.
+    #[error("there is no key `{0}`")]
+    Unknown(String),
+    /// The source could not read it.
+    #[error("key `{name}` cannot be read: {problem}")]
+    Unreadable {
+        /// Which.
+        name: String,
+        /// Why, without the secret.
+        problem: String,
+    },
+}
+
+/// Where keys come from. Asked when a generation is built.
+pub trait KeySource: Send + Sync {
+    /// The key `name`.
+    ///
+    /// # Errors
+    /// [`KeyError`] when there is none, or it cannot be used.
+    fn key(&self, name: &str) -> Result<Key, KeyError>;
+}
+
+/// Keys given by the embedder.
+#[derive(Clone, Debug, Default)]
+pub struct KeyRing(std::collections::BTreeMap<String, Key>);
+
+impl KeyRing {
+    /// Adds `key` under `name`.
+    #[must_use]
+    pub fn with(mut self, name: impl Into<String>, key: Key) -> Self {
+        self.0.insert(name.into(), key);
+        self
+    }
+}
+
+impl KeySource for KeyRing {
+    fn key(&self, name: &str) -> Result<Key, KeyError> {
+        self.0.get(name).cloned().ok_or_else(|| KeyError::Unknown(name.to_owned()))
+    }
+}
+
+/// A key: an algorithm, and the secrets that are in force, newest first.
+#[derive(Clone)]
+pub struct Key {
+    algorithm: Algorithm,
+    secrets: Vec<Secret>,
+}
+
+impl fmt::Debug for Key {
+    /// Never the secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ids: Vec<_> = self.secrets.iter().map(|secret| &*secret.id).collect();
+        f.debug_struct("Key").field("algorithm", &self.algorithm).field("secrets", &ids).finish()
+    }
+}
+
+#[derive(Clone)]
+struct Secret {
+    id: Arc<str>,
+    until: Option<Duration>,
+    material: Material,
+}
+
+/// The key schedule: the secret itself is not kept.
+#[derive(Clone)]
+enum Material {
+    HmacSha1(Hmac<Sha1>),
+    HmacSha256(Hmac<Sha256>),
+    HmacSha512(Box<Hmac<Sha512>>),
+    Ed25519(Box<VerifyingKey>),
+}
+
+impl Key {
+    /// A key with no secret yet: it verifies nothing.
+    pub fn new(algorithm: Algorithm) -> Self {
+        Self { algorithm, secrets: Vec::new() }
+    }
+
+    /// What it is for.
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// Adds a secret after the ones it has. `until`, time since 1970, ends its
+    /// use; the host looks at it on every request.
+    ///
+    /// # Errors
+    /// [`KeyError`] when the secret is empty or malformed, or one too many.
+    pub fn with_secret(mut self, id: &str, secret: &[u8], until: Option<Duration>) -> Result<Self, KeyError> {
+        if secret.is_empty() {
+            return Err(KeyError::Empty { id: id.to_owned() });
+        }
+        if self.secrets.len() == SECRETS_MAX {
+            return Err(KeyError::TooMany);
+        }
+        let material = Material::new(self.algorithm, secret)
+            .ok_or_else(|| KeyError::Malformed { id: id.to_owned(), algorithm: self.algorithm })?;
+        self.secrets.push(Secret { id: id.into(), until, material });
+        Ok(self)
+    }
+
+    /// Ids of the secrets, newest first.
+    pub fn secret_ids(&self) -> impl Iterator<Item = &str> {
+        self.secrets.iter().map(|secret| &*secret.id)
+    }
+
+    /// Looks for a candidate that signs `parts` under a secret in force, and
+    /// names that secret.
+    pub(crate) fn verify(
+        &self,
+        parts: &[&[u8]],
+        candidates: &[Candidate<'_>],
+        now: Duration,
+    ) -> Result<Arc<str>, Refusal> {
+        if self.in_force(now).next().is_none() {
+            return Err(Refusal::NoUsableKey);
+        }
+        let mut candidates = candidates.iter().filter(|candidate| candidate.algorithm == self.algorithm).peekable();
+        if candidates.peek().is_none() {
+            return Err(Refusal::NoCandidate);
+        }
+        let candidates: Vec<_> = candidates.collect();
+        for secret in self.in_force(now) {
+            if secret.material.verifies(parts, &candidates) {
+                return Ok(secret.id.clone());
+            }
+        }
+        Err(Refusal::Mismatch)
+    }
+
+    /// The hash of `data` under each secret in force.
+    pub(crate) fn keyed_hashes(&self, data: &[u8], now: Duration) -> Vec<Vec<u8>> {
+        self.in_force(now).filter_map(|secret| secret.material.mac(&[data])).collect()
+    }
+
+    fn in_force(&self, now: Duration) -> impl Iterator<Item = &Secret> {
+        self.secrets.iter().filter(move |secret| secret.until.is_none_or(|until| now < until))
+    }
+}
+
+impl Material {
+    fn new(algorithm: Algorithm, secret: &[u8]) -> Option<Self> {
+        Some(match algorithm {
+            Algorithm::HmacSha1 => Self::HmacSha1(Hmac::new_from_slice(secret).ok()?),
+            Algorithm::HmacSha256 | Algorithm::KeyedHashSha256 => Self::HmacSha256(Hmac::new_from_slice(secret).ok()?),
+            Algorithm::HmacSha512 => Self::HmacSha512(Box::new(Hmac::new_from_slice(secret).ok()?)),
+            Algorithm::Ed25519 => Self::Ed25519(Box::new(VerifyingKey::from_bytes(secret.try_into().ok()?).ok()?)),
+        })
+    }
+
+    fn verifies(&self, parts: &[&[u8]], candidates: &[&Candidate<'_>]) -> bool {
+        match (self, self.mac(parts)) {
+            (_, Some(mac)) => candidates
+                .iter()
+                .any(|candidate| candidate.encoding.encode(&mac).as_bytes().ct_eq(candidate.text.as_bytes()).into()),
+            (Self::Ed25519(key), _) => {
+                let message = parts.concat();
+                candidates.iter().any(|candidate| {
+                    let signature = candidate.encoding.decode(candidate.text);
+                    signature
+                        .and_then(|bytes| Signature::from_slice(&bytes).ok())
+                        .is_some_and(|signature| key.verify_strict(&message, &signature).is_ok())
+                })
+            }
+            (_, None) => false,
+        }
+    }
+
+    fn mac(&self, parts: &[&[u8]]) -> Option<Vec<u8>> {
+        fn run<M: Mac + Clone>(schedule: &M, parts: &[&[u8]]) -> Vec<u8> {
+            let mut mac = schedule.clone();
+            parts.iter().for_each(|part| mac.update(part));
+            mac.finalize().into_bytes().to_vec()
+        }
+        match self {
+            Self::HmacSha1(schedule) => Some(run(schedule, parts)),
+            Self::HmacSha256(schedule) => Some(run(schedule, parts)),
+            Self::HmacSha512(schedule) => Some(run(&**schedule, parts)),
+            Self::Ed25519(_) => None,
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Every bound on what a request, a policy or a configuration may be, and why
+//! it is what it is.
+
+use std::time::Duration;
+
+/// Bytes of a request target. Servers in the field stop between 8 and 16 KiB.
+pub const TARGET_BYTES_MAX: usize = 8 * 1024;
+
+/// Header fields of a request. Envoy and Node stop at 100 or a little above.
+pub const HEADERS_MAX: usize = 128;
+
+/// Bytes of all header names and values. nginx and Envoy stop at 32 to 60 KiB.
+pub const HEADERS_BYTES_MAX: usize = 64 * 1024;
+
+/// Bytes of a body that a chain needs, unless the route says otherwise.
+pub const BODY_BYTES_DEFAULT: usize = 1024 * 1024;
+
+/// Bytes of a body that any route may ask for: it is held in memory.
+pub const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Bytes of a component. The largest guests seen (regex tables) are 2 MB.
+pub const COMPONENT_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Bytes of a policy's settings as JSON: they cross into the sandbox once.
+pub const SETTINGS_BYTES_MAX: usize = 256 * 1024;
+
+/// CPU time of one check, unless the policy says otherwise.
+pub const DEADLINE_DEFAULT: Duration = Duration::from_millis(10);
+
+/// The longest CPU time that a policy may be given: it holds a thread.
+pub const DEADLINE_MAX: Duration = Duration::from_secs(1);
+
+/// Wall time of one check: what a stalled store or a preempted thread may
+/// cost, in multiples of the deadline.
+pub const WALL_PER_DEADLINE: u32 = 20;
+
+/// CPU time of `configure`. It parses settings; tables of regexes take 100 ms.
+pub const CONFIGURE_DEADLINE: Duration = Duration::from_secs(2);
+
+/// Bytes of linear memory of a policy, unless the policy says otherwise.
+pub const MEMORY_BYTES_DEFAULT: usize = 2 * 1024 * 1024;
+
+/// Bytes of linear memory that the pool can give to any policy.
+pub const MEMORY_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Entries of all tables of a policy. A Rust guest has a few hundred.
+pub const TABLE_ELEMENTS_MAX: usize = 20_000;
+
+/// Bytes that one host call may copy out of a guest.
+pub const HOSTCALL_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Host calls of one check. A chain of lookups needs ten.
+pub const HOST_CALLS_MAX: u32 = 1_000;
+
+/// Candidates of one `keys.verify`: each costs one comparison.
+pub const CANDIDATES_MAX: usize = 32;
+
+/// Secrets of one key: each costs one MAC of the body.
+pub const SECRETS_MAX: usize = 8;
+
+/// Policies of a chain. Each is an instance per request.
+pub const CHAIN_MAX: usize = 32;
+
+/// Lines one check may log, and the bytes of a line's parts.
+pub const LOG_LINES_MAX: u32 = 16;
+/// Bytes of a log message.
+pub const LOG_MESSAGE_BYTES_MAX: usize = 1_024;
+/// Pairs of a log line.
+pub const LOG_PAIRS_MAX: usize = 8;
+/// Bytes of a pair's name.
+pub const LOG_NAME_BYTES_MAX: usize = 64;
+/// Bytes of a pair's value.
+pub const LOG_VALUE_BYTES_MAX: usize = 256;
+/// Lines a second that one policy may log over all requests.
+pub const LOG_LINES_PER_SECOND: u32 = 100;
+
+/// Bytes of a deny code: it becomes a header and a metric label.
+pub const CODE_BYTES_MAX: usize = 64;
+
+/// Bytes of a deny's detail: one log line.
+pub const DETAIL_BYTES_MAX: usize = 1_024;
+
+/// Header fields of one decision, and the bytes of a value.
+pub const DECISION_HEADERS_MAX: usize = 32;
+/// Bytes of a header value in a decision.
+pub const DECISION_VALUE_BYTES_MAX: usize = 4 * 1024;
+
+/// Bytes of a principal's id.
+pub const PRINCIPAL_ID_BYTES_MAX: usize = 256;
+/// Roles, scopes or attributes of a principal, each.
+pub const PRINCIPAL_ITEMS_MAX: usize = 256;
+/// Bytes of a role, a scope, or an attribute's name or value.
+pub const PRINCIPAL_ITEM_BYTES_MAX: usize = 1_024;
+
+/// Bytes of a nonce a policy makes itself, or of a quota's subject.
+pub const SUBJECT_BYTES_MAX: usize = 1_024;
+
+/// Named inputs of a manifest, of each kind.
+pub const MANIFEST_ITEMS_MAX: usize = 64;
+
+/// How long a claim or take of an undecided request is held before it counts
+/// as used: longer than any verdict takes.
+pub const HELD_FOR: Duration = Duration::from_secs(60);

@@ -1,0 +1,127 @@
+//! What guests can ask of the host.
+//!
+//! Each capability is written once, as if it could wait. With a local store
+//! none does, and it is linked as a plain function; with a remote one the
+//! guest is suspended while it waits.
+
+pub(super) mod keys;
+mod quota;
+mod replay;
+
+use crate::now_or_never;
+use crate::policy::bindings::barmkin::keys::keys::{Candidate, Part};
+use crate::policy::bindings::barmkin::log::log::Level;
+use crate::policy::instance::Failure;
+use crate::policy::log;
+use crate::policy::sandbox::{Sandbox, Session};
+use crate::reason::HostReason;
+use crate::store::{StoreError, Take};
+use std::time::Duration;
+use wasmtime::component::Linker;
+use wasmtime::{Result, StoreContextMut};
+
+type Cx<'a> = StoreContextMut<'a, Sandbox>;
+
+/// Links a function that asks the store: suspending, or at once.
+macro_rules! asking {
+    ($linker:expr, $suspends:expr, $name:literal, |$sandbox:ident, $args:tt: $params:ty| $call:expr) => {
+        if $suspends {
+            $linker.func_wrap_async($name, |mut cx: Cx<'_>, $args: $params| {
+                Box::new(async move {
+                    let $sandbox = cx.data_mut();
+                    Ok(($call.await?,))
+                })
+            })
+        } else {
+            $linker.func_wrap($name, |mut cx: Cx<'_>, $args: $params| {
+                let $sandbox = cx.data_mut();
+                let answer = now_or_never($call);
+                Ok((answer.ok_or_else(|| Failure::new(HostReason::StoreUnavailable, "a local store suspended"))??,))
+            })
+        }
+    };
+}
+
+/// Links every capability. Those that ask the store suspend the guest if
+/// `suspends`.
+pub(super) fn add_to_linker(linker: &mut Linker<Sandbox>, suspends: bool) -> Result<()> {
+    // Interfaces of types only, for guests that name them.
+    linker.instance("barmkin:policy/types@0.1.0")?;
+    linker.instance("barmkin:keys/types@0.1.0")?;
+
+    let mut keys = linker.instance("barmkin:keys/keys@0.1.0")?;
+    keys.func_wrap("verify", |mut cx: Cx<'_>, (key, base, candidates): (u32, Vec<Part>, Vec<Candidate>)| {
+        Ok((cx.data_mut().verify(key, base, &candidates)?,))
+    })?;
+    keys.func_wrap("keyed-hash", |mut cx: Cx<'_>, (key, data): (u32, Vec<u8>)| {
+        Ok((cx.data_mut().keyed_hash(key, &data)?,))
+    })?;
+
+    let mut log = linker.instance("barmkin:log/log@0.1.0")?;
+    log.func_wrap("write", |mut cx: Cx<'_>, (level, message, pairs): (Level, String, Vec<(String, String)>)| {
+        Ok(cx.data_mut().log(level, &message, &pairs)?)
+    })?;
+
+    let mut replay = linker.instance("barmkin:replay/replay@0.1.0")?;
+    asking!(replay, suspends, "claim-delivery", |sandbox, (space, until): (u32, u64)| {
+        sandbox.claim_delivery(space, until)
+    })?;
+    asking!(replay, suspends, "claim-nonce", |sandbox, (space, nonce, until): (u32, Vec<u8>, u64)| {
+        sandbox.claim_nonce(space, nonce, until)
+    })?;
+    replay.func_wrap("on-duplicate", |mut cx: Cx<'_>, (space,): (u32,)| Ok((cx.data_mut().on_duplicate(space)?,)))?;
+
+    let mut quota = linker.instance("barmkin:quota/quota@0.1.0")?;
+    asking!(quota, suspends, "take", |sandbox, (quota, cost): (u32, u32)| sandbox.take(quota, None, cost))?;
+    asking!(quota, suspends, "take-for", |sandbox, (quota, subject, cost): (u32, String, u32)| {
+        sandbox.take(quota, Some(subject), cost)
+    })?;
+    type OfTake = (&'static str, fn(&Take) -> u64);
+    let of_take: [OfTake; 3] = [
+        ("retry-after-ms", |take| take.retry_after.map_or(0, millis_up)),
+        ("remaining", |take| take.remaining),
+        ("reset-after-ms", |take| millis_up(take.reset_after)),
+    ];
+    for (name, read) in of_take {
+        quota.func_wrap(name, move |mut cx: Cx<'_>, (quota,): (u32,)| Ok((cx.data_mut().last_take(quota, read)?,)))?;
+    }
+    quota.func_wrap("limit", |mut cx: Cx<'_>, (quota,): (u32,)| Ok((cx.data_mut().quota_limit(quota)?,)))?;
+    Ok(())
+}
+
+/// In milliseconds, rounded up: what is waited for must be over.
+fn millis_up(span: Duration) -> u64 {
+    u64::try_from(span.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
+}
+
+impl Sandbox {
+    /// Counts a call, and gives it the request it is for.
+    fn begin_call(&mut self) -> Result<&mut Session, Failure> {
+        if !self.may_call() {
+            return Err(Failure::new(HostReason::HostCallsExceeded, "it calls the host without end"));
+        }
+        self.session
+            .as_deref_mut()
+            .ok_or_else(|| Failure::new(HostReason::ContractViolation, "`configure` called an import"))
+    }
+
+    fn log(&mut self, level: Level, message: &str, pairs: &[(String, String)]) -> Result<(), Failure> {
+        let level = match level {
+            Level::Debug => log::Level::Debug,
+            Level::Info => log::Level::Info,
+            Level::Warn => log::Level::Warn,
+            Level::Error => log::Level::Error,
+        };
+        let subject = self.begin_call()?.subject.clone();
+        self.log.write(&self.policy, &subject.request.id, subject.now, level, message, pairs);
+        Ok(())
+    }
+}
+
+fn no_such(kind: &str, index: u32) -> Failure {
+    Failure::new(HostReason::ContractViolation, format!("its manifest declares no {kind} {index}"))
+}
+
+fn store_failed(error: StoreError) -> Failure {
+    Failure::new(HostReason::StoreUnavailable, error.to_string())
+}

@@ -1,0 +1,79 @@
+//! `barmkin:quota`: how much a caller may have.
+
+use crate::effects::{Effect, EffectKind};
+use crate::generation::spec::{Quota, QuotaKey};
+use crate::limits::SUBJECT_BYTES_MAX;
+use crate::policy::bindings::barmkin::quota::quota::Outcome;
+use crate::policy::capabilities::{no_such, store_failed};
+use crate::policy::instance::Failure;
+use crate::policy::sandbox::{Sandbox, Session};
+use crate::reason::HostReason;
+use crate::store::{QuotaId, Take};
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+
+impl Sandbox {
+    /// `quota.take`, and with a subject `quota.take-for`.
+    pub(super) async fn take(&mut self, index: u32, subject: Option<String>, cost: u32) -> Result<Outcome, Failure> {
+        let granted = self.granted.clone();
+        let session = self.begin_call()?;
+        let (name, quota) = granted.quotas.get(index as usize).ok_or_else(|| no_such("quota", index))?;
+        let subject = match subject {
+            Some(subject) if subject.len() > SUBJECT_BYTES_MAX => {
+                return Err(Failure::new(
+                    HostReason::HostCallsExceeded,
+                    format!("a subject of {} bytes", subject.len()),
+                ));
+            }
+            Some(subject) => format!("policy\0{subject}"),
+            None => match caller(session, quota.key) {
+                Some(caller) => caller,
+                None => return Ok(Outcome::Unidentified),
+            },
+        };
+        let id = QuotaId { quota: session.scoped(name), subject: subject.into() };
+        let take = session.journal.store().take(&id, &quota.rate, cost).await.map_err(store_failed)?;
+        if take.admitted && cost > 0 {
+            let kind = EffectKind::Took { quota: id, rate: quota.rate, cost, at: take.at };
+            session.journal.push(Effect { keep: quota.keep, kind });
+        }
+        self.takes.resize(granted.quotas.len(), None);
+        if let Some(last) = self.takes.get_mut(index as usize) {
+            *last = Some(take);
+        }
+        Ok(if take.admitted { Outcome::Admitted } else { Outcome::Refused })
+    }
+
+    /// Reads something of the last take of a quota.
+    pub(super) fn last_take(&mut self, index: u32, read: fn(&Take) -> u64) -> Result<u64, Failure> {
+        self.begin_call()?;
+        let take = self.takes.get(index as usize).copied().flatten();
+        take.as_ref().map(read).ok_or_else(|| Failure::new(HostReason::ContractViolation, "nothing was taken yet"))
+    }
+
+    /// `quota.limit`.
+    pub(super) fn quota_limit(&mut self, index: u32) -> Result<u64, Failure> {
+        self.begin_call()?;
+        let quota: Option<&(Arc<str>, Quota)> = self.granted.quotas.get(index as usize);
+        Ok(quota.ok_or_else(|| no_such("quota", index))?.1.rate.limit)
+    }
+}
+
+fn caller(session: &Session, key: QuotaKey) -> Option<String> {
+    match key {
+        QuotaKey::Principal => {
+            let principal = session.established.principal.as_ref()?;
+            Some(format!("principal\0{}\0{}", principal.tenant.as_deref().unwrap_or_default(), principal.id))
+        }
+        QuotaKey::ClientAddress => Some(format!("address\0{}", network(session.subject.request.head.client.address?))),
+        QuotaKey::Route => Some(format!("route\0{}", session.subject.route)),
+    }
+}
+
+/// What one client controls: an IPv4 address, or the /64 of an IPv6 one.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
+    }
+}

@@ -1,0 +1,101 @@
+//! `barmkin:replay`: what may be used once.
+
+use crate::effects::{Effect, EffectKind};
+use crate::generation::spec::{NonceSpace, OnDuplicate, SameDelivery};
+use crate::limits::SUBJECT_BYTES_MAX;
+use crate::policy::bindings::barmkin::replay::replay::{Claim, DuplicateTreatment};
+use crate::policy::capabilities::{no_such, store_failed};
+use crate::policy::instance::Failure;
+use crate::policy::sandbox::{Sandbox, Session, SignedPart};
+use crate::reason::HostReason;
+use crate::store::{self, NonceId};
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+use std::time::Duration;
+
+impl Sandbox {
+    /// `replay.claim-delivery`.
+    pub(super) async fn claim_delivery(&mut self, space: u32, until_unix_ms: u64) -> Result<Claim, Failure> {
+        let granted = self.granted.clone();
+        let session = self.begin_call()?;
+        let (name, space) = granted.nonces.get(space as usize).ok_or_else(|| no_such("nonce space", space))?;
+        match delivery_digest(session, space.same_delivery) {
+            Some(digest) => claim(session, name, space, digest, until_unix_ms).await,
+            None => Ok(Claim::Unidentified),
+        }
+    }
+
+    /// `replay.claim-nonce`.
+    pub(super) async fn claim_nonce(
+        &mut self,
+        space: u32,
+        nonce: Vec<u8>,
+        until_unix_ms: u64,
+    ) -> Result<Claim, Failure> {
+        let granted = self.granted.clone();
+        let session = self.begin_call()?;
+        let (name, space) = granted.nonces.get(space as usize).ok_or_else(|| no_such("nonce space", space))?;
+        if nonce.len() > SUBJECT_BYTES_MAX {
+            return Err(Failure::new(HostReason::HostCallsExceeded, format!("a nonce of {} bytes", nonce.len())));
+        }
+        let digest = Sha256::new().chain_update(b"nonce\0").chain_update(&nonce).finalize().into();
+        claim(session, name, space, digest, until_unix_ms).await
+    }
+
+    /// `replay.on-duplicate`.
+    pub(super) fn on_duplicate(&mut self, space: u32) -> Result<DuplicateTreatment, Failure> {
+        self.begin_call()?;
+        let (_, space) = self.granted.nonces.get(space as usize).ok_or_else(|| no_such("nonce space", space))?;
+        Ok(match space.on_duplicate {
+            OnDuplicate::Deny => DuplicateTreatment::Deny,
+            OnDuplicate::Acknowledge => DuplicateTreatment::Acknowledge,
+            OnDuplicate::Mark => DuplicateTreatment::Mark,
+        })
+    }
+}
+
+async fn claim(
+    session: &mut Session,
+    name: &Arc<str>,
+    space: &NonceSpace,
+    digest: [u8; 32],
+    until_unix_ms: u64,
+) -> Result<Claim, Failure> {
+    let nonce = NonceId { space: session.scoped(name), digest };
+    let retain = space.retain.max(Duration::from_millis(until_unix_ms).saturating_sub(session.subject.now));
+    let holder = session.journal.holder(space.keep);
+    let claim = session.journal.store().claim(&nonce, retain, holder).await.map_err(store_failed)?;
+    Ok(match claim {
+        store::Claim::FirstUse => {
+            session.journal.push(Effect { keep: space.keep, kind: EffectKind::Claimed(nonce) });
+            Claim::FirstUse
+        }
+        store::Claim::InProgress => Claim::InProgress,
+        store::Claim::Replayed => Claim::Replayed,
+    })
+}
+
+fn delivery_digest(session: &Session, same: SameDelivery) -> Option<[u8; 32]> {
+    let mut digest = Sha256::new();
+    match same {
+        SameDelivery::Signature => {
+            digest.update(b"signature\0");
+            for part in session.established.signed.as_deref()? {
+                match part {
+                    SignedPart::Bytes(bytes) => digest.update(bytes),
+                    SignedPart::Body => digest.update(session.subject.body()?),
+                }
+            }
+        }
+        SameDelivery::MessageId => {
+            // Ids are unique within their sender only.
+            let sender = session.established.principal.as_ref()?;
+            let id = session.established.facts.as_ref()?.message_id.as_deref()?;
+            for text in ["message-id", sender.tenant.as_deref().unwrap_or_default(), &sender.id, id] {
+                digest.update(text);
+                digest.update(b"\0");
+            }
+        }
+    }
+    Some(digest.finalize().into())
+}

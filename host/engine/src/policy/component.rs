@@ -1,0 +1,100 @@
+//! What a component is, before anything of it runs.
+
+use crate::engine::features;
+use crate::generation::error::Problem;
+use crate::limits::COMPONENT_BYTES_MAX;
+use wasmparser::{ComponentExternalKind, Encoding, Parser, Payload, Validator};
+
+/// The interface that a policy for requests exports.
+pub const CONTRACT: &str = "barmkin:policy/request-policy@0.1.0";
+
+/// What a policy may import: capabilities, and the types they are made of.
+const IMPORTS: [&str; 6] = [
+    "barmkin:policy/types@0.1.0",
+    "barmkin:keys/types@0.1.0",
+    "barmkin:keys/keys@0.1.0",
+    "barmkin:replay/replay@0.1.0",
+    "barmkin:quota/quota@0.1.0",
+    "barmkin:log/log@0.1.0",
+];
+
+/// Pages that the snapshotter needs besides the guest's.
+pub(super) const HEADROOM_PAGES: u64 = 2;
+
+/// What can be read off a component without running it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inspection {
+    /// Names of its imports.
+    pub imports: Vec<String>,
+    /// Names of its exports.
+    pub exports: Vec<String>,
+    /// Pages (64 KiB) of its memories at the start.
+    pub memory_pages: u64,
+    /// Bytes of code in its modules.
+    pub code_bytes: usize,
+}
+
+/// Reads a component, and refuses what can be no policy.
+///
+/// # Errors
+/// [`Problem`], most of them the policy author's to mend.
+pub fn inspect(component: &[u8]) -> Result<Inspection, Problem> {
+    if component.len() > COMPONENT_BYTES_MAX {
+        return Err(Problem::ComponentTooLarge { bytes: component.len(), max: COMPONENT_BYTES_MAX });
+    }
+    if Parser::is_core_wasm(component) {
+        return Err(Problem::CoreModule);
+    }
+    let invalid = |error: wasmparser::BinaryReaderError| Problem::InvalidComponent(error.message().to_owned());
+    Validator::new_with_features(features()).validate_all(component).map_err(invalid)?;
+    let inspection = read(component)?;
+    for import in &inspection.imports {
+        if !IMPORTS.contains(&import.as_str()) {
+            return Err(Problem::ForeignImport(import.clone()));
+        }
+    }
+    if !inspection.exports.iter().any(|export| export == CONTRACT) {
+        let found = inspection.exports.iter().find(|export| export.starts_with("barmkin:policy/"));
+        let found = found.map_or_else(|| "no policy".to_owned(), |export| format!("`{export}`"));
+        return Err(Problem::OtherContract { found, expected: CONTRACT });
+    }
+    Ok(inspection)
+}
+
+fn read(component: &[u8]) -> Result<Inspection, Problem> {
+    let invalid = |error: wasmparser::BinaryReaderError| Problem::InvalidComponent(error.message().to_owned());
+    let mut inspection = Inspection::default();
+    // Encodings of what is open, the component itself first.
+    let mut open = Vec::new();
+    for payload in Parser::new(0).parse_all(component) {
+        match payload.map_err(invalid)? {
+            Payload::Version { encoding, .. } => open.push(encoding),
+            Payload::End(_) => drop(open.pop()),
+            Payload::ComponentImportSection(section) if open == [Encoding::Component] => {
+                for import in section {
+                    inspection.imports.push(import.map_err(invalid)?.name.name.to_owned());
+                }
+            }
+            Payload::ComponentExportSection(section) if open == [Encoding::Component] => {
+                for export in section {
+                    let export = export.map_err(invalid)?;
+                    if export.kind == ComponentExternalKind::Instance {
+                        inspection.exports.push(export.name.name.to_owned());
+                    }
+                }
+            }
+            Payload::MemorySection(section) => {
+                for memory in section {
+                    let memory = memory.map_err(invalid)?;
+                    inspection.memory_pages += memory.initial;
+                    if let Some(max) = memory.maximum.filter(|max| *max < memory.initial + HEADROOM_PAGES) {
+                        return Err(Problem::MemoryCannotGrow { max });
+                    }
+                }
+            }
+            Payload::CodeSectionStart { size, .. } => inspection.code_bytes += size as usize,
+            _ => {}
+        }
+    }
+    Ok(inspection)
+}

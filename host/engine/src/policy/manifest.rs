@@ -1,0 +1,227 @@
+//! What a policy says it will use, checked against what it was granted.
+
+use crate::generation::error::Problem;
+use crate::generation::spec::{Grants, Spec};
+use crate::keys::{Algorithm, KeySource};
+use crate::limits::{BODY_BYTES_MAX, MANIFEST_ITEMS_MAX};
+use crate::policy::bindings::barmkin::policy::types as wire;
+use crate::policy::capabilities;
+use crate::policy::decision::is_reserved;
+use crate::policy::sandbox::Granted;
+use http::HeaderName;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Everything a policy will use.
+#[derive(Clone, Debug, Default)]
+pub struct Manifest {
+    pub(super) parts: wire::RequestParts,
+    pub(super) headers: Vec<NamedInput<HeaderName>>,
+    pub(super) query_parameters: Vec<NamedInput<String>>,
+    pub(super) body: BodyInput,
+    keys: Vec<(String, Vec<Algorithm>)>,
+    nonces: Vec<String>,
+    quotas: Vec<String>,
+    sets: Vec<HeaderName>,
+    vouches: bool,
+}
+
+/// A named input, and whether it may come more than once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedInput<N> {
+    /// The name.
+    pub name: N,
+    /// Whether every occurrence crosses; otherwise a second one is refused.
+    pub many: bool,
+}
+
+/// What a policy needs of the body.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum BodyInput {
+    /// Nothing.
+    #[default]
+    None,
+    /// The host reads it.
+    OnHost,
+    /// Digests cross, in this order.
+    Digests(Vec<DigestAlgorithm>),
+    /// The bytes cross, up to this many.
+    Bytes(usize),
+}
+
+/// A hash function over the body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DigestAlgorithm {
+    /// FIPS 180-4.
+    Sha256,
+    /// FIPS 180-4.
+    Sha512,
+}
+
+impl From<wire::DigestAlgorithm> for DigestAlgorithm {
+    fn from(algorithm: wire::DigestAlgorithm) -> Self {
+        match algorithm {
+            wire::DigestAlgorithm::Sha256 => Self::Sha256,
+            wire::DigestAlgorithm::Sha512 => Self::Sha512,
+        }
+    }
+}
+
+impl Manifest {
+    pub(super) fn read(manifest: wire::Manifest) -> Result<Self, Problem> {
+        let refuse = |problem: String| Err(Problem::Manifest(problem));
+        let counts = [
+            manifest.headers.len(),
+            manifest.query_parameters.len(),
+            manifest.keys.len(),
+            manifest.nonces.len(),
+            manifest.quotas.len(),
+            manifest.sets.len(),
+        ];
+        if let Some(count) = counts.into_iter().find(|count| *count > MANIFEST_ITEMS_MAX) {
+            return refuse(format!("it lists {count} items of one kind, but may list {MANIFEST_ITEMS_MAX}"));
+        }
+        let body = match manifest.body {
+            wire::BodyInput::None => BodyInput::None,
+            wire::BodyInput::OnHost => BodyInput::OnHost,
+            wire::BodyInput::Digests(digests) if digests.len() > 2 => {
+                return refuse("it asks for a digest twice".to_owned());
+            }
+            wire::BodyInput::Digests(digests) => {
+                BodyInput::Digests(digests.into_iter().map(DigestAlgorithm::from).collect())
+            }
+            wire::BodyInput::Bytes(max) if max as usize > BODY_BYTES_MAX => {
+                return refuse(format!("it takes bodies of {max} bytes, but may take {BODY_BYTES_MAX}"));
+            }
+            wire::BodyInput::Bytes(max) => BodyInput::Bytes(max as usize),
+        };
+        let field = |name: &String| {
+            HeaderName::from_lowercase(name.as_bytes())
+                .map_err(|_| Problem::Manifest(format!("`{name}` is no field name in lower case")))
+        };
+        let many = |cardinality| cardinality == wire::Cardinality::Many;
+        Ok(Self {
+            parts: manifest.parts,
+            headers: manifest
+                .headers
+                .iter()
+                .map(|input| Ok(NamedInput { name: field(&input.name)?, many: many(input.cardinality) }))
+                .collect::<Result<_, Problem>>()?,
+            query_parameters: manifest
+                .query_parameters
+                .into_iter()
+                .map(|input| NamedInput { name: input.name, many: many(input.cardinality) })
+                .collect(),
+            body,
+            keys: manifest
+                .keys
+                .into_iter()
+                .map(|need| (need.name, need.algorithms.into_iter().map(capabilities::keys::algorithm).collect()))
+                .collect(),
+            nonces: manifest.nonces,
+            quotas: manifest.quotas,
+            sets: manifest.sets.iter().map(field).collect::<Result<_, _>>()?,
+            vouches: manifest.vouches,
+        })
+    }
+
+    /// The header fields it reads.
+    pub fn headers(&self) -> &[NamedInput<HeaderName>] {
+        &self.headers
+    }
+
+    /// What it needs of the body.
+    pub fn body(&self) -> &BodyInput {
+        &self.body
+    }
+
+    /// Names of the keys it uses, and the algorithms each can have.
+    pub fn keys(&self) -> impl Iterator<Item = (&str, &[Algorithm])> {
+        self.keys.iter().map(|(name, algorithms)| (name.as_str(), algorithms.as_slice()))
+    }
+
+    /// Names of the nonce spaces it uses.
+    pub fn nonces(&self) -> &[String] {
+        &self.nonces
+    }
+
+    /// Names of the quotas it uses.
+    pub fn quotas(&self) -> &[String] {
+        &self.quotas
+    }
+
+    /// Fields it may set.
+    pub fn sets(&self) -> &[HeaderName] {
+        &self.sets
+    }
+
+    /// Whether it vouches.
+    pub fn vouches(&self) -> bool {
+        self.vouches
+    }
+
+    /// Gives it what it asks for, as far as it was granted.
+    pub(super) fn grant(&self, grants: &Grants, spec: &Spec, keys: &dyn KeySource) -> Result<Granted, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let mut granted = Granted::default();
+        for (need, algorithms) in &self.keys {
+            match bind("key", need, &grants.keys).and_then(|name| key(name, need, algorithms, keys)) {
+                Ok(key) => granted.keys.push(key),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        for need in &self.nonces {
+            match bind("nonce space", need, &grants.nonces).and_then(|name| find("nonce space", name, &spec.nonces)) {
+                Ok((name, space)) => granted.nonces.push((name.as_str().into(), space.clone())),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        for need in &self.quotas {
+            match bind("quota", need, &grants.quotas).and_then(|name| find("quota", name, &spec.quotas)) {
+                Ok((name, quota)) => granted.quotas.push((name.as_str().into(), quota.clone())),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        for field in &self.sets {
+            if is_reserved(field) {
+                problems.push(Problem::ForbiddenField(field.to_string()));
+            } else if !grants.sets.contains(field) {
+                problems.push(Problem::NotGranted { kind: "field", name: field.to_string() });
+            }
+        }
+        if self.vouches && !grants.vouch {
+            problems.push(Problem::VouchNotGranted);
+        }
+        let keys_used = self.keys.iter().map(|(name, _)| name.as_str()).collect();
+        problems.extend(unused("key", &grants.keys, &keys_used));
+        problems.extend(unused("nonce space", &grants.nonces, &self.nonces.iter().map(String::as_str).collect()));
+        problems.extend(unused("quota", &grants.quotas, &self.quotas.iter().map(String::as_str).collect()));
+        if problems.is_empty() { Ok(granted) } else { Err(problems) }
+    }
+}
+
+fn bind<'a>(kind: &'static str, need: &str, grants: &'a BTreeMap<String, String>) -> Result<&'a str, Problem> {
+    grants.get(need).map(String::as_str).ok_or_else(|| Problem::NotGranted { kind, name: need.to_owned() })
+}
+
+fn find<'a, T>(kind: &'static str, name: &str, all: &'a BTreeMap<String, T>) -> Result<(&'a String, &'a T), Problem> {
+    all.get_key_value(name).ok_or_else(|| Problem::Unknown { kind, name: name.to_owned() })
+}
+
+fn key(name: &str, need: &str, accepted: &[Algorithm], keys: &dyn KeySource) -> Result<crate::keys::Key, Problem> {
+    let key = keys.key(name)?;
+    if accepted.contains(&key.algorithm()) {
+        return Ok(key);
+    }
+    let accepted: Vec<_> = accepted.iter().map(|algorithm| algorithm.as_str()).collect();
+    Err(Problem::WrongAlgorithm {
+        key: name.to_owned(),
+        algorithm: key.algorithm(),
+        need: need.to_owned(),
+        accepted: accepted.join(" or "),
+    })
+}
+
+fn unused(kind: &'static str, grants: &BTreeMap<String, String>, used: &BTreeSet<&str>) -> Vec<Problem> {
+    let unused = grants.keys().filter(|name| !used.contains(name.as_str()));
+    unused.map(|name| Problem::UnusedGrant { kind, name: name.clone() }).collect()
+}

@@ -1,0 +1,19 @@
+//! From a component's bytes to decisions.
+
+mod bindings;
+mod capabilities;
+mod component;
+mod deadline;
+mod decision;
+mod input;
+mod instance;
+mod log;
+mod manifest;
+mod sandbox;
+mod snapshot;
+
+pub use component::{CONTRACT, Inspection, inspect};
+pub(crate) use decision::{Decision, PolicyDenial};
+pub(crate) use instance::{CheckError, Policy};
+pub use manifest::{BodyInput, DigestAlgorithm, Manifest, NamedInput};
+pub(crate) use sandbox::{Established, Session, Subject};

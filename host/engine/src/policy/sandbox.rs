@@ -1,0 +1,163 @@
+//! What a running guest is given: its limits, and one request.
+
+use crate::effects::Journal;
+use crate::generation::spec::{NonceSpace, Quota};
+use crate::keys::Key;
+use crate::limits;
+use crate::policy::deadline::Deadline;
+use crate::policy::log::LogBudget;
+use crate::principal::{Facts, Principal};
+use crate::request::{Body, Request};
+use crate::store::Take;
+use bytes::Bytes;
+use std::sync::Arc;
+use std::time::Duration;
+use wasmtime::{ResourceLimiter, StoreContextMut, UpdateDeadline};
+
+/// The request that a chain decides, and when.
+#[derive(Debug)]
+pub(crate) struct Subject {
+    pub(crate) request: Request,
+    pub(crate) body: Body,
+    /// Time since 1970: one reading for the whole chain (law 4).
+    pub(crate) now: Duration,
+    pub(crate) route: Arc<str>,
+}
+
+impl Subject {
+    /// The body, where it is whole.
+    pub(crate) fn body(&self) -> Option<&Bytes> {
+        match &self.body {
+            Body::Whole(bytes) => Some(bytes),
+            Body::NotCarried | Body::Truncated | Body::TooLarge => None,
+        }
+    }
+}
+
+/// What earlier policies established (law 9).
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Established {
+    pub(crate) principal: Option<Principal>,
+    pub(crate) facts: Option<Facts>,
+    /// What was signed: the identity of the delivery.
+    pub(crate) signed: Option<Arc<[SignedPart]>>,
+}
+
+/// A part of a verified signature base.
+#[derive(Clone, Debug)]
+pub(crate) enum SignedPart {
+    Bytes(Vec<u8>),
+    Body,
+}
+
+/// One request on its way through a chain. It moves from sandbox to sandbox.
+pub(crate) struct Session {
+    pub(crate) subject: Arc<Subject>,
+    pub(crate) established: Established,
+    pub(crate) journal: Journal,
+    /// Put before the name of every space and quota: shadows have their own.
+    pub(crate) name_space: &'static str,
+}
+
+impl Session {
+    /// `name` in this session's name space.
+    pub(super) fn scoped(&self, name: &Arc<str>) -> Arc<str> {
+        if self.name_space.is_empty() { name.clone() } else { format!("{}{name}", self.name_space).into() }
+    }
+}
+
+/// What a policy was granted, by the index of its manifest.
+#[derive(Debug, Default)]
+pub(crate) struct Granted {
+    pub(crate) keys: Vec<Key>,
+    pub(crate) nonces: Vec<(Arc<str>, NonceSpace)>,
+    pub(crate) quotas: Vec<(Arc<str>, Quota)>,
+}
+
+/// The host's side of one instance.
+pub(super) struct Sandbox {
+    pub(super) policy: Arc<str>,
+    pub(super) granted: Arc<Granted>,
+    /// None while the policy is configured: capabilities then fail.
+    pub(super) session: Option<Box<Session>>,
+    pub(super) log: LogBudget,
+    /// The last take of each quota.
+    pub(super) takes: Vec<Option<Take>>,
+    deadline: Deadline,
+    calls_left: u32,
+    memory_bytes_max: usize,
+    /// Whether memory was refused: tells running out of it from other traps.
+    pub(super) memory_refused: bool,
+}
+
+impl Sandbox {
+    pub(super) fn new(
+        policy: Arc<str>,
+        granted: Arc<Granted>,
+        session: Option<Box<Session>>,
+        log: LogBudget,
+        deadline: Duration,
+        memory_bytes_max: usize,
+    ) -> Self {
+        Self {
+            policy,
+            granted,
+            session,
+            log,
+            takes: Vec::new(),
+            deadline: Deadline::new(deadline),
+            calls_left: limits::HOST_CALLS_MAX,
+            memory_bytes_max,
+            memory_refused: false,
+        }
+    }
+
+    /// Counts one host call, and says whether it is within the limit.
+    pub(super) fn may_call(&mut self) -> bool {
+        self.calls_left = self.calls_left.saturating_sub(1);
+        self.calls_left > 0
+    }
+
+    /// Gives the snapshotter the room it takes besides the guest's memory.
+    pub(super) fn add_memory_headroom(&mut self, bytes: usize) {
+        self.memory_bytes_max += bytes;
+    }
+
+    /// A fresh budget.
+    pub(super) fn restart_deadline(&mut self, budget: Duration) {
+        self.deadline = Deadline::new(budget);
+    }
+}
+
+impl ResourceLimiter for Sandbox {
+    fn memory_growing(&mut self, _current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let allowed = desired <= self.memory_bytes_max && maximum.is_none_or(|maximum| desired <= maximum);
+        self.memory_refused |= !allowed;
+        Ok(allowed)
+    }
+
+    fn table_growing(&mut self, _current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let allowed = desired <= limits::TABLE_ELEMENTS_MAX && maximum.is_none_or(|maximum| desired <= maximum);
+        self.memory_refused |= !allowed;
+        Ok(allowed)
+    }
+}
+
+/// Gives `store` its limits: memory, time, and what the host copies for it.
+pub(super) fn limit(store: &mut wasmtime::Store<Sandbox>, suspends: bool) {
+    store.limiter(|sandbox| sandbox);
+    store.set_hostcall_fuel(limits::HOSTCALL_BYTES_MAX);
+    store.set_epoch_deadline(1);
+    if suspends {
+        store.epoch_deadline_callback(|store| tick(store, UpdateDeadline::Yield(1)));
+    } else {
+        store.epoch_deadline_callback(|store| tick(store, UpdateDeadline::Continue(1)));
+    }
+}
+
+fn tick(mut store: StoreContextMut<'_, Sandbox>, go_on: UpdateDeadline) -> wasmtime::Result<UpdateDeadline> {
+    if store.data_mut().deadline.has_time() {
+        return Ok(go_on);
+    }
+    Ok(UpdateDeadline::Interrupt)
+}

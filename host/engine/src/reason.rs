@@ -1,0 +1,120 @@
+//! Why a request was denied, in one stable code.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// A stable reason code: lower case, digits and hyphens.
+///
+/// The client learns it, metrics count by it, tests compare it. Codes of the
+/// host are listed in [`HostReason`]; a policy brings its own.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// A law of the host.
+    Host(HostReason),
+    /// A policy's own code.
+    Policy(Arc<str>),
+}
+
+impl Reason {
+    /// The code.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Host(reason) => reason.as_str(),
+            Self::Policy(code) => code,
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl From<HostReason> for Reason {
+    fn from(reason: HostReason) -> Self {
+        Self::Host(reason)
+    }
+}
+
+macro_rules! host_reasons {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $status:ident;)*) => {
+        /// The reasons for which the host itself denies.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum HostReason { $($(#[$doc])* $name,)* }
+
+        impl HostReason {
+            /// All of them, for documentation and metrics.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// The code.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $code,)* }
+            }
+
+            /// The status a client gets.
+            pub const fn status(self) -> http::StatusCode {
+                match self { $(Self::$name => http::StatusCode::$status,)* }
+            }
+        }
+    };
+}
+
+host_reasons! {
+    /// The request target is no path (law 5).
+    MalformedTarget = "malformed-target", BAD_REQUEST;
+    /// The target is longer than [`TARGET_BYTES_MAX`](crate::limits::TARGET_BYTES_MAX).
+    TargetTooLong = "target-too-long", URI_TOO_LONG;
+    /// Backends could read the path in two ways (law 5).
+    AmbiguousPath = "ambiguous-path", BAD_REQUEST;
+    /// There is no host, more than one, or they contradict (law 5).
+    AmbiguousAuthority = "ambiguous-authority", BAD_REQUEST;
+    /// CONNECT asks for a tunnel that could not be guarded (law 5).
+    ConnectRefused = "connect-refused", METHOD_NOT_ALLOWED;
+    /// More fields than [`HEADERS_MAX`](crate::limits::HEADERS_MAX).
+    TooManyHeaders = "too-many-headers", REQUEST_HEADER_FIELDS_TOO_LARGE;
+    /// More bytes than [`HEADERS_BYTES_MAX`](crate::limits::HEADERS_BYTES_MAX).
+    HeadersTooLarge = "headers-too-large", REQUEST_HEADER_FIELDS_TOO_LARGE;
+    /// A field that a policy takes once came twice (law 9).
+    DuplicateHeader = "duplicate-header", BAD_REQUEST;
+    /// A field that a policy reads is not UTF-8.
+    HeaderNotUtf8 = "header-not-utf8", BAD_REQUEST;
+    /// A query parameter that a policy takes once came twice.
+    DuplicateQueryParameter = "duplicate-query-parameter", BAD_REQUEST;
+    /// A query parameter that a policy reads is not UTF-8.
+    MalformedQuery = "malformed-query", BAD_REQUEST;
+    /// The body is longer than the route takes (law 8).
+    BodyTooLarge = "body-too-large", PAYLOAD_TOO_LARGE;
+    /// The body did not arrive whole (law 8).
+    BodyTruncated = "body-truncated", BAD_REQUEST;
+    /// The caller of the gate sends no bodies, but the chain needs one (law 8).
+    BodyNotCarried = "body-not-carried", INTERNAL_SERVER_ERROR;
+    /// No route matches (law 1).
+    NoRoute = "no-route", FORBIDDEN;
+    /// No policy vouched for the request (law 1).
+    NobodyVouched = "nobody-vouched", FORBIDDEN;
+    /// A CORS preflight on a route that does not take them.
+    PreflightRefused = "preflight-refused", FORBIDDEN;
+    /// A policy did what it was not granted (law 1, 9, 10).
+    ContractViolation = "contract-violation", INTERNAL_SERVER_ERROR;
+    /// Two policies named different principals (law 9).
+    PrincipalConflict = "principal-conflict", FORBIDDEN;
+    /// A policy trapped (law 2).
+    PolicyTrapped = "policy-trapped", INTERNAL_SERVER_ERROR;
+    /// A policy did not answer in time (law 2).
+    DeadlineExceeded = "deadline-exceeded", SERVICE_UNAVAILABLE;
+    /// A policy wanted more memory than it may have (law 2).
+    MemoryExceeded = "memory-exceeded", INTERNAL_SERVER_ERROR;
+    /// A policy called the host more often, or with more, than it may.
+    HostCallsExceeded = "host-calls-exceeded", INTERNAL_SERVER_ERROR;
+    /// There was no instance to be had: too many checks at once.
+    Overloaded = "overloaded", SERVICE_UNAVAILABLE;
+    /// The store did not answer, or is full (law 2).
+    StoreUnavailable = "store-unavailable", SERVICE_UNAVAILABLE;
+}
+
+impl fmt::Display for HostReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

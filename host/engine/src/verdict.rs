@@ -1,0 +1,284 @@
+//! What a chain decided, and the two types that carry it to an adapter.
+
+use crate::effects::Settlement;
+use crate::principal::Principal;
+use crate::reason::{HostReason, Reason};
+use crate::request::{Form, Head, RequestId};
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use http::{HeaderMap, Response, StatusCode};
+use std::fmt;
+use std::sync::Arc;
+
+/// Names the response field that carries the reason code.
+pub const REASON_FIELD: HeaderName = HeaderName::from_static("barmkin-reason");
+
+/// Names the field that carries the request id, to the upstream and back.
+pub const REQUEST_ID_FIELD: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Digest (SHA-256) of the generation that decided: configuration, policies
+/// and key names.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Digest(pub [u8; 32]);
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// What a chain of policies folded to.
+#[derive(Debug)]
+#[must_use = "a verdict that nobody looks at guards nothing"]
+pub enum Verdict {
+    /// The request may be forwarded, by way of its [`Permit`].
+    Allow(Box<Permit>),
+    /// It may not.
+    Deny(Box<Denial>),
+}
+
+impl Verdict {
+    /// The reason of a deny, `None` for an allow.
+    pub fn reason(&self) -> Option<&Reason> {
+        match self {
+            Self::Allow(_) => None,
+            Self::Deny(denial) => Some(&denial.reason),
+        }
+    }
+
+    /// What each policy of the chain decided, in the order they ran.
+    pub fn steps(&self) -> &[Step] {
+        match self {
+            Self::Allow(permit) => &permit.steps,
+            Self::Deny(denial) => &denial.steps,
+        }
+    }
+}
+
+/// What one policy decided, for logs and for `barmkin eval`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The policy.
+    pub policy: Arc<str>,
+    /// Its decision, after the laws.
+    pub outcome: Outcome,
+    /// What the policy had to say to the operator.
+    pub detail: String,
+}
+
+/// The short form of a decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It vouched.
+    Allow,
+    /// It had nothing against the request.
+    Abstain,
+    /// It denied.
+    Deny(Reason),
+    /// It failed, and its `on-error` is `abstain`.
+    Failed(HostReason),
+}
+
+/// A change to the fields that are forwarded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Replaces every field of that name.
+    Set(HeaderName, HeaderValue),
+    /// Adds one.
+    Append(HeaderName, HeaderValue),
+    /// Removes every field of that name.
+    Remove(HeaderName),
+}
+
+/// Leave to forward one request.
+///
+/// Only a chain can make one, and the request's fields can only be had back
+/// through it: what forwards a `Permit`'s fields cannot have forgotten to ask.
+#[derive(Debug)]
+#[must_use = "forward the request, or drop the permit deliberately"]
+pub struct Permit {
+    pub(crate) head: Head,
+    pub(crate) request_id: RequestId,
+    pub(crate) route: Arc<str>,
+    pub(crate) generation: Digest,
+    pub(crate) principal: Option<Principal>,
+    /// Every change, the removal of what clients forge first.
+    pub(crate) changes: Vec<Change>,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) observed: Option<Box<Denial>>,
+    pub(crate) settlement: Settlement,
+}
+
+impl Permit {
+    /// Names the request in logs.
+    pub fn request_id(&self) -> &RequestId {
+        &self.request_id
+    }
+
+    /// The route that matched.
+    pub fn route(&self) -> &str {
+        &self.route
+    }
+
+    /// The generation that decided.
+    pub fn generation(&self) -> Digest {
+        self.generation
+    }
+
+    /// Who is asking, if a policy or the listener said so.
+    pub fn principal(&self) -> Option<&Principal> {
+        self.principal.as_ref()
+    }
+
+    /// What would have been the verdict, on a route that only observes (law 3).
+    pub fn observed(&self) -> Option<&Denial> {
+        self.observed.as_deref()
+    }
+
+    /// The changes to the fields, in the order in which they apply: for
+    /// proxies that are told of changes. Fields that clients must not send are
+    /// removed first.
+    pub fn changes(&self) -> &[Change] {
+        &self.changes
+    }
+
+    /// The request's fields with all changes applied, and what settles the
+    /// effects that wait for the response.
+    ///
+    /// Adapters that see no response drop the [`Settlement`], which keeps them.
+    pub fn into_forwarded(self: Box<Self>) -> (Head, Settlement) {
+        let Self { mut head, changes, settlement, .. } = *self;
+        for change in changes {
+            apply(&mut head.headers, change);
+        }
+        (head, settlement)
+    }
+}
+
+fn apply(headers: &mut HeaderMap, change: Change) {
+    match change {
+        Change::Set(name, value) => drop(headers.insert(name, value)),
+        Change::Append(name, value) => drop(headers.append(name, value)),
+        Change::Remove(name) => drop(headers.remove(name)),
+    }
+}
+
+/// A refusal of one request.
+#[derive(Clone, Debug)]
+pub struct Denial {
+    pub(crate) status: StatusCode,
+    pub(crate) reason: Reason,
+    pub(crate) detail: String,
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) request_id: RequestId,
+    pub(crate) route: Option<Arc<str>>,
+    pub(crate) policy: Option<Arc<str>>,
+    pub(crate) generation: Digest,
+    pub(crate) documentation: Option<Arc<str>>,
+    pub(crate) form: Form,
+    pub(crate) steps: Vec<Step>,
+}
+
+impl Denial {
+    /// The status for the client. A status of 2xx acknowledges the request
+    /// without forwarding it.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The stable reason code.
+    pub fn reason(&self) -> &Reason {
+        &self.reason
+    }
+
+    /// For the operator's log; the client never sees it.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// The policy that denied, if it was one.
+    pub fn policy(&self) -> Option<&str> {
+        self.policy.as_deref()
+    }
+
+    /// The route that matched, if one did.
+    pub fn route(&self) -> Option<&str> {
+        self.route.as_deref()
+    }
+
+    /// Names the request in logs.
+    pub fn request_id(&self) -> &RequestId {
+        &self.request_id
+    }
+
+    /// The generation that decided.
+    pub fn generation(&self) -> Digest {
+        self.generation
+    }
+
+    /// The answer for the client: a problem document (RFC 9457), or for a gRPC
+    /// request a trailers-only response.
+    ///
+    /// This is the one place that turns a refusal into a response.
+    pub fn response(&self) -> Response<Bytes> {
+        let (status, content_type, body) = match self.form {
+            Form::Http => (self.status, "application/problem+json", self.problem()),
+            Form::Grpc => (StatusCode::OK, "application/grpc", Bytes::new()),
+        };
+        let mut response = Response::new(body);
+        *response.status_mut() = status;
+        let fields = response.headers_mut();
+        for (name, value) in &self.headers {
+            fields.append(name, value.clone());
+        }
+        fields.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        if let Ok(reason) = HeaderValue::from_str(self.reason.as_str()) {
+            if self.form == Form::Grpc {
+                fields.insert("grpc-status", HeaderValue::from_static(grpc_status(self.status)));
+                fields.insert("grpc-message", reason.clone());
+            }
+            fields.insert(REASON_FIELD, reason);
+        }
+        if let Ok(id) = HeaderValue::from_str(&self.request_id.to_string()) {
+            fields.insert(REQUEST_ID_FIELD, id);
+        }
+        response
+    }
+
+    fn problem(&self) -> Bytes {
+        let kind = match &self.documentation {
+            Some(base) => format!("{base}{}", self.reason),
+            None => "about:blank".to_owned(),
+        };
+        let problem = serde_json::json!({
+            "type": kind,
+            "title": self.status.canonical_reason().unwrap_or("Denied"),
+            "status": self.status.as_u16(),
+            "reason": self.reason.as_str(),
+            "request-id": self.request_id.to_string(),
+        });
+        Bytes::from(problem.to_string())
+    }
+}
+
+/// The gRPC status for an HTTP one, by the mapping of the gRPC project
+/// (`doc/http-grpc-status-mapping.md`), with the codes that say it better.
+fn grpc_status(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        200..=299 => "6",       // ALREADY_EXISTS: acknowledged before
+        400 => "3",             // INVALID_ARGUMENT
+        401 => "16",            // UNAUTHENTICATED
+        404 => "12",            // UNIMPLEMENTED
+        409 => "10",            // ABORTED
+        413 | 429 | 431 => "8", // RESOURCE_EXHAUSTED
+        502..=504 => "14",      // UNAVAILABLE
+        500 => "13",            // INTERNAL
+        _ => "7",               // PERMISSION_DENIED
+    }
+}
