@@ -1,0 +1,95 @@
+//! Gates over scripted policies: each does what the request's own fields say.
+
+#![allow(clippy::unwrap_used, dead_code, reason = "tests; no test file uses all of it")]
+
+use barmkin_host::*;
+use std::path::Path;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+/// One engine for all tests of a process.
+pub static ENGINE: LazyLock<Engine> = LazyLock::new(|| Engine::new(&EngineSettings::default()).unwrap());
+
+/// The component of `tests/fixtures/scripted`.
+pub static SCRIPTED: LazyLock<Arc<[u8]>> = LazyLock::new(|| {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/scripted");
+    barmkin_build::build_component(&folder, &barmkin_build::BuildOptions::default()).unwrap().into()
+});
+
+/// The secret of key `signing`.
+pub const SECRET: &[u8] = b"a secret of the tests";
+
+/// When it is, in milliseconds since 1970, unless a test says otherwise.
+pub const NOW_UNIX_MS: u64 = 1_700_000_000_000;
+
+/// A policy that does what `x-script-<position>` says.
+pub fn scripted(position: usize, vouch: bool, on_error: OnError) -> PolicySpec {
+    let mut policy = PolicySpec::new(SCRIPTED.clone());
+    let sets = [format!("x-set-{position}")];
+    policy.settings = serde_json::json!({ "position": position, "vouch": vouch, "sets": sets });
+    policy.on_error = on_error;
+    policy.grants = Grants {
+        keys: [("signing".to_owned(), "signing".to_owned())].into(),
+        nonces: [("nonces".to_owned(), "nonces".to_owned())].into(),
+        quotas: [("quota".to_owned(), "quota".to_owned())].into(),
+        sets: sets.iter().map(|name| name.parse().unwrap()).collect(),
+        vouch,
+    };
+    policy
+}
+
+/// The spec of `policies`, with a quota of `limit` a day for each route.
+pub fn spec(policies: Vec<(&str, PolicySpec)>, routes: Vec<Route>, limit: u64) -> Spec {
+    let interval = Duration::from_secs(86_400) / u32::try_from(limit).unwrap();
+    let quota = Quota { rate: Gcra { interval, limit }, key: QuotaKey::Route, keep: Keep::OnAllow };
+    Spec {
+        nonces: [("nonces".to_owned(), NonceSpace::default())].into(),
+        quotas: [("quota".to_owned(), quota)].into(),
+        policies: policies.into_iter().map(|(name, policy)| (name.to_owned(), policy)).collect(),
+        routes,
+        principal_field: Some("barmkin-principal".parse().unwrap()),
+        ..Spec::default()
+    }
+}
+
+/// A route for all paths below `/name`.
+pub fn route(name: &str, chain: &[Member]) -> Route {
+    let mut route = Route::new(name);
+    route.matches.path = PathMatch::Prefix(format!("/{name}"));
+    route.chain = chain.to_vec();
+    route
+}
+
+/// The member of one policy.
+pub fn policy(name: &str) -> Member {
+    Member::Policy(name.to_owned())
+}
+
+/// A gate by `spec`, on `store`, at [`NOW_UNIX_MS`].
+pub fn gate(spec: &Spec, store: impl Into<Store>) -> Gate {
+    let key = Key::new(Algorithm::HmacSha256).with_secret("test", SECRET, None).unwrap();
+    let mut services = Services::new(store);
+    services.clock = Arc::new(FixedClock::at_unix_ms(NOW_UNIX_MS));
+    Gate::new(Generation::build(&ENGINE, spec, &KeyRing::default().with("signing", key), services).unwrap())
+}
+
+/// A GET of `target` with `fields`.
+pub fn head(target: &str, fields: &[(String, String)]) -> Head {
+    let mut headers = http::HeaderMap::new();
+    for (name, value) in fields {
+        headers.append(http::HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap());
+    }
+    Head {
+        method: http::Method::GET,
+        scheme: "https",
+        authority: Some("gate.test".to_owned()),
+        target: target.to_owned(),
+        headers,
+        client: Client::default(),
+    }
+}
+
+/// A field that tells the policy at `position` to act.
+pub fn act(position: usize, act: impl Into<String>) -> (String, String) {
+    (format!("x-script-{position}"), act.into())
+}
