@@ -18,6 +18,9 @@ const IMPORTS: [&str; 6] = [
     "barmkin:log/log@0.1.0",
 ];
 
+/// Bytes of a page of linear memory.
+pub(super) const PAGE_BYTES: usize = 64 * 1024;
+
 /// Pages that the snapshotter needs besides the guest's.
 pub(super) const HEADROOM_PAGES: u64 = 2;
 
@@ -32,6 +35,13 @@ pub struct Inspection {
     pub memory_pages: u64,
     /// Bytes of code in its modules.
     pub code_bytes: usize,
+}
+
+impl Inspection {
+    /// Bytes of its memories at the start.
+    pub fn memory_bytes(&self) -> usize {
+        usize::try_from(self.memory_pages).unwrap_or(usize::MAX).saturating_mul(PAGE_BYTES)
+    }
 }
 
 /// Reads a component, and refuses what can be no policy.

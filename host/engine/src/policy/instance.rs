@@ -83,6 +83,7 @@ impl Policy {
         let configured = snapshot::configure(engine, &policy.component, &settings, policy.memory_bytes)?;
         let manifest = Manifest::read(configured.manifest).map_err(|problem| vec![problem])?;
         let granted = manifest.grant(&policy.grants, spec, keys)?;
+        let image_bytes = inspect(&configured.component).map_err(|problem| vec![problem])?.memory_bytes();
         let suspends = !local && (!granted.nonces.is_empty() || !granted.quotas.is_empty());
         let (image, check) = image(engine, &configured.component, suspends)
             .map_err(|error| vec![Problem::Mistyped(format!("{error:#}"))])?;
@@ -94,7 +95,7 @@ impl Policy {
             granted: Arc::new(granted),
             sets: policy.grants.sets.clone(),
             deadline: policy.deadline,
-            memory_bytes: policy.memory_bytes + MEMORY_HEADROOM,
+            memory_bytes: policy.memory_bytes.max(image_bytes),
             log_rate: Arc::default(),
             image,
             check,
@@ -163,9 +164,6 @@ impl Policy {
         Ok(decision.0)
     }
 }
-
-/// The snapshot holds the headroom that the snapshotter took.
-const MEMORY_HEADROOM: usize = 2 * 64 * 1024;
 
 fn check_limits(policy: &PolicySpec) -> Result<(), Vec<Problem>> {
     let out_of_range =

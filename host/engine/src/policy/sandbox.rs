@@ -114,8 +114,9 @@ impl Sandbox {
 
     /// Counts one host call, and says whether it is within the limit.
     pub(super) fn may_call(&mut self) -> bool {
-        self.calls_left = self.calls_left.saturating_sub(1);
-        self.calls_left > 0
+        let left = self.calls_left.checked_sub(1);
+        self.calls_left = left.unwrap_or_default();
+        left.is_some()
     }
 
     /// Gives the snapshotter the room it takes besides the guest's memory.

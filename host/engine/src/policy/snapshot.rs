@@ -11,7 +11,7 @@ use crate::limits::CONFIGURE_DEADLINE;
 use crate::metrics::NoMetrics;
 use crate::policy::bindings::exports::barmkin::policy::request_policy::{Manifest, SettingProblem};
 use crate::policy::capabilities;
-use crate::policy::component::{CONTRACT, HEADROOM_PAGES};
+use crate::policy::component::{CONTRACT, HEADROOM_PAGES, PAGE_BYTES};
 use crate::policy::instance::failure_of;
 use crate::policy::log::{LogBudget, LogRate};
 use crate::policy::sandbox::{Granted, Sandbox, limit};
@@ -19,8 +19,6 @@ use std::sync::Arc;
 use wasmtime::Store;
 use wasmtime::component::{Component, Instance, Lift, Linker, WasmList};
 use wasmtime_wizer::{ComponentInstanceState, Wizer};
-
-const PAGE_BYTES: usize = 64 * 1024;
 
 /// The component with its configured memory, and its manifest.
 pub(super) struct Configured {
