@@ -25,8 +25,8 @@ pub(crate) enum EffectKind {
 
 /// The effects of one request, in the order in which they happened.
 ///
-/// When it is dropped undecided (the client went away), a local store gets
-/// them back; a remote one keeps them.
+/// Dropped undecided (the client went away while a remote store was awaited),
+/// they stay: a lost undo leaves an effect used.
 pub(crate) struct Journal {
     store: Store,
     metrics: Arc<dyn Metrics>,
@@ -97,20 +97,6 @@ impl Journal {
         if let Err(error) = given {
             self.metrics.undo_lost();
             tracing::warn!(%error, "an effect of a denied request could not be given back and stays used");
-        }
-    }
-}
-
-impl Drop for Journal {
-    fn drop(&mut self) {
-        if let Store::Local(store) = &self.store {
-            for effect in self.effects.iter().rev().filter(|effect| effect.keep != Keep::Always) {
-                // A local store that fails now leaves the effect used.
-                let _ = match &effect.kind {
-                    EffectKind::Claimed(nonce) => store.release(nonce, self.holder),
-                    EffectKind::Took { quota, rate, cost, at } => store.give_back(quota, rate, *cost, *at),
-                };
-            }
         }
     }
 }

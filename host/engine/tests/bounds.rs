@@ -5,8 +5,8 @@
 mod common;
 
 use barmkin_host::*;
-use rustix::time::{ClockId, clock_gettime};
 use common::{BOUNDS, act, build, gate, grants, head, policy, route, scripted, spec};
+use rustix::time::{ClockId, clock_gettime};
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -59,7 +59,9 @@ fn what_a_decision_may_say() {
 
 #[test]
 fn the_least_of_a_decision() {
-    for (bound, reason_at) in [("status:200", "status"), ("status:199", "contract-violation"), ("status:99", "contract-violation")] {
+    for (bound, reason_at) in
+        [("status:200", "status"), ("status:199", "contract-violation"), ("status:99", "contract-violation")]
+    {
         let fields = [("x-bound".to_owned(), bound.to_owned())];
         assert_eq!(reason(&GATE.check_now(head("/r", &fields), Body::NotCarried).unwrap()), reason_at);
     }
@@ -164,7 +166,9 @@ fn a_spinning_guest_is_answered_within_its_deadline_and_3_ms() {
 
 #[test]
 fn what_a_manifest_may_list() {
-    let build = |settings, sets| build(&one_route(vec![("bounds", bounded(settings, sets))]), MemoryStore::default()).map(|_| ());
+    let build = |settings, sets| {
+        build(&one_route(vec![("bounds", bounded(settings, sets))]), MemoryStore::default()).map(|_| ())
+    };
     let max = limits::MANIFEST_ITEMS_MAX;
     assert!(build(serde_json::json!({ "headers": max, "sets": max }), max).is_ok());
     for settings in [serde_json::json!({ "headers": max + 1 }), serde_json::json!({ "sets": max + 1 })] {
@@ -175,7 +179,8 @@ fn what_a_manifest_may_list() {
 
 #[test]
 fn what_configuring_may_take() {
-    let build = |settings| build(&one_route(vec![("bounds", bounded(settings, 0))]), MemoryStore::default()).map(|_| ());
+    let build =
+        |settings| build(&one_route(vec![("bounds", bounded(settings, 0))]), MemoryStore::default()).map(|_| ());
     let overhead = serde_json::json!({ "filler": "" }).to_string().len();
     let filler = |bytes: usize| serde_json::json!({ "filler": "a".repeat(bytes - overhead) });
     assert!(build(filler(limits::SETTINGS_BYTES_MAX)).is_ok());
@@ -227,7 +232,8 @@ fn how_long_a_chain_may_be() {
 #[test]
 fn how_many_secrets_a_key_may_have() {
     let key = |secrets: usize| {
-        (0..secrets).try_fold(Key::new(Algorithm::HmacSha256), |key, id| key.with_secret(&id.to_string(), b"secret", None))
+        (0..secrets)
+            .try_fold(Key::new(Algorithm::HmacSha256), |key, id| key.with_secret(&id.to_string(), b"secret", None))
     };
     assert!(key(limits::SECRETS_MAX).is_ok());
     assert_eq!(key(limits::SECRETS_MAX + 1).unwrap_err(), KeyError::TooMany);

@@ -14,7 +14,8 @@ fn problems(component: &[u8]) -> Vec<Problem> {
     policy_spec.grants = grants(&[], true);
     let mut route = route("r", &[policy("p")]);
     route.public = true;
-    let errors = build(&spec(vec![("p", policy_spec)], vec![route], 10), MemoryStore::default()).map(|_| ()).unwrap_err();
+    let errors =
+        build(&spec(vec![("p", policy_spec)], vec![route], 10), MemoryStore::default()).map(|_| ()).unwrap_err();
     errors.0.into_iter().map(|error| error.problem).collect()
 }
 
@@ -74,7 +75,9 @@ fn a_refused_component_leaves_the_engine_as_it_was() {
     drop(problems(&fixture("full-memory")));
     let mut route = route("r", &[policy("p")]);
     route.public = true;
-    assert!(build(&spec(vec![("p", scripted(0, true, OnError::Deny))], vec![route], 10), MemoryStore::default()).is_ok());
+    assert!(
+        build(&spec(vec![("p", scripted(0, true, OnError::Deny))], vec![route], 10), MemoryStore::default()).is_ok()
+    );
 }
 
 #[test]
@@ -87,15 +90,21 @@ fn a_policy_gets_what_it_asks_for_and_was_granted() {
         let errors = build(&spec(vec![("p", policy_spec)], vec![route], 10), MemoryStore::default()).map(|_| ());
         errors.map_err(|errors| errors.to_string()).unwrap_err()
     };
-    let error = with(|grants| drop(grants.keys.clear()));
+    let error = with(|grants| grants.keys.clear());
     assert_eq!(error, "policy `p`: the policy asks for key `signing`, which it is not granted");
-    let error = with(|grants| drop(grants.keys.insert("signing".into(), "nowhere".into())));
+    let error = with(|grants| {
+        grants.keys.insert("signing".into(), "nowhere".into());
+    });
     assert_eq!(error, "policy `p`: there is no key `nowhere`");
-    let error = with(|grants| drop(grants.nonces.insert("nonces".into(), "nowhere".into())));
+    let error = with(|grants| {
+        grants.nonces.insert("nonces".into(), "nowhere".into());
+    });
     assert_eq!(error, "policy `p`: there is no nonce space `nowhere`");
-    let error = with(|grants| drop(grants.quotas.insert("more".into(), "quota".into())));
+    let error = with(|grants| {
+        grants.quotas.insert("more".into(), "quota".into());
+    });
     assert_eq!(error, "policy `p`: the policy is granted quota `more`, which it does not use");
-    let error = with(|grants| drop(grants.sets.clear()));
+    let error = with(|grants| grants.sets.clear());
     assert_eq!(error, "policy `p`: the policy asks for field `x-set-0`, which it is not granted");
     let error = with(|grants| grants.vouch = false);
     assert!(error.starts_with("policy `p`: the policy vouches for requests, which it is not granted"), "{error}");
@@ -107,7 +116,8 @@ fn settings_that_the_policy_refuses_say_where() {
     policy_spec.settings = serde_json::json!({ "position": "first" });
     let mut route = route("r", &[policy("p")]);
     route.public = true;
-    let errors = build(&spec(vec![("p", policy_spec)], vec![route], 10), MemoryStore::default()).map(|_| ()).unwrap_err();
+    let errors =
+        build(&spec(vec![("p", policy_spec)], vec![route], 10), MemoryStore::default()).map(|_| ()).unwrap_err();
     assert!(matches!(&errors.0[0].problem, Problem::Setting { setting, .. } if setting == "`position`"), "{errors}");
 }
 

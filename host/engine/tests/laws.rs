@@ -68,7 +68,8 @@ struct Bench {
 }
 
 static BENCH: LazyLock<Bench> = LazyLock::new(|| {
-    let policies = POLICIES.iter().enumerate().map(|(i, (name, vouch, on_error))| (*name, scripted(i, *vouch, *on_error)));
+    let policies =
+        POLICIES.iter().enumerate().map(|(i, (name, vouch, on_error))| (*name, scripted(i, *vouch, *on_error)));
     let mut public = route("public", &POLICIES.map(|(name, ..)| policy(name)));
     public.public = true;
     let routes = vec![
@@ -165,12 +166,15 @@ fn run(route: &str, scripts: &[Script; 4]) -> Verdict {
         if script.take > 0 {
             fields.push(act(position, format!("take:{}", script.take)));
         }
-        fields.push(act(position, match script.end {
-            End::Allow => "allow",
-            End::Abstain => "abstain",
-            End::Deny => "deny:scripted:403",
-            End::Trap => "trap",
-        }));
+        fields.push(act(
+            position,
+            match script.end {
+                End::Allow => "allow",
+                End::Abstain => "abstain",
+                End::Deny => "deny:scripted:403",
+                End::Trap => "trap",
+            },
+        ));
     }
     BENCH.gate.check_now(head(&format!("/{route}"), &fields), Body::NotCarried).unwrap()
 }

@@ -140,7 +140,9 @@ fn of_concurrent_claims_exactly_one_is_first() {
             let threads: Vec<_> = (0..4)
                 .map(|holder| {
                     let store = &store;
-                    scope.spawn(move || store.claim(&nonce(round), Duration::from_secs(60), Some(Holder(holder))).unwrap())
+                    scope.spawn(move || {
+                        store.claim(&nonce(round), Duration::from_secs(60), Some(Holder(holder))).unwrap()
+                    })
                 })
                 .collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).filter(|claim| *claim == Claim::FirstUse).count()
