@@ -5,13 +5,13 @@ pub(crate) mod error;
 pub(crate) mod spec;
 mod validate;
 
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, SystemClock, monotonic};
 use crate::engine::Engine;
 use crate::generation::error::{At, BuildError, BuildErrors};
 use crate::generation::spec::{Preflight, RouteMatch, Spec};
 use crate::keys::KeySource;
 use crate::metrics::{Metrics, NoMetrics};
-use crate::policy::{BodyInput, Manifest, Policy};
+use crate::policy::{BodyInput, LogRate, Manifest, Policy};
 use crate::record::Recorder;
 use crate::request::BodyNeed;
 use crate::routes::RouteTable;
@@ -54,6 +54,9 @@ pub struct Generation {
     policies: Vec<Policy>,
     gate_fields: Vec<HeaderName>,
     digest: Digest,
+    /// Denies are logged, but not so many that they drown everything else.
+    log_rate: LogRate,
+    built: Instant,
 }
 
 /// A route whose policies are loaded.
@@ -117,6 +120,8 @@ impl Generation {
             gate_fields: gate_fields(spec, &policies),
             digest: digest::digest(spec, &policies),
             policies,
+            log_rate: LogRate::default(),
+            built: monotonic(),
         })
     }
 
@@ -163,8 +168,23 @@ impl Generation {
         }
     }
 
+    /// Tells whoever counts of a verdict, and the operator's log of a deny.
     pub(crate) fn count(&self, route: Option<&str>, denial: Option<&Denial>, began: Instant) {
         let policy = denial.and_then(Denial::policy);
+        if let Some(denial) = denial
+            && self.log_rate.admit(began.saturating_duration_since(self.built))
+        {
+            tracing::info!(
+                target: "barmkin::denied",
+                request = %denial.request_id,
+                route,
+                policy,
+                reason = denial.reason.as_str(),
+                status = denial.status.as_u16(),
+                detail = denial.detail,
+                "denied"
+            );
+        }
         self.metrics.verdict(route, policy, denial.map(Denial::reason), began.elapsed());
     }
 }

@@ -15,13 +15,13 @@ pub(super) enum Level {
     Error,
 }
 
-/// Lines that all requests of one policy have left in this second: the second
-/// in the upper half, the lines logged in it in the lower.
+/// Lines that may still be logged in this second: the second is in the upper
+/// half, the lines logged in it in the lower.
 #[derive(Debug, Default)]
 pub(crate) struct LogRate(AtomicU64);
 
 impl LogRate {
-    fn admit(&self, now: Duration) -> bool {
+    pub(crate) fn admit(&self, now: Duration) -> bool {
         let second = now.as_secs() & u64::from(u32::MAX);
         let admit = |seen: u64| {
             let lines = if seen >> 32 == second { seen & u64::from(u32::MAX) } else { 0 };

@@ -15,5 +15,6 @@ mod snapshot;
 pub use component::{CONTRACT, Inspection, inspect};
 pub(crate) use decision::{Decision, PolicyDenial};
 pub(crate) use instance::{CheckError, Policy};
+pub(crate) use log::LogRate;
 pub use manifest::{BodyInput, DigestAlgorithm, Manifest, NamedInput};
 pub(crate) use sandbox::{Established, Session, Subject};
