@@ -1,3 +1,49 @@
-//! The tasks of this repository.
+//! The tasks of this repository: `cargo xtask test`, `demo` and `setup`.
+//!
+//! Knows the workspace from outside only: it runs what others build, and
+//! depends on none of it, so that it is there in seconds.
 
-fn main() {}
+mod demo;
+mod shell;
+mod test;
+mod tools;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// The tasks of this repository.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Runs every check and test, with real proxies where they can be had.
+    Test {
+        /// Fails when a part cannot run here, instead of saying so.
+        #[arg(long)]
+        no_skip: bool,
+    },
+    /// Starts a gate, shows what it lets in and what not, and goes on serving.
+    Demo {
+        /// Ends after the requests; fails if a verdict is not the expected one.
+        #[arg(long)]
+        once: bool,
+    },
+    /// Gets what the other tasks use: the wasm target, Envoy, nginx, Caddy.
+    Setup,
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    match Arguments::parse().task {
+        Task::Test { no_skip } => test::run(no_skip),
+        Task::Demo { once } => demo::run(once),
+        Task::Setup => {
+            tools::Tools::get()?.report();
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}

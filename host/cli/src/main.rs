@@ -1,3 +1,59 @@
-//! The command line of Barmkin.
+//! The command line of Barmkin: one file per command.
 
-fn main() {}
+mod api_key;
+mod build;
+mod check;
+mod eval;
+mod load;
+mod new;
+mod policies;
+mod request;
+mod schema;
+mod serve;
+mod test;
+
+use anyhow::Result;
+use clap::Parser;
+use std::process::ExitCode;
+
+/// Decides requests by sandboxed policies, in front of webhooks and APIs.
+#[derive(Parser)]
+#[command(name = "barmkin", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    New(new::Args),
+    Build(build::Args),
+    Check(check::Args),
+    Eval(eval::Args),
+    Test(test::Args),
+    Serve(serve::Args),
+    ApiKey(api_key::Args),
+    Policies(policies::Args),
+    Schema(schema::Args),
+}
+
+/// What a command ends with when it could not do its work; 1 is a "no".
+const FAILED: u8 = 2;
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::New(args) => new::run(args),
+        Command::Build(args) => build::run(args),
+        Command::Check(args) => check::run(&args),
+        Command::Eval(args) => eval::run(args),
+        Command::Test(args) => test::run(&args),
+        Command::Serve(args) => serve::run(&args),
+        Command::ApiKey(args) => api_key::run(args),
+        Command::Policies(args) => policies::run(args),
+        Command::Schema(args) => schema::run(args),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("{}", error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": "));
+        ExitCode::from(FAILED)
+    })
+}

@@ -1,1 +1,44 @@
-//! Reads barmkin.toml.
+//! Reads `barmkin.toml`.
+//!
+//! A configuration is read in one go: everything wrong with it is reported,
+//! each with its file, line and column, and what to do about it. Nothing of it
+//! is used until all of it is right.
+//!
+//! ```no_run
+//! use barmkin_config::{Config, LoadOptions};
+//! use barmkin_host::{Clock, Engine, EngineSettings, Gate, MemoryStore, Services, SystemClock};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let config = Config::load("barmkin.toml", &LoadOptions::at(SystemClock.now()))?;
+//! for warning in config.warnings() {
+//!     eprintln!("{warning}");
+//! }
+//! let engine = Engine::new(&EngineSettings::default())?;
+//! let services = Services::new(MemoryStore::new(config.store()));
+//! let gate = Gate::new(config.build(&engine, services)?);
+//! # let _ = gate;
+//! # Ok(()) }
+//! ```
+//!
+//! Files of secrets and components are named relative to the file that names
+//! them.
+
+mod config;
+mod document;
+mod findings;
+mod generation;
+mod listener;
+mod load;
+mod report;
+mod resolve;
+mod schema;
+mod secret;
+mod source;
+mod stock;
+mod units;
+mod unknown;
+
+pub use config::{Config, LoadOptions, Secrets};
+pub use listener::{Address, Dialect, Listener, ListenerKind, Timeouts};
+pub use report::{Finding, Place, Report, Severity};
+pub use schema::schema;

@@ -3,12 +3,13 @@
 use crate::clock;
 use crate::effects::{Journal, Settlement};
 use crate::generation::spec::{OnError, Preflight};
-use crate::generation::{BuiltMember, BuiltRoute, Generation};
+use crate::generation::Generation;
 use crate::policy::{CheckError, Decision, Established, Policy, PolicyDenial, Session, Subject};
 use crate::principal::{Facts, Principal};
 use crate::reason::{HostReason, Reason};
 use crate::record::Decided;
 use crate::request::{Body, BodyNeed, Form, RefusedHead, Request, RequestId, is_preflight};
+use crate::routes::{BuiltMember, BuiltRoute};
 use crate::store::Holder;
 use crate::verdict::{Change, Denial, Outcome, Permit, Step, Verdict};
 use http::header::WWW_AUTHENTICATE;
@@ -23,7 +24,7 @@ pub(crate) async fn run(generation: &Generation, request: Request, route: usize,
     if is_preflight(&request.head) {
         return preflight(generation, request, route, began);
     }
-    if let Err(reason) = check_body(route.body_need(), &body) {
+    if let Err(reason) = check_body(route.body_need, &body) {
         let form = Form::of(&request.head.headers);
         return finish_refusal(generation, Denied::host(reason, String::new()), &request.id, Some(route), form, began);
     }

@@ -95,7 +95,7 @@ impl Intake {
     pub fn body_need(&self) -> BodyNeed {
         match &self.state {
             State::Matched { request, route } if !is_preflight(&request.head) => {
-                self.generation.routes.get(*route).body_need()
+                self.generation.routes.get(*route).body_need
             }
             _ => BodyNeed::None,
         }

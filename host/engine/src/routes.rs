@@ -1,12 +1,32 @@
 //! Finds the route of a request: the most specific one, whatever their order.
 
-use crate::generation::BuiltRoute;
-use crate::generation::spec::{HostMatch, PathMatch, RouteMatch};
-use crate::request::Request;
+use crate::generation::spec::{HostMatch, PathMatch, Preflight, RouteMatch};
+use crate::request::{BodyNeed, Request};
+use std::sync::Arc;
 
 /// The routes of a generation.
 #[derive(Debug, Default)]
 pub(crate) struct RouteTable(Vec<BuiltRoute>);
+
+/// A route whose policies are loaded.
+#[derive(Debug)]
+pub(crate) struct BuiltRoute {
+    pub(crate) name: Arc<str>,
+    pub(crate) matches: RouteMatch,
+    pub(crate) chain: Vec<BuiltMember>,
+    pub(crate) shadows: Vec<usize>,
+    pub(crate) public: bool,
+    pub(crate) observe: bool,
+    pub(crate) preflight: Preflight,
+    pub(crate) body_need: BodyNeed,
+}
+
+/// A member of a chain, by index of its policies.
+#[derive(Debug)]
+pub(crate) enum BuiltMember {
+    Policy(usize),
+    AnyOf(Vec<usize>),
+}
 
 /// What came of looking for a route.
 #[derive(Debug, PartialEq, Eq)]

@@ -1,1 +1,75 @@
-//! Barmkin as a forward-auth endpoint.
+//! A forward-auth endpoint: answers whether another proxy may forward a
+//! request.
+//!
+//! The proxy sends the request's header without its body, and what it was
+//! about in fields of its own; each [`Dialect`] says which, and shows what the
+//! operator has to write for that proxy. A chain that needs the body denies
+//! here (`body-not-carried`).
+//!
+//! An allow is `200`, and its fields are what the upstream must get. The proxy
+//! has to copy each of them over what the client sent, those that are empty
+//! too: that is how a client's own copy is removed.
+//!
+//! Every deny carries its reason in `barmkin-reason` and its status in
+//! `barmkin-status`, since some proxies cannot pass every status on.
+//!
+//! ```no_run
+//! # async fn run(gate: std::sync::Arc<barmkin_host::Gate>) -> std::io::Result<()> {
+//! use barmkin_forward_auth::{Dialect, Options, serve};
+//!
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:9003").await?;
+//! let shutdown = async { /* what ends it */ };
+//! serve(listener, gate, Options::new(Dialect::Caddy), shutdown).await;
+//! # Ok(()) }
+//! ```
+//!
+//! Whoever can reach the endpoint can claim anything about a request, and can
+//! use up quotas and nonces. Callers outside
+//! [`trusted_proxies`](Options::trusted_proxies) are refused.
+//!
+//! Architecture invariant: this crate decides nothing, and reads no
+//! configuration.
+
+mod answer;
+mod dialect;
+mod original;
+mod refusal;
+
+pub use barmkin_tower::server::Bounds;
+pub use dialect::Dialect;
+
+use answer::Endpoint;
+use barmkin_host::Gate;
+use ipnet::IpNet;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tower::service_fn;
+
+/// What the endpoint has to be told.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Which proxy calls.
+    pub dialect: Dialect,
+    /// From where it may call, and which addresses in `x-forwarded-for` are
+    /// proxies'.
+    pub trusted_proxies: Vec<IpNet>,
+    /// What the server bears.
+    pub bounds: Bounds,
+}
+
+impl Options {
+    /// For a proxy on the same machine.
+    pub fn new(dialect: Dialect) -> Self {
+        let loopback = [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()];
+        Self { dialect, trusted_proxies: loopback.map(IpNet::from).into(), bounds: Bounds::default() }
+    }
+}
+
+/// Serves on `listener` until `shutdown`.
+pub async fn serve(listener: TcpListener, gate: Arc<Gate>, options: Options, shutdown: impl Future<Output = ()>) {
+    let bounds = options.bounds;
+    let endpoint = Arc::new(Endpoint::new(gate, options));
+    let service = service_fn(move |request| endpoint.clone().answer(request));
+    barmkin_tower::server::serve(listener, service, bounds, shutdown).await;
+}

@@ -1,1 +1,67 @@
-//! Barmkin as a small reverse proxy.
+//! A small reverse proxy with a Barmkin gate in it, for HTTP/1.1 in front of
+//! one upstream.
+//!
+//! It carries what most forward-auth callers cannot: bodies, every status, and
+//! the upstream's outcome, which settles the effects that wait for it. Bodies
+//! stream unless the chain needs them. TLS, HTTP/2 and balancing are left to
+//! the proxy in front of it or behind it.
+//!
+//! ```no_run
+//! # async fn run(gate: std::sync::Arc<barmkin_host::Gate>) -> Result<(), Box<dyn std::error::Error>> {
+//! use barmkin_reverse_proxy::{Options, serve};
+//!
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
+//! let options = Options::new("http://127.0.0.1:3000".parse()?);
+//! let shutdown = async { /* what ends it */ };
+//! serve(listener, gate, options, shutdown).await;
+//! # Ok(()) }
+//! ```
+//!
+//! What reaches the upstream:
+//! - the request target byte for byte, and `host` as the client sent it;
+//! - no field that concerns one connection only (RFC 9110 section 7.6.1);
+//!   they are removed before the gate sees the request, so that a client
+//!   cannot name one of the gate's own fields in `connection` to have it
+//!   removed afterwards;
+//! - `x-forwarded-for`, `-proto` and `-host`, in which a client's own claims
+//!   survive only when it is a trusted proxy;
+//! - framing written anew: a request with both `transfer-encoding` and
+//!   `content-length` goes on with the former only (RFC 9112 section 6.1);
+//! - never a request to change to HTTP/2 (`upgrade: h2c`), behind which
+//!   requests would pass without being asked about.
+//!
+//! Architecture invariant: this crate decides nothing, and reads no
+//! configuration.
+
+mod failure;
+mod fields;
+mod forwarded;
+mod options;
+mod patience;
+mod proxy;
+mod tunnel;
+mod upstream;
+
+pub use barmkin_tower::server::Bounds;
+pub use options::{Options, Timeouts};
+pub use upstream::{Upstream, UpstreamError};
+
+use barmkin_host::Gate;
+use barmkin_tower::BarmkinLayer;
+use proxy::Proxy;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tower::{Layer, ServiceBuilder, service_fn};
+
+/// Serves on `listener` until `shutdown`, then lets requests that are under
+/// way end, and cuts tunnels.
+pub async fn serve(listener: TcpListener, gate: Arc<Gate>, options: Options, shutdown: impl Future<Output = ()>) {
+    let bounds = options.bounds;
+    let layer = BarmkinLayer::new(gate, options.surroundings());
+    let proxy = Arc::new(Proxy::new(options));
+    let receive = proxy.clone();
+    let forward = service_fn(move |request| proxy.clone().forward(request));
+    let service =
+        ServiceBuilder::new().map_request(move |request| receive.receive(request)).service(layer.layer(forward));
+    barmkin_tower::server::serve(listener, service, bounds, shutdown).await;
+}

@@ -1,1 +1,74 @@
-//! The stock policy api-key.
+//! The stock policy `api-key`: callers by their keys.
+//!
+//! Only keyed hashes of the keys are in the settings. The host makes the hash
+//! of the key that a request carries, under a secret (the *pepper*) that never
+//! enters this sandbox: who reads the configuration can neither use a key nor
+//! find one by guessing.
+
+mod credential;
+mod settings;
+mod table;
+mod time;
+
+use barmkin_guest::prelude::*;
+use barmkin_guest::types::Cardinality;
+
+use credential::Credential;
+pub use settings::Settings;
+use table::{Entry, Table};
+
+name!(
+    /// The key under which keys are hashed.
+    pub Pepper = "pepper"
+);
+
+/// Callers by their keys.
+pub struct ApiKeys {
+    credential: Credential,
+    table: Table,
+}
+
+impl NamesHeaders for ApiKeys {
+    fn header_names(&self) -> impl Iterator<Item = (&str, Cardinality)> {
+        std::iter::once((self.credential.header(), Cardinality::AtMostOne))
+    }
+}
+
+impl Rule for ApiKeys {
+    type Input<'a> = (Now, NamedHeaders<'a>, Key<'a, Pepper, KeyedHashSha256>);
+
+    fn check(&self, (now, headers, pepper): Self::Input<'_>) -> Decision {
+        let key = match self.credential.key(headers.get(0)) {
+            Ok(key) => key,
+            Err(code) => return self.refuse(code),
+        };
+        let hashes = pepper.keyed_hash(key.as_bytes());
+        let Some(entry) = hashes.iter().find_map(|hash| self.table.get(hash)) else {
+            return self.refuse("unknown-api-key");
+        };
+        if entry.expires_unix_ms.is_some_and(|expires| now.unix_ms() >= expires) {
+            return self.refuse("expired-api-key").detail(format!("the key of `{}`", entry.id));
+        }
+        allow(principal(entry, now))
+    }
+
+    fn vouches(&self) -> bool {
+        true
+    }
+}
+
+impl ApiKeys {
+    fn refuse(&self, code: &str) -> Decision {
+        deny(401, code).header("www-authenticate", self.credential.challenge())
+    }
+}
+
+fn principal(entry: &Entry, now: Now) -> Principal {
+    let mut principal = Principal::service(&entry.id).by("api-key");
+    principal.tenant.clone_from(&entry.tenant);
+    principal.roles.clone_from(&entry.roles);
+    principal.scopes.clone_from(&entry.scopes);
+    principal.attributes.clone_from(&entry.attributes);
+    principal.authenticated_at_unix_ms = Some(now.unix_ms());
+    principal
+}

@@ -1,1 +1,13 @@
-//! The stock policy webhook-signature.
+//! The stock policy `webhook-signature`: webhooks that their sender has signed.
+//!
+//! How a provider signs is data (`schemes.json`, or the setting `scheme` in the
+//! same form), and no provider has code of its own. The key stays on the host,
+//! and so does the body.
+
+mod rule;
+mod scheme;
+mod settings;
+mod timestamp;
+
+pub use rule::WebhookSignature;
+pub use settings::Settings;

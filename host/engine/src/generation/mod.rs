@@ -8,13 +8,13 @@ mod validate;
 use crate::clock::{Clock, SystemClock, monotonic};
 use crate::engine::Engine;
 use crate::generation::error::{At, BuildError, BuildErrors};
-use crate::generation::spec::{Preflight, RouteMatch, Spec};
+use crate::generation::spec::Spec;
 use crate::keys::KeySource;
 use crate::metrics::{Metrics, NoMetrics};
 use crate::policy::{BodyInput, LogRate, Manifest, Policy};
 use crate::record::Recorder;
 use crate::request::BodyNeed;
-use crate::routes::RouteTable;
+use crate::routes::{BuiltMember, BuiltRoute, RouteTable};
 use crate::store::Store;
 use crate::verdict::{Denial, Digest, REQUEST_ID_FIELD};
 use http::HeaderName;
@@ -57,32 +57,6 @@ pub struct Generation {
     /// Denies are logged, but not so many that they drown everything else.
     log_rate: LogRate,
     built: Instant,
-}
-
-/// A route whose policies are loaded.
-#[derive(Debug)]
-pub(crate) struct BuiltRoute {
-    pub(crate) name: Arc<str>,
-    pub(crate) matches: RouteMatch,
-    pub(crate) chain: Vec<BuiltMember>,
-    pub(crate) shadows: Vec<usize>,
-    pub(crate) public: bool,
-    pub(crate) observe: bool,
-    pub(crate) preflight: Preflight,
-    body_need: BodyNeed,
-}
-
-impl BuiltRoute {
-    pub(crate) fn body_need(&self) -> BodyNeed {
-        self.body_need
-    }
-}
-
-/// A member of a chain, by index of its policies.
-#[derive(Debug)]
-pub(crate) enum BuiltMember {
-    Policy(usize),
-    AnyOf(Vec<usize>),
 }
 
 impl Generation {
@@ -138,7 +112,7 @@ impl Generation {
     /// Names of the routes whose chain needs the body: not for listeners that
     /// carry none.
     pub fn routes_with_body(&self) -> impl Iterator<Item = &str> {
-        self.routes.iter().filter(|route| route.body_need() != BodyNeed::None).map(|route| &*route.name)
+        self.routes.iter().filter(|route| route.body_need != BodyNeed::None).map(|route| &*route.name)
     }
 
     /// Fields that this gate sets for the upstream. Clients' own copies are

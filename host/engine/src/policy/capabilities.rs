@@ -11,7 +11,7 @@ mod replay;
 use crate::now_or_never;
 use crate::policy::bindings::barmkin::keys::keys::{Candidate, Part};
 use crate::policy::bindings::barmkin::log::log::Level;
-use crate::policy::instance::Failure;
+use crate::policy::failure::Failure;
 use crate::policy::log;
 use crate::policy::sandbox::{Sandbox, Session};
 use crate::reason::HostReason;

@@ -9,6 +9,7 @@ use crate::metrics::Metrics;
 use crate::policy::bindings::barmkin::policy::types as wire;
 use crate::policy::component::{CONTRACT, inspect};
 use crate::policy::decision::{Decision, MaySay};
+use crate::policy::failure::{CheckError, Failure, failure_of};
 use crate::policy::input::{Inputs, decode_query};
 use crate::policy::log::{LogBudget, LogRate};
 use crate::policy::manifest::Manifest;
@@ -19,7 +20,7 @@ use http::HeaderName;
 use std::sync::Arc;
 use std::time::Duration;
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker};
-use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
+use wasmtime::Store;
 
 /// A policy, configured and granted, from which every request gets a fresh
 /// instance.
@@ -40,30 +41,6 @@ pub(crate) struct Policy {
     check: ComponentExportIndex,
     /// Whether it asks a remote store, and so runs on a stack of its own.
     suspends: bool,
-}
-
-/// Why a policy gave no decision (law 2), for the operator.
-#[derive(Debug, thiserror::Error)]
-#[error("{reason}: {detail}")]
-pub(crate) struct Failure {
-    pub(crate) reason: HostReason,
-    pub(crate) detail: String,
-}
-
-/// Why there is no decision.
-#[derive(Debug)]
-pub(crate) enum CheckError {
-    /// The request cannot be shown to the policy: the client's fault, and a
-    /// deny whatever the policy's `on-error` says.
-    Refused(HostReason, String),
-    /// The policy failed.
-    Failed(Failure),
-}
-
-impl Failure {
-    pub(crate) fn new(reason: HostReason, detail: impl Into<String>) -> Self {
-        Self { reason, detail: detail.into() }
-    }
 }
 
 impl Policy {
@@ -208,22 +185,4 @@ fn image(
         .and_then(|interface| component.get_export_index(Some(&interface), "check"))
         .ok_or_else(|| wasmtime::Error::msg("it exports no `check`"))?;
     Ok((linker.instantiate_pre(&component)?, check))
-}
-
-/// Names what ended a guest.
-pub(super) fn failure_of(sandbox: &Sandbox, error: &wasmtime::Error) -> Failure {
-    if let Some(failure) = error.downcast_ref::<Failure>() {
-        return Failure::new(failure.reason, failure.detail.clone());
-    }
-    if error.is::<PoolConcurrencyLimitError>() {
-        return Failure::new(HostReason::Overloaded, "too many checks at once");
-    }
-    match error.downcast_ref::<Trap>() {
-        Some(Trap::Interrupt) => Failure::new(HostReason::DeadlineExceeded, "it did not answer in time"),
-        _ if sandbox.memory_refused => {
-            Failure::new(HostReason::MemoryExceeded, "it wanted more memory than it may have")
-        }
-        Some(trap) => Failure::new(HostReason::PolicyTrapped, trap.to_string()),
-        None => Failure::new(HostReason::PolicyTrapped, error.root_cause().to_string()),
-    }
 }

@@ -5,6 +5,7 @@ mod capabilities;
 mod component;
 mod deadline;
 mod decision;
+mod failure;
 mod input;
 mod instance;
 mod log;
@@ -14,7 +15,8 @@ mod snapshot;
 
 pub use component::{CONTRACT, Inspection, inspect};
 pub(crate) use decision::{Decision, PolicyDenial};
-pub(crate) use instance::{CheckError, Policy};
+pub(crate) use failure::CheckError;
+pub(crate) use instance::Policy;
 pub(crate) use log::LogRate;
 pub use manifest::{BodyInput, DigestAlgorithm, Manifest, NamedInput};
 pub(crate) use sandbox::{Established, Session, Subject};

@@ -12,7 +12,7 @@ use crate::metrics::NoMetrics;
 use crate::policy::bindings::exports::barmkin::policy::request_policy::{Manifest, SettingProblem};
 use crate::policy::capabilities;
 use crate::policy::component::{CONTRACT, HEADROOM_PAGES, PAGE_BYTES};
-use crate::policy::instance::failure_of;
+use crate::policy::failure::failure_of;
 use crate::policy::log::{LogBudget, LogRate};
 use crate::policy::sandbox::{Granted, Sandbox, limit};
 use std::sync::Arc;

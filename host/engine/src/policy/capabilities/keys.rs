@@ -5,7 +5,7 @@ use crate::limits;
 use crate::policy::bindings::barmkin::keys::keys::{Candidate, Encoding, Part, Refusal, Verified};
 use crate::policy::bindings::barmkin::keys::types::Algorithm as WireAlgorithm;
 use crate::policy::capabilities::no_such;
-use crate::policy::instance::Failure;
+use crate::policy::failure::Failure;
 use crate::policy::sandbox::{Sandbox, SignedPart};
 use crate::reason::HostReason;
 

@@ -5,7 +5,7 @@ use crate::generation::spec::{NonceSpace, OnDuplicate, SameDelivery};
 use crate::limits::SUBJECT_BYTES_MAX;
 use crate::policy::bindings::barmkin::replay::replay::{Claim, DuplicateTreatment};
 use crate::policy::capabilities::{no_such, store_failed};
-use crate::policy::instance::Failure;
+use crate::policy::failure::Failure;
 use crate::policy::sandbox::{Sandbox, Session, SignedPart};
 use crate::reason::HostReason;
 use crate::store::{self, NonceId};

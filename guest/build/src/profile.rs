@@ -1,0 +1,70 @@
+//! What a guest is compiled with, and why.
+
+use std::fs;
+use std::path::Path;
+
+use crate::environment::cargo_home;
+use crate::error::BuildError;
+use crate::workspace::Workspace;
+
+pub(crate) const NAME: &str = "guest";
+
+/// The profile, for workspaces whose manifest does not have its own.
+const SETTINGS: [&str; 7] = [
+    "inherits='release'",
+    // Code is compiled once and instantiated for each request: small code and
+    // small data are what a request pays for.
+    "opt-level='s'",
+    "lto='fat'",
+    "codegen-units=1",
+    "panic='abort'",
+    "debug=false",
+    "strip='debuginfo'",
+];
+
+/// A policy is shallow, and each page of stack that an instance holds is
+/// memory that every live request pays for. The stack lies below the data, so
+/// that running out of it traps.
+const STACK_BYTES: u32 = 16 * 1024;
+
+/// What is left for the heap before memory has to grow. With the stack and the
+/// data of a usual policy this makes two pages, 128 KiB.
+const HEAP_BYTES: u32 = 64 * 1024;
+
+/// The command line that defines the profile, empty where the manifest does.
+pub(crate) fn arguments(workspace: &Workspace) -> Result<Vec<String>, BuildError> {
+    let path = workspace.root().join("Cargo.toml");
+    let text = fs::read_to_string(&path).map_err(|source| BuildError::Read { path: path.clone(), source })?;
+    let manifest: toml::Table = toml::from_str(&text).map_err(|source| BuildError::Manifest { path, source })?;
+    if manifest.get("profile").and_then(|profiles| profiles.get(NAME)).is_some() {
+        return Ok(Vec::new());
+    }
+    Ok(SETTINGS.iter().flat_map(|setting| ["--config".to_owned(), format!("profile.{NAME}.{setting}")]).collect())
+}
+
+/// Flags of the compiler, as the value of `CARGO_ENCODED_RUSTFLAGS`.
+pub(crate) fn rustflags(workspace: &Workspace) -> String {
+    let mut flags = vec![
+        format!("-Clink-arg=-zstack-size={STACK_BYTES}"),
+        "-Clink-arg=--stack-first".to_owned(),
+        format!("-Clink-arg=--initial-heap={HEAP_BYTES}"),
+    ];
+    flags.extend(remapped_paths(workspace.root()));
+    flags.join("\u{1f}")
+}
+
+/// Panic messages carry paths of sources. Where a component was built must not
+/// show in its bytes: the same sources give the same digest on every machine.
+fn remapped_paths(root: &Path) -> Vec<String> {
+    let registry = cargo_home().map(|home| home.join("registry/src"));
+    let sources = registry.and_then(|folder| fs::read_dir(folder).ok());
+    let mut flags: Vec<_> = sources
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|index| format!("--remap-path-prefix={}=/registry", index.path().display()))
+        .collect();
+    flags.sort();
+    flags.push(format!("--remap-path-prefix={}=/workspace", root.display()));
+    flags
+}

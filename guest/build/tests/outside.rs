@@ -1,0 +1,86 @@
+//! A policy crate outside this workspace, with nothing but the usual in its
+//! manifest.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use std::fs;
+use std::path::Path;
+
+use barmkin_build::{BuildError, BuildOptions, build_component};
+use wasmparser::{Parser, Payload};
+
+const SOURCE: &str = r#"
+use barmkin_guest::prelude::*;
+
+/// Lets nobody in.
+#[policy]
+struct Closed {}
+
+impl Rule for Closed {
+    type Input<'a> = ();
+
+    fn check(&self, (): ()) -> Decision {
+        deny(403, "closed")
+    }
+}
+"#;
+
+#[test]
+fn needs_nothing_but_a_library_of_the_right_type() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = BuildOptions { target_dir: Some(folder.path().join("t")), locked: false };
+    write_crate(folder.path(), "crate-type = [\"cdylib\"]", SOURCE);
+
+    let component = build_component(folder.path(), &options).unwrap();
+
+    let mut memories = 0;
+    for payload in Parser::new(0).parse_all(&component) {
+        match payload.unwrap() {
+            Payload::MemorySection(section) => {
+                for memory in section {
+                    let memory = memory.unwrap();
+                    assert_eq!((memory.initial, memory.maximum), (2, None));
+                    memories += 1;
+                }
+            }
+            Payload::ImportSection(section) => {
+                assert_eq!(section.count(), 0, "it uses no capability and imports none");
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(memories, 1);
+    let text = String::from_utf8_lossy(&component);
+    assert!(!text.contains(env!("CARGO_MANIFEST_DIR")), "it shows where it was built");
+}
+
+#[test]
+fn a_library_of_another_type_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = BuildOptions { target_dir: Some(folder.path().join("t")), locked: false };
+    write_crate(folder.path(), "", "");
+    let error = build_component(folder.path(), &options).unwrap_err();
+    assert_eq!(error.to_string(), "package `closed` has no `cdylib` library");
+    assert!(error.help().contains("crate-type"));
+}
+
+#[test]
+fn a_folder_without_a_manifest_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = build_component(folder.path(), &BuildOptions::default()).unwrap_err();
+    assert!(matches!(error, BuildError::Metadata { .. }), "{error:?}");
+}
+
+fn write_crate(folder: &Path, library: &str, source: &str) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
+    let guest = root.join("guest").display().to_string();
+    let uses = if source.is_empty() { String::new() } else { format!("barmkin-guest = {{ path = {guest:?} }}") };
+    let manifest = format!(
+        "[package]\nname = \"closed\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
+         [lib]\n{library}\n\n[dependencies]\n{uses}\n\n[workspace]\n"
+    );
+    fs::write(folder.join("Cargo.toml"), manifest).unwrap();
+    // The same versions as here, which are at hand.
+    fs::copy(root.join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
+    fs::create_dir(folder.join("src")).unwrap();
+    fs::write(folder.join("src/lib.rs"), source).unwrap();
+}

@@ -1,0 +1,45 @@
+//! A double of the host, so that `cargo test` runs a rule without WebAssembly.
+//!
+//! It keeps the contract as the host does: what is not declared is not seen, a
+//! header declared at most once is refused when it comes twice, and a decision
+//! that the manifest does not cover is a deny `contract-violation`. Keys are
+//! real; quotas are plain counters, and claims are never given back.
+//!
+//! ```
+//! use barmkin_guest::prelude::*;
+//! use barmkin_guest::test::{Policy, Request};
+//!
+//! /// Only reading.
+//! #[policy]
+//! struct ReadOnly {}
+//!
+//! impl Rule for ReadOnly {
+//!     type Input<'a> = Method<'a>;
+//!
+//!     fn check(&self, method: Method<'_>) -> Decision {
+//!         if matches!(method.as_str(), "GET" | "HEAD") {
+//!             abstain()
+//!         } else {
+//!             deny(405, "read-only").header("allow", "GET, HEAD")
+//!         }
+//!     }
+//! }
+//!
+//! let policy = Policy::<ReadOnly>::configure("{}").unwrap();
+//! assert_eq!(policy.check(&Request::get("/")), abstain());
+//! assert_eq!(policy.check(&Request::post("/")).code(), Some("read-only"));
+//! ```
+
+mod calls;
+mod input;
+mod keys;
+mod policy;
+mod quotas;
+mod request;
+
+pub use keys::{Secret, TestKey};
+pub use policy::{ClaimMade, Policy, TakeMade};
+pub use quotas::TestQuota;
+pub use request::Request;
+
+pub use crate::log::native::Line;

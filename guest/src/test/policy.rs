@@ -1,0 +1,171 @@
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fmt;
+
+use crate::decision::deny;
+use crate::native::{configure, run_native};
+use crate::rule::Settings;
+use crate::test::calls::Calls;
+use crate::test::input::input;
+use crate::test::{Line, Request, TestKey, TestQuota};
+use crate::types::{Allowance, Change, Claim, Decision, DuplicateTreatment, Manifest, Outcome, SettingProblem};
+
+/// A policy, configured, with what an operator grants it.
+pub struct Policy<S: Settings> {
+    rule: S::Rule,
+    pub(super) grants: Grants,
+}
+
+/// What the operator grants, and what became of it.
+#[derive(Debug)]
+pub(super) struct Grants {
+    pub(super) manifest: Manifest,
+    pub(super) keys: HashMap<String, TestKey>,
+    pub(super) quotas: HashMap<String, TestQuota>,
+    pub(super) on_duplicate: HashMap<String, DuplicateTreatment>,
+    pub(super) held: RefCell<HashMap<(String, Vec<u8>), Claim>>,
+    pub(super) claims: RefCell<Vec<ClaimMade>>,
+    pub(super) takes: RefCell<Vec<TakeMade>>,
+    pub(super) log: RefCell<Vec<Line>>,
+}
+
+/// A claim that a rule has made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClaimMade {
+    /// The policy's name for the nonce space.
+    pub space: String,
+    /// What was claimed; empty for a delivery that nobody has verified.
+    pub nonce: Vec<u8>,
+    /// Until when at least.
+    pub valid_until_unix_ms: u64,
+    /// What came of it.
+    pub claim: Claim,
+}
+
+/// Units that a rule has asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TakeMade {
+    /// The policy's name for the quota.
+    pub quota: String,
+    /// Whose, where the rule has named somebody.
+    pub subject: Option<String>,
+    /// How many.
+    pub cost: u32,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+impl<S: Settings> fmt::Debug for Policy<S> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Policy").field("grants", &self.grants).finish_non_exhaustive()
+    }
+}
+
+impl<S: Settings> Policy<S> {
+    /// Configures it, from settings in JSON.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the settings.
+    pub fn configure(settings: &str) -> Result<Self, Vec<SettingProblem>> {
+        let (rule, manifest) = configure::<S>(settings)?;
+        let grants = Grants {
+            manifest,
+            keys: HashMap::new(),
+            quotas: HashMap::new(),
+            on_duplicate: HashMap::new(),
+            held: RefCell::default(),
+            claims: RefCell::default(),
+            takes: RefCell::default(),
+            log: RefCell::default(),
+        };
+        Ok(Self { rule, grants })
+    }
+
+    /// What it declared.
+    #[must_use]
+    pub fn manifest(&self) -> &Manifest {
+        &self.grants.manifest
+    }
+
+    /// With a key. One that is not granted has no secret in force.
+    #[must_use]
+    pub fn with_key(mut self, name: &str, key: TestKey) -> Self {
+        self.grants.keys.insert(name.to_owned(), key);
+        self
+    }
+
+    /// With a quota. One that is not granted identifies nobody.
+    #[must_use]
+    pub fn with_quota(mut self, name: &str, quota: TestQuota) -> Self {
+        self.grants.quotas.insert(name.to_owned(), quota);
+        self
+    }
+
+    /// With what the operator wants done with duplicates, if not to deny them.
+    #[must_use]
+    pub fn with_nonces(mut self, name: &str, on_duplicate: DuplicateTreatment) -> Self {
+        self.grants.on_duplicate.insert(name.to_owned(), on_duplicate);
+        self
+    }
+
+    /// With a nonce that a request which is not decided yet holds.
+    #[must_use]
+    pub fn with_claim_in_progress(self, space: &str, nonce: &[u8]) -> Self {
+        let held = (space.to_owned(), nonce.to_vec());
+        self.grants.held.borrow_mut().insert(held, Claim::InProgress);
+        self
+    }
+
+    /// Decides a request as the host would.
+    pub fn check(&self, request: &Request) -> Decision {
+        let input = match input(&self.grants.manifest, request) {
+            Ok(input) => input,
+            Err(denial) => return Decision::Deny(denial),
+        };
+        let decision = run_native(&self.rule, &input, &Calls::new(&self.grants, request));
+        self.hold_to_manifest(decision)
+    }
+
+    /// The claims so far, in order.
+    #[must_use]
+    pub fn claims(&self) -> Vec<ClaimMade> {
+        self.grants.claims.borrow().clone()
+    }
+
+    /// What was asked of quotas so far, in order.
+    #[must_use]
+    pub fn takes(&self) -> Vec<TakeMade> {
+        self.grants.takes.borrow().clone()
+    }
+
+    /// The lines of the log so far.
+    #[must_use]
+    pub fn log(&self) -> Vec<Line> {
+        self.grants.log.borrow().clone()
+    }
+
+    fn hold_to_manifest(&self, decision: Decision) -> Decision {
+        let Manifest { vouches, sets, .. } = &self.grants.manifest;
+        let changes = match &decision {
+            Decision::Allow(_) if !vouches => return violation("it does not declare to vouch"),
+            Decision::Allow(Allowance { changes, .. }) | Decision::Abstain(changes) => changes,
+            Decision::Deny(_) => return decision,
+        };
+        let undeclared = changes.iter().map(changed).find(|name| !sets.iter().any(|it| it == name));
+        match undeclared {
+            Some(name) => violation(&format!("it does not declare to set `{name}`")),
+            None => decision,
+        }
+    }
+}
+
+fn changed(change: &Change) -> &str {
+    match change {
+        Change::Set(header) | Change::Append(header) => &header.name,
+        Change::Remove(name) => name,
+    }
+}
+
+fn violation(detail: &str) -> Decision {
+    deny(500, "contract-violation").detail(detail)
+}

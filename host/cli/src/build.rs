@@ -1,0 +1,56 @@
+//! `barmkin build`: a policy crate to a component, in this process.
+
+use anyhow::{Context, Result};
+use barmkin_build::{BuildOptions, build_component};
+use barmkin_host::inspect;
+use sha2::{Digest, Sha256};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Builds a policy crate to a component.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The folder of the crate.
+    #[arg(default_value = ".")]
+    folder: PathBuf,
+    /// Where the component goes; `<folder>.wasm` in that folder unless given.
+    #[arg(short, long)]
+    output: Option<PathBuf>,
+}
+
+pub(crate) fn run(args: Args) -> Result<ExitCode> {
+    let component = match build_component(&args.folder, &BuildOptions::default()) {
+        Ok(component) => component,
+        Err(error) => {
+            let help = error.help().to_owned();
+            return Err(anyhow::Error::new(error).context(format!("help: {help}")));
+        }
+    };
+    // What the host would refuse is refused here, while its author looks.
+    let inspection = inspect(&component).context("the component is no policy")?;
+    let output = match args.output {
+        Some(output) => output,
+        None => default_output(&args.folder)?,
+    };
+    std::fs::write(&output, &component).with_context(|| format!("cannot write `{}`", output.display()))?;
+    println!("{}", output.display());
+    println!("  {} bytes, {} of them code", component.len(), inspection.code_bytes);
+    println!("  sha256:{}", hex::encode(Sha256::digest(&component)));
+    println!("  uses {}", uses(&inspection.imports));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn default_output(folder: &Path) -> Result<PathBuf> {
+    let folder = folder.canonicalize().with_context(|| format!("there is no folder `{}`", folder.display()))?;
+    let name = folder.file_name().context("the folder has no name")?;
+    Ok(folder.join(name).with_extension("wasm"))
+}
+
+fn uses(imports: &[String]) -> String {
+    let capabilities: Vec<_> = imports
+        .iter()
+        .filter(|import| !import.contains("/types@"))
+        .filter_map(|import| import.strip_prefix("barmkin:")?.split('/').next())
+        .collect();
+    if capabilities.is_empty() { "no capability".to_owned() } else { capabilities.join(", ") }
+}

@@ -1,0 +1,48 @@
+//! `barmkin check`: proves a configuration before it is used.
+
+use crate::load;
+use anyhow::Result;
+use barmkin_config::{Report, Secrets};
+use std::process::ExitCode;
+
+/// Proves a configuration and its components.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    file: load::File,
+    /// Reads no secret: for checking where they must not be.
+    #[arg(long)]
+    without_secrets: bool,
+}
+
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    match prove(args) {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(error) if error.is::<Report>() => {
+            eprintln!("{error}");
+            Ok(ExitCode::FAILURE)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn prove(args: &Args) -> Result<()> {
+    let secrets = if args.without_secrets { Secrets::Placeholders } else { Secrets::Read };
+    let config = load::config(&args.file.file, secrets)?;
+    let generation = load::generation(&config, &load::engine()?, load::services(&config))?;
+    for listener in config.listeners() {
+        println!("listener `{}` at {}", listener.name, listener.address);
+    }
+    for (name, manifest) in generation.manifests() {
+        let headers: Vec<_> = manifest.headers().iter().map(|input| input.name.as_str()).collect();
+        println!("policy `{name}` reads {}", if headers.is_empty() { "no header".to_owned() } else { headers.join(", ") });
+    }
+    for route in &config.spec().routes {
+        let policies: Vec<_> = route.chain.iter().flat_map(|member| member.policies()).map(String::as_str).collect();
+        println!("route `{}` asks {}", route.name, policies.join(", "));
+    }
+    let fields: Vec<_> = generation.gate_fields().iter().map(|field| field.as_str()).collect();
+    println!("fields set for the upstream, and removed from clients: {}", fields.join(", "));
+    println!("generation {}", generation.digest());
+    Ok(())
+}

@@ -1,0 +1,113 @@
+//! Requests as people write them: in flags, and in files.
+
+use anyhow::{Context, Result, bail};
+use barmkin_host::{Body, Client, Head};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+/// A request in a file (JSON or TOML).
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Written {
+    #[serde(default = "get")]
+    method: String,
+    /// Path and query, byte for byte as the server would receive them.
+    target: String,
+    #[serde(default)]
+    host: Option<String>,
+    #[serde(default)]
+    scheme: Scheme,
+    /// Values by name; several are several fields.
+    #[serde(default)]
+    headers: BTreeMap<String, Values>,
+    #[serde(default)]
+    body: Option<String>,
+    #[serde(default)]
+    body_base64: Option<String>,
+    #[serde(default)]
+    client_address: Option<IpAddr>,
+}
+
+fn get() -> String {
+    "GET".to_owned()
+}
+
+/// The scheme that the client used.
+#[derive(Clone, Copy, Debug, Default, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Scheme {
+    Http,
+    #[default]
+    Https,
+}
+
+impl Scheme {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Values {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl Written {
+    /// The request as an adapter would hand it over.
+    pub(crate) fn into_parts(self) -> Result<(Head, Body)> {
+        let mut headers = HeaderMap::new();
+        for (name, values) in &self.headers {
+            let values = match values {
+                Values::One(value) => std::slice::from_ref(value),
+                Values::Many(values) => values,
+            };
+            for value in values {
+                append(&mut headers, name, value.as_bytes())?;
+            }
+        }
+        let body = match (self.body, self.body_base64) {
+            (Some(_), Some(_)) => bail!("the request has both `body` and `body-base64`"),
+            (Some(text), None) => text.into_bytes(),
+            (None, Some(text)) => BASE64_STANDARD.decode(text).context("`body-base64` is not base64")?,
+            (None, None) => Vec::new(),
+        };
+        let head = head(&self.method, self.target, self.host, self.scheme, headers, self.client_address)?;
+        Ok((head, Body::Whole(body.into())))
+    }
+}
+
+/// A head with everything that a client could have sent.
+pub(crate) fn head(
+    method: &str,
+    target: String,
+    authority: Option<String>,
+    scheme: Scheme,
+    headers: HeaderMap,
+    address: Option<IpAddr>,
+) -> Result<Head> {
+    Ok(Head {
+        method: Method::from_bytes(method.as_bytes()).with_context(|| format!("`{method}` is no method"))?,
+        scheme: scheme.as_str(),
+        authority,
+        target,
+        headers,
+        client: Client { address, ..Client::default() },
+    })
+}
+
+/// Adds a field, as bytes: what no field can hold cannot be sent either.
+pub(crate) fn append(headers: &mut HeaderMap, name: &str, value: &[u8]) -> Result<()> {
+    let field = HeaderName::from_bytes(name.as_bytes()).with_context(|| format!("`{name}` is no field name"))?;
+    let value = HeaderValue::from_bytes(value).with_context(|| format!("field `{name}` cannot have that value"))?;
+    headers.append(field, value);
+    Ok(())
+}

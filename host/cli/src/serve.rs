@@ -1,0 +1,146 @@
+//! `barmkin serve`: opens every way in, and answers until it is told to stop.
+
+use crate::load;
+use anyhow::{Context, Result, bail};
+use barmkin_config::{Address, Dialect, Listener, ListenerKind, Secrets};
+use barmkin_host::{ClientAddress, Gate};
+use std::process::ExitCode;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tracing_subscriber::EnvFilter;
+
+/// Serves.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    file: load::File,
+    /// Writes the log as JSON.
+    #[arg(long)]
+    log_json: bool,
+}
+
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    start_log(args.log_json);
+    let config = load::config(&args.file.file, Secrets::Read)?;
+    if config.listeners().is_empty() {
+        bail!("`{}` declares no listener: add a `[listen.NAME]`", args.file.file.display());
+    }
+    let generation = load::generation(&config, &load::engine()?, load::services(&config))?;
+    tracing::info!(generation = %generation.digest(), "loaded");
+    tracing::info!("the store is in memory: a restart forgets which deliveries came, and what quotas were used");
+    let gate = Arc::new(Gate::new(generation));
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
+    runtime.block_on(serve(gate, config.listeners()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn start_log(json: bool) {
+    let filter = EnvFilter::builder().with_default_directive(tracing::Level::INFO.into()).from_env_lossy();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if json {
+        log.json().init();
+    } else {
+        log.init();
+    }
+}
+
+async fn serve(gate: Arc<Gate>, listeners: &[Listener]) -> Result<()> {
+    let (stop, stopped) = watch::channel(false);
+    let mut open = JoinSet::new();
+    for listener in listeners {
+        let running = start(listener, gate.clone(), stopped.clone());
+        open.spawn(running.await.with_context(|| format!("listener `{}`", listener.name))?);
+    }
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let failed = tokio::select! {
+        _ = interrupt.recv() => None,
+        _ = terminate.recv() => None,
+        ended = open.join_next() => ended,
+    };
+    tracing::info!("stopping: what is under way may end");
+    stop.send_replace(true);
+    let rest = open.join_all().await;
+    for ended in failed.into_iter().map(|ended| ended.context("a listener panicked")?).chain(rest) {
+        ended?;
+    }
+    Ok(())
+}
+
+type Running = std::pin::Pin<Box<dyn Future<Output = Result<()>> + Send>>;
+
+/// Opens a listener; what it returns runs it.
+async fn start(listener: &Listener, gate: Arc<Gate>, mut stopped: watch::Receiver<bool>) -> Result<Running> {
+    let shutdown = async move {
+        // It ends with the sender, too.
+        let _ = stopped.wait_for(|stop| *stop).await;
+    };
+    match &listener.kind {
+        ListenerKind::ExtAuthz { client_certificate, body_bytes_max } => {
+            let options = barmkin_envoy::Options { client_certificate: *client_certificate, body_bytes_max: *body_bytes_max };
+            let socket: barmkin_envoy::Listener = match &listener.address {
+                Address::Tcp(_) => tcp(listener).await?.into(),
+                Address::Unix { path, mode, group } => {
+                    let socket = barmkin_envoy::UnixSocket { path: path.clone(), mode: *mode, group: *group };
+                    let bound = socket.bind().with_context(|| format!("cannot listen at {}", listener.address))?;
+                    announce(listener, &listener.address);
+                    bound.into()
+                }
+            };
+            Ok(Box::pin(async move { Ok(barmkin_envoy::serve(socket, gate, options, shutdown).await?) }))
+        }
+        ListenerKind::ForwardAuth { dialect, trusted_proxies } => {
+            let mut options = barmkin_forward_auth::Options::new(dialect_of(*dialect));
+            if !trusted_proxies.is_empty() {
+                options.trusted_proxies.clone_from(trusted_proxies);
+            }
+            let socket = tcp(listener).await?;
+            Ok(Box::pin(async move {
+                barmkin_forward_auth::serve(socket, gate, options, shutdown).await;
+                Ok(())
+            }))
+        }
+        ListenerKind::ReverseProxy { upstream, trusted_proxies, connections_max, timeouts } => {
+            let mut options = barmkin_reverse_proxy::Options::new(upstream.parse()?);
+            if !trusted_proxies.is_empty() {
+                options.client_address = ClientAddress::RightmostUntrusted(trusted_proxies.clone());
+            }
+            options.bounds.connections_max = connections_max.unwrap_or(options.bounds.connections_max);
+            options.bounds.header_read = timeouts.header.unwrap_or(options.bounds.header_read);
+            options.timeouts.body_read = timeouts.body.unwrap_or(options.timeouts.body_read);
+            options.timeouts.connect = timeouts.connect.unwrap_or(options.timeouts.connect);
+            options.timeouts.response_header = timeouts.response.unwrap_or(options.timeouts.response_header);
+            let socket = tcp(listener).await?;
+            Ok(Box::pin(async move {
+                barmkin_reverse_proxy::serve(socket, gate, options, shutdown).await;
+                Ok(())
+            }))
+        }
+    }
+}
+
+async fn tcp(listener: &Listener) -> Result<TcpListener> {
+    let Address::Tcp(address) = &listener.address else {
+        bail!("it listens on a TCP port only, not at {}", listener.address);
+    };
+    let socket = TcpListener::bind(address).await.with_context(|| format!("cannot listen at {address}"))?;
+    announce(listener, &socket.local_addr()?);
+    Ok(socket)
+}
+
+fn announce(listener: &Listener, address: &dyn std::fmt::Display) {
+    tracing::info!(listener = listener.name, %address, "listening");
+}
+
+fn dialect_of(dialect: Dialect) -> barmkin_forward_auth::Dialect {
+    match dialect {
+        Dialect::Nginx => barmkin_forward_auth::Dialect::Nginx,
+        Dialect::Caddy => barmkin_forward_auth::Dialect::Caddy,
+        Dialect::Traefik => barmkin_forward_auth::Dialect::Traefik,
+        Dialect::Haproxy => barmkin_forward_auth::Dialect::Haproxy,
+        Dialect::EnvoyHttp => barmkin_forward_auth::Dialect::EnvoyHttp { path_prefix: String::new() },
+    }
+}

@@ -1,0 +1,78 @@
+use crate::units::{DurationUnit, ModeUnit, SizeUnit, Text};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// A way in.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Listen {
+    /// What calls.
+    pub(crate) kind: ListenKind,
+    /// `host:port`; for `ext-authz` also `unix:` and a path.
+    pub(crate) address: String,
+    /// Permissions of the Unix socket; `660` unless given.
+    pub(crate) mode: Option<Text<ModeUnit>>,
+    /// The id of the Unix socket's group.
+    pub(crate) group: Option<u32>,
+    /// `ext-authz`: whether the client certificate that Envoy verified names
+    /// the principal.
+    pub(crate) client_certificate: Option<bool>,
+    /// `ext-authz`: `max_request_bytes` of Envoy's `with_request_body`. Without
+    /// it no bodies are expected.
+    pub(crate) body_limit: Option<Text<SizeUnit>>,
+    /// `forward-auth`: the proxy that calls.
+    pub(crate) dialect: Option<Dialect>,
+    /// `reverse-proxy`: where allowed requests go, as `http://host:port`.
+    pub(crate) upstream: Option<String>,
+    /// `forward-auth`: networks from which the proxy calls, this machine
+    /// unless given. `reverse-proxy`: networks of the proxies in front of it.
+    #[serde(default)]
+    pub(crate) trusted_proxies: Vec<String>,
+    /// `reverse-proxy`: the most connections at once.
+    #[schemars(range(min = 1))]
+    pub(crate) connections: Option<usize>,
+    /// `reverse-proxy`: how long it waits for what.
+    pub(crate) timeouts: Option<Timeouts>,
+}
+
+/// What calls.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ListenKind {
+    /// Envoy's external authorization, by gRPC.
+    ExtAuthz,
+    /// The forward-auth of nginx, Caddy, Traefik, HAProxy, and Envoy by HTTP.
+    ForwardAuth,
+    /// Clients, or any proxy: the gate stands in the way itself.
+    ReverseProxy,
+}
+
+/// The proxy that calls a forward-auth listener.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Dialect {
+    /// `auth_request`.
+    Nginx,
+    /// `forward_auth`.
+    Caddy,
+    /// The ForwardAuth middleware.
+    Traefik,
+    /// The `auth-request` script.
+    Haproxy,
+    /// The `http_service` of `ext_authz`.
+    EnvoyHttp,
+}
+
+/// How long a reverse proxy waits for what.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Timeouts {
+    /// For the fields of a request.
+    pub(crate) header: Option<Text<DurationUnit>>,
+    /// From one part of a body to the next.
+    pub(crate) body: Option<Text<DurationUnit>>,
+    /// For a connection to the upstream.
+    pub(crate) connect: Option<Text<DurationUnit>>,
+    /// For the upstream to begin its response.
+    pub(crate) response: Option<Text<DurationUnit>>,
+}

@@ -1,0 +1,111 @@
+//! The shape of `barmkin.toml`, as it is written: names and quantities are
+//! still text. The JSON Schema is made from these types.
+
+mod key;
+mod listen;
+mod policy;
+mod route;
+mod store;
+
+pub(crate) use key::{Encoding, Key, KeyAlgorithm, Secret};
+pub(crate) use listen::{Dialect, Listen, ListenKind, Timeouts};
+pub(crate) use policy::{OnError, Policy};
+pub(crate) use route::{Match, Member, PathPattern, Preflight, Route};
+pub(crate) use store::{Keep, Nonces, OnDuplicate, Quota, QuotaKey, SameDelivery, Store, StoreKind};
+
+use crate::source::Site;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+/// A configuration of Barmkin.
+#[derive(Default, JsonSchema)]
+#[schemars(rename = "barmkin", rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Document {
+    /// The version of this format.
+    #[expect(dead_code, reason = "there is one version")]
+    #[schemars(range(min = 1, max = 1))]
+    pub(crate) version: u32,
+    /// Further files, relative to this one; `*` stands for any part of a name.
+    #[expect(dead_code, reason = "what it names is read into the rest")]
+    #[schemars(default)]
+    pub(crate) include: Vec<String>,
+    /// Where requests come in, by name.
+    #[schemars(default)]
+    pub(crate) listen: BTreeMap<String, Entry<Listen>>,
+    /// Where nonces and quotas live.
+    pub(crate) store: Option<Entry<Store>>,
+    /// Keys, by name. They stay on the host; policies name them.
+    #[schemars(default)]
+    pub(crate) keys: BTreeMap<String, Entry<Key>>,
+    /// Nonce spaces, by name: where deliveries are remembered.
+    #[schemars(default)]
+    pub(crate) nonces: BTreeMap<String, Entry<Nonces>>,
+    /// Quotas, by name.
+    #[schemars(default)]
+    pub(crate) quotas: BTreeMap<String, Entry<Quota>>,
+    /// Policies, by name.
+    #[schemars(default)]
+    pub(crate) policies: BTreeMap<String, Entry<Policy>>,
+    /// Routes. Their order means nothing: the most specific one wins.
+    #[schemars(default)]
+    pub(crate) routes: Vec<Entry<Route>>,
+    /// What the upstream learns.
+    pub(crate) forward: Option<Entry<Forward>>,
+    /// What clients learn.
+    pub(crate) errors: Option<Entry<Errors>>,
+}
+
+/// Something that was declared, and where.
+pub(crate) struct Entry<T> {
+    pub(crate) site: Site,
+    pub(crate) value: T,
+}
+
+impl<T: JsonSchema> JsonSchema for Entry<T> {
+    fn inline_schema() -> bool {
+        T::inline_schema()
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        T::schema_name()
+    }
+
+    fn schema_id() -> Cow<'static, str> {
+        T::schema_id()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        T::json_schema(generator)
+    }
+}
+
+/// What the upstream learns.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Forward {
+    /// The field that carries the principal's id. Clients' own copies are
+    /// removed.
+    #[serde(default = "principal_field")]
+    pub(crate) principal_field: String,
+}
+
+impl Default for Forward {
+    fn default() -> Self {
+        Self { principal_field: principal_field() }
+    }
+}
+
+fn principal_field() -> String {
+    "barmkin-principal".to_owned()
+}
+
+/// What clients learn.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Errors {
+    /// Where reason codes are documented: an address that a code completes.
+    #[schemars(regex(pattern = "^https?://"))]
+    pub(crate) documentation: String,
+}

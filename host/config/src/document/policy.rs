@@ -1,0 +1,62 @@
+use crate::units::{DurationUnit, SizeUnit, Text};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// A component, and what it may do.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Policy {
+    /// `stock:` and a name, or `file:` and a path relative to this file.
+    #[schemars(regex(pattern = "^(stock|file):."))]
+    pub(crate) component: String,
+    /// `sha256:` and the digest that the component must have.
+    #[schemars(regex(pattern = "^sha256:[0-9a-f]{64}$"))]
+    pub(crate) digest: Option<String>,
+    /// The policy's own settings.
+    #[serde(default)]
+    #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
+    pub(crate) settings: toml::Table,
+    /// What it may use.
+    #[serde(default)]
+    pub(crate) grants: Grants,
+    /// What its failure counts as.
+    #[serde(default)]
+    pub(crate) on_error: OnError,
+    /// CPU time of one check; `10ms` unless given.
+    pub(crate) deadline: Option<Text<DurationUnit>>,
+    /// Linear memory; `2MiB` unless given.
+    pub(crate) memory: Option<Text<SizeUnit>>,
+}
+
+/// What a policy may use: its own names to the ones declared here.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Grants {
+    /// Keys.
+    #[serde(default)]
+    pub(crate) keys: BTreeMap<String, String>,
+    /// Nonce spaces.
+    #[serde(default)]
+    pub(crate) nonces: BTreeMap<String, String>,
+    /// Quotas.
+    #[serde(default)]
+    pub(crate) quotas: BTreeMap<String, String>,
+    /// Fields it may set on what is forwarded.
+    #[serde(default)]
+    pub(crate) sets: Vec<String>,
+    /// Whether its allow counts, and it may name the principal and set facts.
+    #[serde(default)]
+    pub(crate) vouch: bool,
+}
+
+/// What a policy's failure counts as.
+#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum OnError {
+    /// A deny.
+    #[default]
+    Deny,
+    /// Nothing: the others decide.
+    Abstain,
+}

@@ -1,0 +1,125 @@
+use crate::units::{SizeUnit, Text};
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, de};
+use std::borrow::Cow;
+use std::fmt;
+
+/// Which requests are decided by which policies.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Route {
+    /// Its name, in logs and metrics.
+    pub(crate) name: String,
+    /// Which requests; all of them unless given.
+    #[serde(default, rename = "match")]
+    pub(crate) matches: Match,
+    /// The policies, in the order they run.
+    #[serde(default)]
+    pub(crate) chain: Vec<Member>,
+    /// Whether it is meant for everyone: allowed when nobody denies.
+    #[serde(default)]
+    pub(crate) public: bool,
+    /// Whether it forwards whatever the verdict is, and records it.
+    #[serde(default)]
+    pub(crate) observe: bool,
+    /// What becomes of CORS preflights.
+    #[serde(default)]
+    pub(crate) preflight: Preflight,
+    /// The largest body that the chain takes, if it needs the body; `1MiB`
+    /// unless given.
+    pub(crate) body_limit: Option<Text<SizeUnit>>,
+}
+
+/// Which requests a route is for.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Match {
+    /// A host, or `*.` and a domain for all below it.
+    pub(crate) host: Option<String>,
+    /// The path, in canonical form.
+    pub(crate) path: Option<PathPattern>,
+    /// The methods; all of them unless given.
+    #[serde(default)]
+    pub(crate) methods: Vec<String>,
+}
+
+/// Which paths.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum PathPattern {
+    /// This one.
+    Exact(String),
+    /// This one and all below it, by whole segments.
+    Prefix(String),
+}
+
+/// What becomes of CORS preflights, which carry no credentials.
+#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Preflight {
+    /// They are refused.
+    #[default]
+    Refuse,
+    /// They are forwarded without asking the chain.
+    Forward,
+}
+
+/// A member of a chain.
+pub(crate) enum Member {
+    Policy(String),
+    Shadow(String),
+    AnyOf(Vec<String>),
+}
+
+/// The table form of a member: one of the two.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
+struct Group {
+    /// One of these policies must allow.
+    any_of: Option<Vec<String>>,
+    /// This policy runs for the record only.
+    shadow: Option<String>,
+}
+
+impl<'de> Deserialize<'de> for Member {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+
+        impl<'de> de::Visitor<'de> for Visitor {
+            type Value = Member;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the name of a policy, `{ any-of = [..] }` or `{ shadow = \"..\" }`")
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<Member, E> {
+                Ok(Member::Policy(name.to_owned()))
+            }
+
+            fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Member, A::Error> {
+                let group = Group::deserialize(de::value::MapAccessDeserializer::new(map))?;
+                match (group.any_of, group.shadow) {
+                    (Some(names), None) => Ok(Member::AnyOf(names)),
+                    (None, Some(name)) => Ok(Member::Shadow(name)),
+                    _ => Err(de::Error::custom("a member in braces has either `any-of` or `shadow`")),
+                }
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+impl JsonSchema for Member {
+    fn schema_name() -> Cow<'static, str> {
+        "Member".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let group = Group::json_schema(generator);
+        schemars::json_schema!({
+            "description": "A policy by its name, or by `stock:` and the name of a stock policy; or a group.",
+            "anyOf": [{ "type": "string" }, group],
+        })
+    }
+}

@@ -1,0 +1,104 @@
+//! Builds the generation, and brings its problems back to where they were
+//! written.
+
+use crate::config::Config;
+use crate::findings::Findings;
+use crate::listener::ListenerKind;
+use crate::report::Report;
+use crate::resolve::PolicyOrigin;
+use crate::source::{FileId, Spot};
+use barmkin_host::{At, BuildError, Engine, Generation, Problem, Services};
+
+impl Config {
+    /// Builds and proves what decides: components are loaded and configured,
+    /// grants and routes checked.
+    ///
+    /// # Errors
+    /// Everything that is wrong.
+    pub fn build(&self, engine: &Engine, services: Services) -> Result<Generation, Report> {
+        let mut findings = Findings::default();
+        let built = Generation::build(engine, self.spec(), &self.keys, services);
+        match &built {
+            Ok(generation) => self.check_bodies(generation, &mut findings),
+            Err(errors) => errors.0.iter().for_each(|error| self.add(error, &mut findings)),
+        }
+        match (built, self.report(findings)) {
+            (Ok(generation), Ok(())) => Ok(generation),
+            (_, Err(report)) => Err(report),
+            // Unreachable: every error of a build is a finding.
+            (Err(_), Ok(())) => Err(Report { findings: Vec::new() }),
+        }
+    }
+
+    /// A chain that needs the body is refused on a listener that cannot carry
+    /// it (law 8).
+    fn check_bodies(&self, generation: &Generation, findings: &mut Findings) {
+        let Some(listener) = self.listeners().iter().find(|listener| !listener.carries_bodies()) else { return };
+        let help = match listener.kind {
+            ListenerKind::ExtAuthz { .. } => "write its `body-limit`: `max_request_bytes` of Envoy's `with_request_body`",
+            _ => "proxies send no body to forward-auth: use a listener of kind `ext-authz` or `reverse-proxy`",
+        };
+        for route in generation.routes_with_body() {
+            let spot = self.spot(&At::Route(route.to_owned()), "chain");
+            let name = &listener.name;
+            let message = format!("the chain of route `{route}` needs the body, which listener `{name}` does not carry");
+            findings.error(spot, message).help(help);
+        }
+    }
+
+    fn add(&self, error: &BuildError, findings: &mut Findings) {
+        let BuildError { at, problem } = error;
+        let inline = matches!(at, At::Policy(name) if matches!(self.origins.policies.get(name), Some(PolicyOrigin::Inline(_))));
+        let spot = if inline { self.spot(at, "") } else { self.spot(at, &key_of(problem)) };
+        let found = findings.error(spot, error.to_string());
+        if let Some(help) = problem.help() {
+            found.help(help);
+        }
+    }
+
+    /// Where `key` of what an error is about was written.
+    fn spot(&self, at: &At, key: &str) -> Spot {
+        let site = match at {
+            At::Policy(name) => match self.origins.policies.get(name) {
+                Some(PolicyOrigin::Declared(site) | PolicyOrigin::Inline(site)) => Some(site),
+                None => None,
+            },
+            At::Route(name) => self.origins.routes.get(name),
+            At::Key(name) => self.origins.keys.get(name),
+            At::Quota(name) => self.origins.quotas.get(name),
+        };
+        site.map_or(Spot::File(FileId::MAIN), |site| site.dotted(key).into())
+    }
+}
+
+/// The key of a policy or route that a problem is about.
+fn key_of(problem: &Problem) -> String {
+    match problem {
+        Problem::Setting { setting, .. } => format!("settings.{}", setting.trim_matches('`')),
+        Problem::Settings(_) => "settings".to_owned(),
+        Problem::NotGranted { .. } | Problem::VouchNotGranted => "grants".to_owned(),
+        Problem::UnusedGrant { kind, name } => format!("grants.{}.{name}", table_of(kind)),
+        Problem::WrongAlgorithm { need, .. } => format!("grants.keys.{need}"),
+        Problem::ForbiddenField(_) => "grants.sets".to_owned(),
+        Problem::EmptyChain | Problem::ChainTooLong(_) | Problem::NobodyVouches | Problem::FieldSetTwice { .. } => {
+            "chain".to_owned()
+        }
+        Problem::Tie(_) => "match".to_owned(),
+        Problem::Path(_) => "match.path".to_owned(),
+        Problem::OutOfRange { what, .. } => match *what {
+            "the body limit" => "body-limit",
+            "the rate" => "rate",
+            what => what.trim_start_matches("the "),
+        }
+        .to_owned(),
+        _ => "component".to_owned(),
+    }
+}
+
+fn table_of(kind: &str) -> &'static str {
+    match kind {
+        "key" => "keys",
+        "nonce space" => "nonces",
+        _ => "quotas",
+    }
+}

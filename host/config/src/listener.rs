@@ -1,0 +1,112 @@
+//! Ways in, as plain data: which crate serves each is the caller's business.
+
+use ipnet::IpNet;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A way in.
+#[derive(Clone, Debug)]
+pub struct Listener {
+    /// Its name.
+    pub name: String,
+    /// Where it listens.
+    pub address: Address,
+    /// What calls, and what is particular to that.
+    pub kind: ListenerKind,
+}
+
+/// Where a listener listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// `host:port`. Port 0 lets the system choose.
+    Tcp(String),
+    /// A Unix socket.
+    Unix {
+        /// Its path.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+        /// The id of its group; that of the process unless given.
+        group: Option<u32>,
+    },
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => f.write_str(address),
+            Self::Unix { path, .. } => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+/// What calls a listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ListenerKind {
+    /// Envoy's external authorization, by gRPC.
+    ExtAuthz {
+        /// Whether the client certificate that Envoy verified names the
+        /// principal.
+        client_certificate: bool,
+        /// Bytes of the largest body that Envoy sends; `None` if it sends none.
+        body_bytes_max: Option<usize>,
+    },
+    /// Forward-auth over HTTP. It carries no bodies.
+    ForwardAuth {
+        /// The proxy that calls.
+        dialect: Dialect,
+        /// From where it may call; this machine if empty.
+        trusted_proxies: Vec<IpNet>,
+    },
+    /// A reverse proxy.
+    ReverseProxy {
+        /// `http://host:port`.
+        upstream: String,
+        /// The proxies in front of it; none if empty.
+        trusted_proxies: Vec<IpNet>,
+        /// The most connections at once.
+        connections_max: Option<usize>,
+        /// How long it waits for what.
+        timeouts: Timeouts,
+    },
+}
+
+/// The proxy that calls a forward-auth listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// `auth_request`.
+    Nginx,
+    /// `forward_auth`.
+    Caddy,
+    /// The ForwardAuth middleware.
+    Traefik,
+    /// The `auth-request` script.
+    Haproxy,
+    /// The `http_service` of Envoy's `ext_authz`.
+    EnvoyHttp,
+}
+
+/// How long a reverse proxy waits for what, where the operator says so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Timeouts {
+    /// For the fields of a request.
+    pub header: Option<Duration>,
+    /// From one part of a body to the next.
+    pub body: Option<Duration>,
+    /// For a connection to the upstream.
+    pub connect: Option<Duration>,
+    /// For the upstream to begin its response.
+    pub response: Option<Duration>,
+}
+
+impl Listener {
+    /// Whether requests come with their bodies.
+    pub fn carries_bodies(&self) -> bool {
+        match self.kind {
+            ListenerKind::ExtAuthz { body_bytes_max, .. } => body_bytes_max.is_some(),
+            ListenerKind::ForwardAuth { .. } => false,
+            ListenerKind::ReverseProxy { .. } => true,
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! Reads the files of a configuration into one [`Document`].
+
+use crate::document::{Document, Entry};
+use crate::findings::Findings;
+use crate::schema::{Shape, schema};
+use crate::source::{FILE_BYTES_MAX, FileId, Site, Sources, Spot, read_limited};
+use crate::unknown;
+use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue, ValueDeserializer};
+
+/// Files of one configuration: a slip in a pattern shall not read a disk.
+const FILES_MAX: usize = 1_000;
+
+/// What was read, as far as it could be.
+pub(crate) struct Loaded {
+    pub(crate) sources: Sources,
+    pub(crate) document: Document,
+    pub(crate) findings: Findings,
+}
+
+/// Reads `path` and what it includes.
+pub(crate) fn load(path: &Path) -> Loaded {
+    let loaded = Loaded { sources: Sources::default(), document: Document::default(), findings: Findings::default() };
+    let mut loader = Loader { loaded, schema: schema(), seen: Vec::new() };
+    loader.read_file(path, None);
+    loader.loaded
+}
+
+struct Loader {
+    loaded: Loaded,
+    schema: serde_json::Value,
+    /// Files that were read, by their true paths.
+    seen: Vec<PathBuf>,
+}
+
+impl Loader {
+    /// Reads one file; `from` is where it is included.
+    fn read_file(&mut self, path: &Path, from: Option<&Site>) {
+        let Loaded { sources, findings, .. } = &mut self.loaded;
+        let text = match read_limited(path, FILE_BYTES_MAX) {
+            Ok(bytes) => String::from_utf8(bytes),
+            Err(problem) => {
+                let spot = match from {
+                    Some(site) => site.into(),
+                    None => Spot::File(sources.add(path, String::new())),
+                };
+                findings.error(spot, format!("`{}` cannot be read: {problem}", path.display()));
+                return;
+            }
+        };
+        let text = match text {
+            Ok(text) => text,
+            Err(error) => {
+                let valid = error.utf8_error().valid_up_to();
+                let readable = error.into_utf8_lossy();
+                let file = sources.add(path, readable);
+                findings.error(Spot::Span(file, valid..valid), "the file is not UTF-8").help("save it as UTF-8");
+                return;
+            }
+        };
+        let file = sources.add(path, text.clone());
+        self.read_text(file, &text, from.is_none());
+    }
+
+    fn read_text(&mut self, file: FileId, text: &str, is_main: bool) {
+        let (root, errors) = DeTable::parse_recoverable(text);
+        let malformed = !errors.is_empty();
+        for error in errors {
+            let spot = error.span().map_or(Spot::File(file), |span| Spot::Span(file, span));
+            self.loaded.findings.error(spot, format!("this is not TOML: {}", lower(error.message())));
+        }
+        if malformed {
+            return;
+        }
+        let mut root = root.into_inner();
+        for key in unknown::take(&mut root, &Shape::root(&self.schema)) {
+            let found = self.loaded.findings.error(Spot::Span(file, key.span), format!("there is no key `{}` here", key.key));
+            if let Some(near) = key.near {
+                found.help(format!("did you mean `{near}`"));
+            }
+        }
+        self.check_version(file, root.get("version"), is_main);
+        for (key, value) in root {
+            self.read_section(file, key.get_ref(), value);
+        }
+    }
+
+    fn check_version(&mut self, file: FileId, version: Option<&Spanned<DeValue<'_>>>, is_main: bool) {
+        let findings = &mut self.loaded.findings;
+        match version {
+            Some(version) if version.get_ref().as_integer().is_none_or(|number| number.to_string() != "1") => {
+                findings.error(Spot::Span(file, version.span()), "this release reads version 1 only").help("write `version = 1`");
+            }
+            None if is_main => findings.error(Spot::Span(file, 0..0), "the file does not say its version").help("begin it with `version = 1`"),
+            _ => {}
+        }
+    }
+
+    fn read_section(&mut self, file: FileId, name: &str, value: Spanned<DeValue<'_>>) {
+        let site = Site::root(file).key(name);
+        match name {
+            "include" => self.include(&site, value),
+            "listen" => self.read_named(&site, "listener", value, |document| &mut document.listen),
+            "keys" => self.read_named(&site, "key", value, |document| &mut document.keys),
+            "nonces" => self.read_named(&site, "nonce space", value, |document| &mut document.nonces),
+            "quotas" => self.read_named(&site, "quota", value, |document| &mut document.quotas),
+            "policies" => self.read_named(&site, "policy", value, |document| &mut document.policies),
+            "routes" => self.read_routes(&site, value),
+            "store" => self.read_single(site, name, value, |document| &mut document.store),
+            "forward" => self.read_single(site, name, value, |document| &mut document.forward),
+            "errors" => self.read_single(site, name, value, |document| &mut document.errors),
+            // Every other key was taken out as unknown.
+            _ => {}
+        }
+    }
+
+    fn read_named<T: DeserializeOwned>(
+        &mut self,
+        site: &Site,
+        kind: &str,
+        value: Spanned<DeValue<'_>>,
+        section: fn(&mut Document) -> &mut BTreeMap<String, Entry<T>>,
+    ) {
+        let DeValue::Table(table) = value.into_inner() else {
+            self.loaded.findings.error(site, format!("this must be a table with a name for each {kind}"));
+            return;
+        };
+        for (name, value) in table {
+            let site = site.key(name.get_ref());
+            if !is_name(name.get_ref()) {
+                let message = format!("`{}` is not a name for a {kind}", name.get_ref());
+                self.loaded.findings.error(&site, message).help("use ASCII letters, digits, `-`, `_` and `.`");
+                continue;
+            }
+            if let Some(first) = section(&mut self.loaded.document).get(name.get_ref().as_ref()) {
+                let first = self.loaded.sources.place(&Spot::from(&first.site));
+                let message = format!("{kind} `{}` is declared twice", name.get_ref());
+                self.loaded.findings.error(&site, message).help(format!("it is also declared at {first}"));
+                continue;
+            }
+            if let Some(value) = self.read_value(&site, value) {
+                section(&mut self.loaded.document).insert(name.into_inner().into_owned(), Entry { site, value });
+            }
+        }
+    }
+
+    fn read_routes(&mut self, site: &Site, value: Spanned<DeValue<'_>>) {
+        let DeValue::Array(items) = value.into_inner() else {
+            self.loaded.findings.error(site, "routes are a list").help("write `[[routes]]` above each of them");
+            return;
+        };
+        for (index, value) in items.into_iter().enumerate() {
+            let site = site.item(index);
+            if let Some(value) = self.read_value(&site, value) {
+                self.loaded.document.routes.push(Entry { site, value });
+            }
+        }
+    }
+
+    fn read_single<T: DeserializeOwned>(
+        &mut self,
+        site: Site,
+        name: &str,
+        value: Spanned<DeValue<'_>>,
+        section: fn(&mut Document) -> &mut Option<Entry<T>>,
+    ) {
+        if let Some(first) = section(&mut self.loaded.document) {
+            let first = self.loaded.sources.place(&Spot::from(&first.site));
+            let message = format!("`[{name}]` is declared twice");
+            self.loaded.findings.error(&site, message).help(format!("it is also declared at {first}"));
+        } else if let Some(value) = self.read_value(&site, value) {
+            *section(&mut self.loaded.document) = Some(Entry { site, value });
+        }
+    }
+
+    fn read_value<T: DeserializeOwned>(&mut self, site: &Site, value: Spanned<DeValue<'_>>) -> Option<T> {
+        let whole = value.span();
+        match T::deserialize(ValueDeserializer::from(value)) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                // What is missing has no place: the entry's name has.
+                let spot = match error.span().filter(|span| *span != whole) {
+                    Some(span) => Spot::Span(site.file, span),
+                    None => site.into(),
+                };
+                self.loaded.findings.error(spot, lower(error.message()));
+                None
+            }
+        }
+    }
+
+    fn include(&mut self, site: &Site, value: Spanned<DeValue<'_>>) {
+        let Some(patterns) = self.read_value::<Vec<String>>(site, value) else { return };
+        for (index, pattern) in patterns.iter().enumerate() {
+            self.include_pattern(&site.item(index), pattern);
+        }
+    }
+
+    fn include_pattern(&mut self, site: &Site, pattern: &str) {
+        let Loaded { sources, findings, .. } = &mut self.loaded;
+        let folder = sources.path(site.file).parent().unwrap_or(Path::new(""));
+        let full = Path::new(&glob::Pattern::escape(&folder.to_string_lossy())).join(pattern);
+        let files: Vec<PathBuf> = match glob::glob(&full.to_string_lossy()) {
+            Ok(paths) if !Path::new(pattern).is_absolute() => paths.flatten().collect(),
+            Ok(_) => {
+                findings.error(site, format!("`{pattern}` is an absolute path")).help("name included files relative to this one");
+                return;
+            }
+            Err(error) => {
+                findings.error(site, format!("`{pattern}` is not a pattern for files: {}", error.msg));
+                return;
+            }
+        };
+        if files.is_empty() {
+            findings.error(site, format!("no file matches `{pattern}`")).help("create it, or remove it from `include`");
+        }
+        for file in files {
+            self.include_file(site, &file);
+        }
+    }
+
+    fn include_file(&mut self, site: &Site, path: &Path) {
+        if self.seen.is_empty() {
+            self.seen.extend(self.loaded.sources.path(site.file).canonicalize());
+        }
+        let findings = &mut self.loaded.findings;
+        let Ok(file) = path.canonicalize() else {
+            findings.error(site, format!("`{}` cannot be read", path.display()));
+            return;
+        };
+        if self.seen.contains(&file) {
+            findings
+                .error(site, format!("`{}` is included twice, or includes itself", path.display()))
+                .help("include each file once");
+        } else if self.seen.len() == FILES_MAX {
+            findings.error(site, format!("there are more than {FILES_MAX} files"));
+        } else {
+            self.seen.push(file);
+            self.read_file(path, Some(site));
+        }
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    !name.is_empty() && name.bytes().all(allowed)
+}
+
+/// Our messages begin in lower case and are one line.
+fn lower(message: &str) -> String {
+    let message = message.trim_end().replace('\n', ", ");
+    let mut characters = message.chars();
+    characters.next().map_or_else(String::new, |first| first.to_lowercase().chain(characters).collect())
+}

@@ -1,0 +1,118 @@
+use crate::config::Secrets;
+use crate::document::{self, Encoding, Entry, KeyAlgorithm};
+use crate::resolve::Context;
+use crate::secret::{self, Remark, SecretBytes, Source};
+use crate::source::Site;
+use barmkin_host::{Algorithm, Key, KeyError, KeyRing};
+use std::collections::{BTreeMap, BTreeSet};
+use zeroize::Zeroizing;
+
+/// Stands for an Ed25519 public key that is not read: the encoding of the
+/// curve's base point (RFC 8032, section 5.1).
+const BASE_POINT: [u8; 32] = {
+    let mut point = [0x66; 32];
+    point[0] = 0x58;
+    point
+};
+
+pub(super) fn resolve(declared: &BTreeMap<String, Entry<document::Key>>, context: &mut Context<'_>) -> KeyRing {
+    declared.iter().fold(KeyRing::default(), |keys, (name, entry)| {
+        let key = resolve_key(name, entry, context);
+        keys.with(name, key)
+    })
+}
+
+fn resolve_key(name: &str, entry: &Entry<document::Key>, context: &mut Context<'_>) -> Key {
+    let Entry { site, value: declared } = entry;
+    let mut key = Key::new(algorithm(declared.algorithm));
+    if declared.secrets.is_empty() {
+        context.findings.error(site.key("secrets"), format!("key `{name}` has no secret")).help("give it at least one");
+    }
+    let mut ids = BTreeSet::new();
+    for (index, secret) in declared.secrets.iter().enumerate() {
+        let site = site.key("secrets").item(index);
+        if !ids.insert(&secret.id) {
+            context
+                .findings
+                .error(site.key("id"), format!("key `{name}` has two secrets with the id `{}`", secret.id))
+                .help("give each an id of its own: logs name secrets by it");
+        }
+        let until = context.read(site.key("until"), secret.until.as_ref());
+        if until.is_some_and(|until| until <= context.options.now) {
+            context
+                .findings
+                .warning(site.key("until"), format!("secret `{}` is past its `until` and verifies nothing", secret.id))
+                .help("remove it");
+        }
+        let Some(bytes) = read(secret, declared, &site, context) else { continue };
+        match key.clone().with_secret(&secret.id, &bytes, until) {
+            Ok(with_secret) => key = with_secret,
+            Err(error) => report(&error, declared.encoding, &site, context),
+        }
+    }
+    key
+}
+
+fn read(secret: &document::Secret, key: &document::Key, site: &Site, context: &mut Context<'_>) -> Option<SecretBytes> {
+    let site = site.key("from");
+    let bytes = Source::parse(&secret.from).and_then(|source| {
+        if context.options.secrets == Secrets::Placeholders {
+            return Ok(Zeroizing::new(placeholder(key.algorithm)));
+        }
+        let text = read_text(&source, &secret.id, &site, context)?;
+        secret::decode(&text, key.encoding)
+    });
+    match bytes {
+        Ok(bytes) => Some(bytes),
+        Err(Remark { message, help }) => {
+            context.findings.error(site, message).help(help);
+            None
+        }
+    }
+}
+
+fn read_text(source: &Source<'_>, id: &str, site: &Site, context: &mut Context<'_>) -> Result<SecretBytes, Remark> {
+    match source {
+        Source::File(path) => {
+            let (text, remarks) = secret::from_file(&context.sources.beside(site.file, path))?;
+            for Remark { message, help } in remarks {
+                context.findings.warning(site, message).help(help);
+            }
+            Ok(text)
+        }
+        Source::Environment(variable) => {
+            context
+                .findings
+                .warning(site, format!("secret `{id}` comes from the environment, so changing it needs a restart"))
+                .help("keep it in a file to rotate it while traffic flows");
+            secret::from_environment(variable)
+        }
+    }
+}
+
+fn report(error: &KeyError, encoding: Encoding, site: &Site, context: &mut Context<'_>) {
+    let help = match error {
+        KeyError::Empty { .. } => "put the secret there: with an empty key anybody can sign",
+        KeyError::Malformed { .. } if encoding == Encoding::Utf8 => "say in the key's `encoding` how its 32 bytes are written",
+        KeyError::Malformed { .. } => "it must be the 32 bytes of the public key",
+        _ => "remove the oldest",
+    };
+    context.findings.error(site.key("from"), error.to_string()).help(help);
+}
+
+fn placeholder(algorithm: KeyAlgorithm) -> Vec<u8> {
+    match algorithm {
+        KeyAlgorithm::Ed25519 => BASE_POINT.to_vec(),
+        _ => b"placeholder".to_vec(),
+    }
+}
+
+fn algorithm(algorithm: KeyAlgorithm) -> Algorithm {
+    match algorithm {
+        KeyAlgorithm::HmacSha1 => Algorithm::HmacSha1,
+        KeyAlgorithm::HmacSha256 => Algorithm::HmacSha256,
+        KeyAlgorithm::HmacSha512 => Algorithm::HmacSha512,
+        KeyAlgorithm::Ed25519 => Algorithm::Ed25519,
+        KeyAlgorithm::KeyedHashSha256 => Algorithm::KeyedHashSha256,
+    }
+}

@@ -1,0 +1,184 @@
+use crate::document::{self, Entry, Listen, ListenKind};
+use crate::listener::{Address, Dialect, Listener, ListenerKind, Timeouts};
+use crate::resolve::Context;
+use crate::source::{Site, Spot};
+use barmkin_host::limits::BODY_BYTES_MAX;
+use ipnet::IpNet;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+/// Who may connect to a socket that says nothing of it: the group that the
+/// operator gives it.
+const SOCKET_MODE: u32 = 0o660;
+
+pub(super) fn resolve(declared: &BTreeMap<String, Entry<Listen>>, context: &mut Context<'_>) -> Vec<Listener> {
+    let mut listeners: Vec<(Listener, &Site)> = Vec::new();
+    for (name, Entry { site, value: listen }) in declared {
+        check_options(listen, site, context);
+        let Some(address) = address(listen, site, context) else { continue };
+        let kind = match listen.kind {
+            ListenKind::ExtAuthz => Some(ListenerKind::ExtAuthz {
+                client_certificate: listen.client_certificate.unwrap_or_default(),
+                body_bytes_max: body_limit(listen, site, context),
+            }),
+            ListenKind::ForwardAuth => forward_auth(listen, site, context),
+            ListenKind::ReverseProxy => reverse_proxy(listen, site, context),
+        };
+        let Some(kind) = kind else { continue };
+        let same = listeners.iter().find(|(other, _)| other.address == address && !address.to_string().ends_with(":0"));
+        if let Some((other, other_site)) = same {
+            let first = context.sources.place(&Spot::from(*other_site));
+            context
+                .findings
+                .error(site.key("address"), format!("listener `{}` has the same address", other.name))
+                .help(format!("it is declared at {first}"));
+        }
+        listeners.push((Listener { name: name.clone(), address, kind }, site));
+    }
+    listeners.into_iter().map(|(listener, _)| listener).collect()
+}
+
+/// An option that does nothing on a listener of its kind would be believed to.
+fn check_options(listen: &Listen, site: &Site, context: &mut Context<'_>) {
+    use ListenKind::{ExtAuthz, ForwardAuth, ReverseProxy};
+    let options: [(&str, bool, &[ListenKind]); 7] = [
+        ("client-certificate", listen.client_certificate.is_some(), &[ExtAuthz]),
+        ("dialect", listen.dialect.is_some(), &[ForwardAuth]),
+        ("upstream", listen.upstream.is_some(), &[ReverseProxy]),
+        ("body-limit", listen.body_limit.is_some(), &[ExtAuthz]),
+        ("trusted-proxies", !listen.trusted_proxies.is_empty(), &[ForwardAuth, ReverseProxy]),
+        ("connections", listen.connections.is_some(), &[ReverseProxy]),
+        ("timeouts", listen.timeouts.is_some(), &[ReverseProxy]),
+    ];
+    for (option, is_given, kinds) in options {
+        if is_given && !kinds.contains(&listen.kind) {
+            let message = format!("a listener of kind `{}` has no `{option}`", kind_name(listen.kind));
+            context.findings.error(site.key(option), message).help("remove it");
+        }
+    }
+    if !listen.address.starts_with("unix:") {
+        for (option, is_given) in [("mode", listen.mode.is_some()), ("group", listen.group.is_some())] {
+            if is_given {
+                context.findings.error(site.key(option), format!("only a Unix socket has a `{option}`")).help("remove it");
+            }
+        }
+    }
+}
+
+fn address(listen: &Listen, site: &Site, context: &mut Context<'_>) -> Option<Address> {
+    let text = listen.address.as_str();
+    let path = text.strip_prefix("unix:").filter(|path| !path.is_empty());
+    if let (Some(path), ListenKind::ExtAuthz) = (path, listen.kind) {
+        return Some(Address::Unix {
+            path: context.sources.beside(site.file, path),
+            mode: context.read_or(site.key("mode"), listen.mode.as_ref(), SOCKET_MODE),
+            group: listen.group,
+        });
+    }
+    if is_host_and_port(text) {
+        return Some(Address::Tcp(text.to_owned()));
+    }
+    let help = match listen.kind {
+        ListenKind::ExtAuthz => "write `host:port`, or `unix:` and the path of a socket",
+        ListenKind::ForwardAuth | ListenKind::ReverseProxy => "write `host:port`",
+    };
+    let message = format!("`{text}` is not an address for a listener of kind `{}`", kind_name(listen.kind));
+    context.findings.error(site.key("address"), message).help(help);
+    None
+}
+
+fn is_host_and_port(text: &str) -> bool {
+    let Some((host, port)) = text.rsplit_once(':') else { return false };
+    let host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-')),
+    };
+    host && port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok()
+}
+
+fn trusted_proxies(listen: &Listen, site: &Site, context: &mut Context<'_>) -> Vec<IpNet> {
+    let mut proxies = Vec::new();
+    for (index, text) in listen.trusted_proxies.iter().enumerate() {
+        let net = text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
+        match net {
+            Some(net) => proxies.push(net),
+            None => context
+                .findings
+                .error(site.key("trusted-proxies").item(index), format!("`{text}` is not a network"))
+                .help("write an address, or a network such as `10.0.0.0/8`"),
+        }
+    }
+    proxies
+}
+
+fn forward_auth(listen: &Listen, site: &Site, context: &mut Context<'_>) -> Option<ListenerKind> {
+    let Some(dialect) = listen.dialect else {
+        context
+            .findings
+            .error(site, "a listener of kind `forward-auth` needs a `dialect`")
+            .help("say which proxy calls: `nginx`, `caddy`, `traefik`, `haproxy` or `envoy-http`");
+        return None;
+    };
+    Some(ListenerKind::ForwardAuth {
+        dialect: match dialect {
+            document::Dialect::Nginx => Dialect::Nginx,
+            document::Dialect::Caddy => Dialect::Caddy,
+            document::Dialect::Traefik => Dialect::Traefik,
+            document::Dialect::Haproxy => Dialect::Haproxy,
+            document::Dialect::EnvoyHttp => Dialect::EnvoyHttp,
+        },
+        trusted_proxies: trusted_proxies(listen, site, context),
+    })
+}
+
+fn reverse_proxy(listen: &Listen, site: &Site, context: &mut Context<'_>) -> Option<ListenerKind> {
+    let Some(upstream) = &listen.upstream else {
+        context
+            .findings
+            .error(site, "a listener of kind `reverse-proxy` needs an `upstream`")
+            .help("say where allowed requests go, as `http://host:port`");
+        return None;
+    };
+    if !upstream.strip_prefix("http://").is_some_and(is_host_and_port) {
+        context
+            .findings
+            .error(site.key("upstream"), format!("`{upstream}` is not an upstream"))
+            .help("write `http://host:port`, without a path");
+    }
+    if listen.connections == Some(0) {
+        context.findings.error(site.key("connections"), "with no connections nothing is served").help("write at least 1");
+    }
+    Some(ListenerKind::ReverseProxy {
+        upstream: upstream.clone(),
+        trusted_proxies: trusted_proxies(listen, site, context),
+        connections_max: listen.connections,
+        timeouts: timeouts(listen.timeouts.as_ref(), &site.key("timeouts"), context),
+    })
+}
+
+fn timeouts(declared: Option<&document::Timeouts>, site: &Site, context: &mut Context<'_>) -> Timeouts {
+    let Some(declared) = declared else { return Timeouts::default() };
+    Timeouts {
+        header: context.read(site.key("header"), declared.header.as_ref()),
+        body: context.read(site.key("body"), declared.body.as_ref()),
+        connect: context.read(site.key("connect"), declared.connect.as_ref()),
+        response: context.read(site.key("response"), declared.response.as_ref()),
+    }
+}
+
+fn body_limit(listen: &Listen, site: &Site, context: &mut Context<'_>) -> Option<usize> {
+    let limit = context.read(site.key("body-limit"), listen.body_limit.as_ref())?;
+    if !(1..=BODY_BYTES_MAX).contains(&limit) {
+        let message = format!("the body limit is {limit} bytes, but must be from 1 to {BODY_BYTES_MAX}");
+        context.findings.error(site.key("body-limit"), message).help("bodies are held in memory while they are decided");
+    }
+    Some(limit)
+}
+
+fn kind_name(kind: ListenKind) -> &'static str {
+    match kind {
+        ListenKind::ExtAuthz => "ext-authz",
+        ListenKind::ForwardAuth => "forward-auth",
+        ListenKind::ReverseProxy => "reverse-proxy",
+    }
+}

@@ -1,0 +1,101 @@
+//! Turns what is written into what it means, and finds what means nothing.
+
+mod components;
+mod keys;
+mod listeners;
+mod policies;
+mod routes;
+mod stores;
+
+pub(crate) use policies::{PolicyOrigin, Policies};
+
+use crate::config::{LoadOptions, Origins};
+use crate::document::{Document, Entry, Errors, Forward};
+use crate::findings::Findings;
+use crate::listener::Listener;
+use crate::source::{Site, Sources, Spot};
+use crate::units::{Text, Unit};
+use barmkin_host::{KeyRing, MemoryLimits, Spec};
+use http::HeaderName;
+
+/// What a document means.
+pub(crate) struct Resolved {
+    pub(crate) listeners: Vec<Listener>,
+    pub(crate) store: MemoryLimits,
+    pub(crate) spec: Spec,
+    pub(crate) keys: KeyRing,
+    pub(crate) origins: Origins,
+}
+
+/// What resolving a part needs of the whole.
+pub(crate) struct Context<'c> {
+    pub(crate) sources: &'c Sources,
+    pub(crate) options: &'c LoadOptions,
+    pub(crate) findings: &'c mut Findings,
+}
+
+/// Resolves all of `document`, as far as it can be. Whether the result can be
+/// used, the findings say.
+pub(crate) fn resolve(document: &Document, context: &mut Context<'_>) -> Resolved {
+    let listeners = listeners::resolve(&document.listen, context);
+    let store = stores::limits(document.store.as_ref());
+    let keys = keys::resolve(&document.keys, context);
+    let mut policies = policies::declared(document, context);
+    let routes = routes::resolve(document, &mut policies, context);
+    let Policies { specs, origins } = policies;
+    let spec = Spec {
+        nonces: stores::nonces(&document.nonces, context),
+        quotas: stores::quotas(&document.quotas, context),
+        policies: specs,
+        routes,
+        principal_field: principal_field(document.forward.as_ref(), context),
+        documentation: documentation(document.errors.as_ref(), context),
+    };
+    let origins = Origins::new(document, origins);
+    Resolved { listeners, store, spec, keys, origins }
+}
+
+impl Context<'_> {
+    /// Reads a quantity, or says what is wrong with it.
+    pub(crate) fn read<U: Unit>(&mut self, site: Site, text: Option<&Text<U>>) -> Option<U::Value> {
+        match text?.read() {
+            Ok(value) => Some(value),
+            Err(bad) => {
+                self.findings.error(site, bad.message).help(bad.help);
+                None
+            }
+        }
+    }
+
+    /// As [`read`](Self::read); a bad one stands for the default, so that the
+    /// rest can be looked at.
+    pub(crate) fn read_or<U: Unit>(&mut self, site: Site, text: Option<&Text<U>>, default: U::Value) -> U::Value {
+        self.read(site, text).unwrap_or(default)
+    }
+}
+
+fn principal_field(forward: Option<&Entry<Forward>>, context: &mut Context<'_>) -> Option<HeaderName> {
+    let default = Forward::default();
+    let name = forward.map_or(&default, |forward| &forward.value).principal_field.as_str();
+    match HeaderName::from_bytes(name.as_bytes()) {
+        Ok(name) => Some(name),
+        Err(_) => {
+            let site = forward.map(|forward| Spot::from(forward.site.key("principal-field")));
+            if let Some(site) = site {
+                context.findings.error(site, format!("`{name}` is not the name of a header field"));
+            }
+            None
+        }
+    }
+}
+
+fn documentation(errors: Option<&Entry<Errors>>, context: &mut Context<'_>) -> Option<String> {
+    let errors = errors?;
+    let address = &errors.value.documentation;
+    let uri: Option<http::Uri> = address.parse().ok();
+    if uri.is_none_or(|uri| !matches!(uri.scheme_str(), Some("http" | "https"))) {
+        let site = errors.site.key("documentation");
+        context.findings.error(site, format!("`{address}` is not a web address")).help("begin it with `https://`");
+    }
+    Some(address.clone())
+}

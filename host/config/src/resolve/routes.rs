@@ -1,0 +1,109 @@
+use crate::document::{self, Document, Entry, PathPattern};
+use crate::resolve::{Context, Policies};
+use crate::source::{Site, Spot};
+use barmkin_host::{HostMatch, Member, PathMatch, Preflight, Route, RouteMatch};
+use http::Method;
+use std::collections::BTreeMap;
+
+pub(super) fn resolve(document: &Document, policies: &mut Policies, context: &mut Context<'_>) -> Vec<Route> {
+    let mut names: BTreeMap<&str, &Site> = BTreeMap::new();
+    let mut routes = Vec::new();
+    for Entry { site, value: declared } in &document.routes {
+        if let Some(first) = names.insert(&declared.name, site) {
+            let first = context.sources.place(&Spot::from(first.key("name")));
+            context
+                .findings
+                .error(site.key("name"), format!("route `{}` is declared twice", declared.name))
+                .help(format!("it is also declared at {first}"));
+            continue;
+        }
+        let mut route = Route::new(&declared.name);
+        route.matches = matches(&declared.matches, &site.key("match"), context);
+        route.chain = chain(declared, site, document, policies, context);
+        route.public = declared.public;
+        route.observe = declared.observe;
+        route.preflight = match declared.preflight {
+            document::Preflight::Refuse => Preflight::Refuse,
+            document::Preflight::Forward => Preflight::Forward,
+        };
+        route.body_bytes_max = context.read_or(site.key("body-limit"), declared.body_limit.as_ref(), route.body_bytes_max);
+        routes.push(route);
+    }
+    routes
+}
+
+fn chain(
+    route: &document::Route,
+    site: &Site,
+    document: &Document,
+    policies: &mut Policies,
+    context: &mut Context<'_>,
+) -> Vec<Member> {
+    let at = site.key("chain");
+    let mut chain = Vec::new();
+    for (index, member) in route.chain.iter().enumerate() {
+        let at = at.item(index);
+        let mut find = |name: &str, site: Site| policies.find(name, &site, document, context);
+        // A missing policy keeps its place: the chain shall not seem empty.
+        match member {
+            document::Member::Policy(name) => {
+                find(name, at);
+                chain.push(Member::Policy(name.clone()));
+            }
+            document::Member::Shadow(name) => {
+                find(name, at.key("shadow"));
+                chain.push(Member::Shadow(name.clone()));
+            }
+            document::Member::AnyOf(names) => {
+                for (index, name) in names.iter().enumerate() {
+                    find(name, at.key("any-of").item(index));
+                }
+                chain.push(Member::AnyOf(names.clone()));
+            }
+        }
+    }
+    chain
+}
+
+fn matches(declared: &document::Match, site: &Site, context: &mut Context<'_>) -> RouteMatch {
+    RouteMatch {
+        host: declared.host.as_deref().map_or(HostMatch::Any, |host| host_match(host, site, context)),
+        path: match &declared.path {
+            None => PathMatch::default(),
+            Some(PathPattern::Exact(path)) => PathMatch::Exact(path.clone()),
+            Some(PathPattern::Prefix(path)) => PathMatch::Prefix(path.clone()),
+        },
+        methods: methods(&declared.methods, &site.key("methods"), context),
+    }
+}
+
+fn host_match(text: &str, site: &Site, context: &mut Context<'_>) -> HostMatch {
+    let host = text.to_ascii_lowercase();
+    let (host, below) = match host.strip_prefix("*.") {
+        Some(parent) => (parent.to_owned(), true),
+        None => (host, false),
+    };
+    let is_name = !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
+    let is_address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).is_some_and(|host| host.parse::<std::net::Ipv6Addr>().is_ok());
+    if !is_name && (below || !is_address) {
+        context
+            .findings
+            .error(site.key("host"), format!("`{text}` is not a host"))
+            .help("write a name without port, such as `hooks.example.com`, or `*.example.com` for all below it");
+    }
+    if below { HostMatch::Below(host) } else { HostMatch::Exact(host) }
+}
+
+fn methods(declared: &[String], site: &Site, context: &mut Context<'_>) -> Vec<Method> {
+    let mut methods = Vec::new();
+    for (index, text) in declared.iter().enumerate() {
+        match Method::from_bytes(text.as_bytes()) {
+            Ok(method) if !text.bytes().any(|byte| byte.is_ascii_lowercase()) => methods.push(method),
+            _ => context
+                .findings
+                .error(site.item(index), format!("`{text}` is not a method"))
+                .help(format!("methods are written in capitals, such as `{}`", text.to_ascii_uppercase())),
+        }
+    }
+    methods
+}

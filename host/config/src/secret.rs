@@ -1,0 +1,154 @@
+//! Reads secrets. They are wiped from memory once the key has its schedule.
+
+use crate::document::Encoding;
+use crate::source::read_limited;
+use base64::Engine as _;
+use base64::alphabet::{STANDARD, URL_SAFE};
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use std::path::Path;
+use zeroize::Zeroizing;
+
+/// Bytes of a secret's text: a file that is longer is some other file.
+const SECRET_BYTES_MAX: usize = 64 * 1024;
+
+/// The bytes of a secret, or its text.
+pub(crate) type SecretBytes = Zeroizing<Vec<u8>>;
+
+/// Something about a secret's source, and what to do about it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Remark {
+    pub(crate) message: String,
+    pub(crate) help: String,
+}
+
+/// Where a secret is.
+pub(crate) enum Source<'s> {
+    File(&'s str),
+    Environment(&'s str),
+}
+
+impl<'s> Source<'s> {
+    pub(crate) fn parse(from: &'s str) -> Result<Self, Remark> {
+        match from.split_once(':') {
+            Some(("file", path)) if !path.is_empty() => Ok(Self::File(path)),
+            Some(("env", variable)) if !variable.is_empty() => Ok(Self::Environment(variable)),
+            _ => Err(Remark {
+                message: format!("`{from}` does not say where the secret is"),
+                help: "write `file:` and a path, or `env:` and the name of a variable".to_owned(),
+            }),
+        }
+    }
+}
+
+/// Reads a secret's text from a file, and what should be said about the file.
+pub(crate) fn from_file(path: &Path) -> Result<(SecretBytes, Vec<Remark>), Remark> {
+    let shown = path.display();
+    let fail = |error: std::io::Error| Remark {
+        message: format!("secret file `{shown}` cannot be read: {error}"),
+        help: "create it, readable by the user that runs barmkin".to_owned(),
+    };
+    let mut remarks = check_mode(path).map_err(fail)??.into_iter().collect::<Vec<_>>();
+    let mut text = Zeroizing::new(read_limited(path, SECRET_BYTES_MAX).map_err(fail)?);
+    let written = text.len();
+    if text.ends_with(b"\n") {
+        let newline = if text.ends_with(b"\r\n") { 2 } else { 1 };
+        text.truncate(written - newline);
+        remarks.push(Remark {
+            message: format!("secret file `{shown}` ends with a newline, which is not taken as part of the secret"),
+            help: "write the file without it, for example with `printf %s`".to_owned(),
+        });
+    }
+    Ok((text, remarks))
+}
+
+/// Reads a secret's text from the environment.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads secrets from the environment")]
+pub(crate) fn from_environment(variable: &str) -> Result<SecretBytes, Remark> {
+    let problem = |problem| Remark {
+        message: format!("environment variable `{variable}` {problem}"),
+        help: "set it in the environment of barmkin".to_owned(),
+    };
+    match std::env::var(variable) {
+        Ok(text) => Ok(Zeroizing::new(text.into_bytes())),
+        Err(std::env::VarError::NotPresent) => Err(problem("is not set")),
+        Err(std::env::VarError::NotUnicode(_)) => Err(problem("is not UTF-8")),
+    }
+}
+
+/// The secret that `text` stands for.
+pub(crate) fn decode(text: &SecretBytes, encoding: Encoding) -> Result<SecretBytes, Remark> {
+    let (bytes, name) = match encoding {
+        Encoding::Utf8 => return Ok(text.clone()),
+        Encoding::Hex => (hex::decode(text).ok(), "hexadecimal digits"),
+        Encoding::Base64 => (base64(text), "base64"),
+        Encoding::Whsec => {
+            let key = text.strip_prefix(b"whsec_").or_else(|| text.strip_prefix(b"whpk_"));
+            (key.and_then(base64), "base64 after `whsec_` or `whpk_`")
+        }
+    };
+    bytes.map(Zeroizing::new).ok_or_else(|| Remark {
+        message: format!("the secret is not written in {name}"),
+        help: "correct the secret, or the key's `encoding`".to_owned(),
+    })
+}
+
+fn base64(text: &[u8]) -> Option<Vec<u8>> {
+    // Providers hand out all of these forms.
+    let config = GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true);
+    let decode = |alphabet| GeneralPurpose::new(alphabet, config).decode(text).ok();
+    decode(&STANDARD).or_else(|| decode(&URL_SAFE))
+}
+
+#[cfg(unix)]
+fn check_mode(path: &Path) -> std::io::Result<Result<Option<Remark>, Remark>> {
+    use std::os::unix::fs::PermissionsExt;
+    const READ_BY_OTHERS: u32 = 0o004;
+    const WRITTEN_BY_OTHERS: u32 = 0o002;
+    const WRITTEN_BY_GROUP: u32 = 0o020;
+
+    let mode = std::fs::metadata(path)?.permissions().mode() & 0o777;
+    let shown = path.display();
+    let remark = |problem: &str, change: &str| Remark {
+        message: format!("secret file `{shown}` {problem} (mode {mode:03o})"),
+        help: format!("take that away: `chmod {change} {shown}`"),
+    };
+    Ok(if mode & READ_BY_OTHERS != 0 {
+        Err(remark("is readable by everyone", "o-rwx"))
+    } else if mode & WRITTEN_BY_OTHERS != 0 {
+        Err(remark("can be written by everyone", "o-rwx"))
+    } else if mode & WRITTEN_BY_GROUP != 0 {
+        Ok(Some(remark("can be written by its group", "g-w")))
+    } else {
+        Ok(None)
+    })
+}
+
+#[cfg(not(unix))]
+fn check_mode(path: &Path) -> std::io::Result<Result<Option<Remark>, Remark>> {
+    std::fs::metadata(path).map(|_| Ok(None))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Encoding, decode};
+    use zeroize::Zeroizing;
+
+    fn read(text: &str, encoding: Encoding) -> Option<Vec<u8>> {
+        decode(&Zeroizing::new(text.into()), encoding).ok().map(|secret| secret.to_vec())
+    }
+
+    #[test]
+    fn secrets_are_decoded_as_the_operator_says() {
+        assert_eq!(read("whsec_MfKQ", Encoding::Utf8).as_deref(), Some(&b"whsec_MfKQ"[..]));
+        assert_eq!(read("whsec_MfKQ", Encoding::Whsec), Some(vec![0x31, 0xf2, 0x90]));
+        assert_eq!(read("whpk_MfKQ", Encoding::Whsec), Some(vec![0x31, 0xf2, 0x90]));
+        assert_eq!(read("MfKQ", Encoding::Whsec), None);
+        assert_eq!(read("-_8", Encoding::Base64), Some(vec![0xfb, 0xff]));
+        assert_eq!(read("+/8=", Encoding::Base64), Some(vec![0xfb, 0xff]));
+        assert_eq!(read("+/8 ", Encoding::Base64), None);
+        assert_eq!(read("00fF", Encoding::Hex), Some(vec![0, 0xff]));
+        assert_eq!(read("0", Encoding::Hex), None);
+    }
+}

@@ -1,0 +1,178 @@
+//! The files of a configuration, and places in them.
+//!
+//! What is read from a file forgets where it stood; a finding names it by its
+//! path of keys, and the place is looked up when there is something to report.
+
+use crate::report::Place;
+use std::fs::File;
+use std::io::Read;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// Bytes of one file. The largest configurations of the field (tables of API
+/// keys) are a few MB.
+pub(crate) const FILE_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// One of the files that were read, in the order in which they were.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct FileId(usize);
+
+impl FileId {
+    /// The file that was asked for.
+    pub(crate) const MAIN: Self = Self(0);
+}
+
+/// All files that were read.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sources(Vec<Source>);
+
+#[derive(Clone, Debug)]
+struct Source {
+    path: PathBuf,
+    text: String,
+}
+
+/// What a finding is about.
+#[derive(Clone, Debug)]
+pub(crate) enum Spot {
+    /// A file as a whole.
+    File(FileId),
+    /// Bytes of a file.
+    Span(FileId, Range<usize>),
+    /// A value, by its keys.
+    Site(Site),
+}
+
+/// A value in a file, by the keys that lead to it.
+#[derive(Clone, Debug)]
+pub(crate) struct Site {
+    pub(crate) file: FileId,
+    steps: Vec<Step>,
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Key(String),
+    Item(usize),
+}
+
+impl Site {
+    pub(crate) fn root(file: FileId) -> Self {
+        Self { file, steps: Vec::new() }
+    }
+
+    /// The value of `name` in this table.
+    pub(crate) fn key(&self, name: &str) -> Self {
+        self.with(Step::Key(name.to_owned()))
+    }
+
+    /// An item of this list.
+    pub(crate) fn item(&self, index: usize) -> Self {
+        self.with(Step::Item(index))
+    }
+
+    /// The value at a path as policies name settings: keys and indices joined
+    /// by dots.
+    pub(crate) fn dotted(&self, path: &str) -> Self {
+        path.split('.').filter(|step| !step.is_empty()).fold(self.clone(), |site, step| match step.parse() {
+            Ok(index) => site.item(index),
+            Err(_) => site.key(step),
+        })
+    }
+
+    fn with(&self, step: Step) -> Self {
+        let mut steps = self.steps.clone();
+        steps.push(step);
+        Self { file: self.file, steps }
+    }
+}
+
+impl From<Site> for Spot {
+    fn from(site: Site) -> Self {
+        Self::Site(site)
+    }
+}
+
+impl From<&Site> for Spot {
+    fn from(site: &Site) -> Self {
+        Self::Site(site.clone())
+    }
+}
+
+impl Sources {
+    pub(crate) fn add(&mut self, path: &Path, text: String) -> FileId {
+        self.0.push(Source { path: path.to_owned(), text });
+        FileId(self.0.len() - 1)
+    }
+
+    pub(crate) fn path(&self, file: FileId) -> &Path {
+        self.0.get(file.0).map_or(Path::new(""), |source| &source.path)
+    }
+
+    pub(crate) fn text(&self, file: FileId) -> &str {
+        self.0.get(file.0).map_or("", |source| &source.text)
+    }
+
+    /// `path`, which is relative to `file` unless it is absolute.
+    pub(crate) fn beside(&self, file: FileId, path: &str) -> PathBuf {
+        self.path(file).parent().unwrap_or(Path::new("")).join(path)
+    }
+
+    pub(crate) fn place(&self, spot: &Spot) -> Place {
+        let (file, offset) = match spot {
+            Spot::File(file) => (*file, None),
+            Spot::Span(file, span) => (*file, Some(span.start)),
+            Spot::Site(site) => (site.file, self.find(site).map(|span| span.start)),
+        };
+        let position = offset.map(|offset| position(self.text(file).as_bytes(), offset));
+        Place { file: self.path(file).to_owned(), position }
+    }
+
+    fn find(&self, site: &Site) -> Option<Range<usize>> {
+        let (root, _) = DeTable::parse_recoverable(self.text(site.file));
+        locate(root.get_ref(), &site.steps)
+    }
+}
+
+/// Where a value is; where it is absent, the nearest that would contain it.
+/// A table is found by its key, since a header has no value to point at.
+fn locate(table: &DeTable<'_>, steps: &[Step]) -> Option<Range<usize>> {
+    let (Step::Key(name), rest) = steps.split_first()? else { return None };
+    let (key, value) = table.get_key_value(name.as_str())?;
+    let here = if value.get_ref().is_table() { key.span() } else { value.span() };
+    Some(locate_in(value, rest).unwrap_or(here))
+}
+
+fn locate_in(value: &Spanned<DeValue<'_>>, steps: &[Step]) -> Option<Range<usize>> {
+    match (value.get_ref(), steps.split_first()?) {
+        (DeValue::Table(table), _) => locate(table, steps),
+        (DeValue::Array(items), (Step::Item(index), rest)) => {
+            let item = items.get(*index)?;
+            Some(locate_in(item, rest).unwrap_or_else(|| item.span()))
+        }
+        _ => None,
+    }
+}
+
+/// Reads a file of at most `max` bytes, whatever its metadata says.
+pub(crate) fn read_limited(path: &Path, max: usize) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(max as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() > max {
+        return Err(std::io::Error::other(format!("it has more than {max} bytes")));
+    }
+    Ok(bytes)
+}
+
+/// Line and column of a byte, both from 1.
+fn position(text: &[u8], offset: usize) -> (usize, usize) {
+    let before = text.get(..offset.min(text.len())).unwrap_or_default();
+    let line_start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
+    let lines = before.iter().filter(|byte| **byte == b'\n').count();
+    let line = before.get(line_start..).unwrap_or_default();
+    // A byte that begins a character, in UTF-8.
+    let characters = line.iter().filter(|byte| **byte & 0xc0 != 0x80).count();
+    (lines + 1, characters + 1)
+}

@@ -1,0 +1,42 @@
+//! The gRPC service.
+
+use crate::options::Options;
+use crate::request;
+use crate::response;
+use barmkin_host::{Gate, Verdict};
+use envoy_types::ext_authz::v3::pb::{Authorization, CheckRequest, CheckResponse};
+use std::sync::Arc;
+use tonic::{Request, Response, Status};
+
+/// Answers Envoy's checks. For servers that carry other services too; others
+/// use [`serve`](crate::serve).
+#[derive(Clone)]
+pub struct Authorizer {
+    gate: Arc<Gate>,
+    options: Arc<Options>,
+}
+
+impl Authorizer {
+    /// Answers by `gate`.
+    pub fn new(gate: Arc<Gate>, options: Options) -> Self {
+        Self { gate, options: Arc::new(options) }
+    }
+}
+
+#[tonic::async_trait]
+impl Authorization for Authorizer {
+    /// INVARIANT (no gRPC errors): a check that cannot be read is denied.
+    async fn check(&self, check: Request<CheckRequest>) -> Result<Response<CheckResponse>, Status> {
+        let answer = match request::read(check.into_inner(), &self.options) {
+            Ok((head, body)) => match self.gate.check(head, body).await {
+                Verdict::Allow(permit) => response::allow(permit),
+                Verdict::Deny(denial) => response::deny(&denial),
+            },
+            Err(unreadable) => {
+                tracing::warn!(%unreadable, "a check was refused");
+                response::refuse()
+            }
+        };
+        Ok(Response::new(answer))
+    }
+}

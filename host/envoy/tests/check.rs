@@ -1,0 +1,184 @@
+//! Checks over a Unix socket and TCP, as Envoy sends them.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+#[path = "../../tower/tests/gate/mod.rs"]
+mod gate;
+
+use barmkin_envoy::{Authorizer, Options, UnixSocket, serve};
+use envoy_types::ext_authz::v3::pb::{
+    Authorization, CheckRequest, CheckResponse, DeniedHttpResponse, HeaderAppendAction, HeaderValue, HeaderValueOption,
+    HttpResponse, OkHttpResponse,
+};
+use envoy_types::pb::envoy::config::core::v3::HeaderMap;
+use envoy_types::pb::envoy::service::auth::v3::AttributeContext;
+use envoy_types::pb::envoy::service::auth::v3::attribute_context::{HttpRequest, Request};
+use envoy_types::pb::envoy::service::auth::v3::authorization_client::AuthorizationClient;
+use envoy_types::pb::google::protobuf::value::Kind;
+use gate::sign;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, UnixStream};
+use tokio::sync::oneshot;
+use tonic::transport::Endpoint;
+
+fn authorizer() -> Authorizer {
+    Authorizer::new(gate::gate(), Options { body_bytes_max: Some(1_024), ..Options::default() })
+}
+
+async fn check(authorizer: &Authorizer, http: HttpRequest) -> CheckResponse {
+    authorizer.check(tonic::Request::new(about(http))).await.unwrap().into_inner()
+}
+
+fn about(http: HttpRequest) -> CheckRequest {
+    let request = Request { http: Some(http), ..Request::default() };
+    CheckRequest { attributes: Some(AttributeContext { request: Some(request), ..AttributeContext::default() }) }
+}
+
+/// As Envoy sends it with raw headers and the body as bytes.
+fn delivery(path: &str, body: &[u8], fields: &[(&str, &str)]) -> HttpRequest {
+    let signature = sign(body);
+    let length = body.len().to_string();
+    let own = [
+        ("x-hub-signature-256", signature.as_str()),
+        ("content-length", &length),
+        ("x-envoy-auth-partial-body", "false"),
+    ];
+    let field = |(key, value): &(&str, &str)| HeaderValue {
+        key: (*key).to_owned(),
+        raw_value: value.as_bytes().to_vec(),
+        ..HeaderValue::default()
+    };
+    HttpRequest {
+        method: "POST".into(),
+        path: path.into(),
+        host: "app".into(),
+        scheme: "https".into(),
+        size: body.len() as i64,
+        raw_body: body.to_vec(),
+        header_map: Some(HeaderMap { headers: fields.iter().chain(&own).map(field).collect() }),
+        ..HttpRequest::default()
+    }
+}
+
+fn allowed(response: CheckResponse) -> OkHttpResponse {
+    assert_eq!(response.status.as_ref().unwrap().code, 0);
+    match response.http_response {
+        Some(HttpResponse::OkResponse(ok)) => ok,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn denied(response: CheckResponse) -> (i32, Option<String>, DeniedHttpResponse) {
+    assert_ne!(response.status.as_ref().unwrap().code, 0);
+    match response.http_response {
+        Some(HttpResponse::DeniedResponse(denied)) => {
+            let reason = value(&denied.headers, "barmkin-reason");
+            (denied.status.as_ref().unwrap().code, reason, denied)
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+fn value(fields: &[HeaderValueOption], name: &str) -> Option<String> {
+    let named = fields.iter().find(|option| option.header.as_ref().unwrap().key == name)?;
+    assert_eq!(named.append_action(), HeaderAppendAction::OverwriteIfExistsOrAdd);
+    Some(named.header.as_ref().unwrap().value.clone())
+}
+
+fn metadata(response: &CheckResponse, name: &str) -> Option<String> {
+    match response.dynamic_metadata.as_ref()?.fields.get(name)?.kind.as_ref()? {
+        Kind::StringValue(text) => Some(text.clone()),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn an_allow_sets_the_principal_and_removes_forged_copies() {
+    let authorizer = authorizer();
+    let fields = [("x-gate-principal", "admin"), ("x_gate_principal", "admin"), ("x-request-id", "from-envoy")];
+    let response = check(&authorizer, delivery("/github", b"\xff\x00", &fields)).await;
+    assert_eq!(metadata(&response, "principal").as_deref(), Some("github"));
+    assert_eq!(metadata(&response, "route").as_deref(), Some("github"));
+    assert_eq!(metadata(&response, "generation").map(|digest| digest.len()), Some(64));
+    let ok = allowed(response);
+    assert_eq!(value(&ok.headers, "x-gate-principal").as_deref(), Some("github"));
+    assert_eq!(value(&ok.headers, "x-request-id").as_deref(), Some("from-envoy"));
+    assert!(ok.headers_to_remove.contains(&"x_gate_principal".to_owned()));
+
+    let public = check(&authorizer, delivery("/public", b"", &[("x-gate-principal", "admin")])).await;
+    assert!(allowed(public).headers_to_remove.contains(&"x-gate-principal".to_owned()));
+}
+
+#[tokio::test]
+async fn a_deny_is_the_answer_for_the_client() {
+    let authorizer = authorizer();
+    let mut tampered = delivery("/github", b"one", &[]);
+    tampered.raw_body = b"two".to_vec();
+    let response = check(&authorizer, tampered).await;
+    assert_eq!(metadata(&response, "reason").as_deref(), Some("signature-mismatch"));
+    let (status, reason, answer) = denied(response);
+    assert_eq!((status, reason.as_deref()), (403, Some("signature-mismatch")));
+    assert!(answer.body.contains("\"reason\":\"signature-mismatch\""));
+    allowed(check(&authorizer, delivery("/github", b"one", &[])).await);
+    let (status, reason, _) = denied(check(&authorizer, delivery("/github", b"one", &[])).await);
+    assert_eq!((status, reason.as_deref()), (409, Some("replayed")));
+}
+
+#[tokio::test]
+async fn a_denied_grpc_call_keeps_its_http_status_for_envoy() {
+    let mut call = delivery("/github", b"one", &[("content-type", "application/grpc")]);
+    call.raw_body = b"two".to_vec();
+    let (status, reason, answer) = denied(check(&authorizer(), call).await);
+    assert_eq!((status, reason.as_deref()), (403, Some("signature-mismatch")));
+    assert_eq!(answer.body, "signature-mismatch", "Envoy makes it the message");
+    assert_eq!(value(&answer.headers, "grpc-status").as_deref(), Some("7"));
+}
+
+#[tokio::test]
+async fn bodies_count_only_when_they_are_whole() {
+    let authorizer = authorizer();
+    let at = [b'a'; gate::BODY_BYTES_MAX];
+    allowed(check(&authorizer, delivery("/github", &at, &[])).await);
+    let reason = async |http| denied(check(&authorizer, http).await).1.unwrap();
+    assert_eq!(reason(delivery("/github", &[b'a'; gate::BODY_BYTES_MAX + 1], &[])).await, "body-too-large");
+    let partial = delivery("/github", b"part", &[("x-envoy-auth-partial-body", "true")]);
+    assert_eq!(reason(partial).await, "body-truncated");
+    let withheld = HttpRequest { raw_body: Vec::new(), ..delivery("/github", b"body", &[]) };
+    assert_eq!(reason(withheld).await, "body-not-carried");
+}
+
+#[tokio::test]
+async fn a_check_that_cannot_be_read_is_denied_and_no_error() {
+    let answer = authorizer().check(tonic::Request::new(CheckRequest::default())).await.unwrap().into_inner();
+    let (status, reason, _) = denied(answer);
+    assert_eq!((status, reason.as_deref()), (400, Some("unreadable-check")));
+}
+
+#[tokio::test]
+async fn it_serves_on_a_unix_socket_and_on_tcp_until_it_is_told_to_stop() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = UnixSocket { path: folder.path().join("authz.sock"), mode: 0o600, group: None };
+    let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = tcp.local_addr().unwrap();
+    let path = socket.path.clone();
+    let connect = tower::service_fn(move |_| {
+        let path = path.clone();
+        async { UnixStream::connect(path).await.map(TokioIo::new) }
+    });
+    let unix = socket.bind().unwrap();
+    for listener in [barmkin_envoy::Listener::from(unix), tcp.into()] {
+        let channel = match &listener {
+            barmkin_envoy::Listener::Unix(_) => {
+                Endpoint::from_static("http://unix").connect_with_connector_lazy(connect.clone())
+            }
+            barmkin_envoy::Listener::Tcp(_) => Endpoint::try_from(format!("http://{address}")).unwrap().connect_lazy(),
+        };
+        let (stop, stopped) = oneshot::channel::<()>();
+        let options = Options { body_bytes_max: Some(1_024), ..Options::default() };
+        let server = tokio::spawn(serve(listener, gate::gate(), options, async { drop(stopped.await) }));
+        let mut client = AuthorizationClient::new(channel);
+        let response = client.check(about(delivery("/github", b"body", &[]))).await.unwrap().into_inner();
+        assert_eq!(value(&allowed(response).headers, "x-gate-principal").as_deref(), Some("github"));
+        stop.send(()).unwrap();
+        server.await.unwrap().unwrap();
+    }
+}

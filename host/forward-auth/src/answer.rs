@@ -1,0 +1,114 @@
+//! Turns a verdict into what the calling proxy understands.
+
+use crate::Options;
+use crate::dialect::{Dialect, Removal};
+use crate::original;
+use crate::refusal::Refusal;
+use barmkin_host::{Body, Change, ClientAddress, Denial, Gate, Permit, REASON_FIELD, Verdict};
+use bytes::Bytes;
+use http::header::{HeaderName, HeaderValue};
+use http::{Request, Response, StatusCode};
+use http_body_util::Full;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+const STATUS_FIELD: HeaderName = HeaderName::from_static("barmkin-status");
+
+/// Answers calls.
+pub(crate) struct Endpoint {
+    gate: Arc<Gate>,
+    dialect: Dialect,
+    callers: ClientAddress,
+}
+
+impl Endpoint {
+    pub(crate) fn new(gate: Arc<Gate>, options: Options) -> Self {
+        let callers = ClientAddress::RightmostUntrusted(options.trusted_proxies);
+        Self { gate, dialect: options.dialect, callers }
+    }
+
+    pub(crate) async fn answer<B>(self: Arc<Self>, call: Request<B>) -> Result<Response<Full<Bytes>>, Infallible> {
+        // What a call may carry as a body is not the request's.
+        let parts = call.into_parts().0;
+        let response = self.decide(parts).await.unwrap_or_else(|refusal| {
+            tracing::warn!(?refusal, "a call was refused");
+            refuse(&self.dialect, &refusal)
+        });
+        Ok(response.map(Full::new))
+    }
+
+    async fn decide(&self, parts: http::request::Parts) -> Result<Response<Bytes>, Refusal> {
+        let peer = parts.extensions.get::<SocketAddr>().map(SocketAddr::ip);
+        let peer = peer.filter(|peer| self.callers.trusts(Some(*peer))).ok_or(Refusal::UntrustedCaller)?;
+        let head = original::read(&self.dialect, parts, peer, &self.callers)?;
+        // Taken first: a permit of a newer generation is refused rather than
+        // misread.
+        let generation = self.gate.generation();
+        match self.gate.check(head, Body::NotCarried).await {
+            Verdict::Allow(permit) => allow(&self.dialect, permit, generation.gate_fields()),
+            Verdict::Deny(denial) => Ok(deny(&self.dialect, &denial)),
+        }
+    }
+}
+
+/// Tells of every field that the gate changes, as it must reach the upstream.
+fn allow(dialect: &Dialect, permit: Box<Permit>, gate_fields: &[HeaderName]) -> Result<Response<Bytes>, Refusal> {
+    let mut changed: Vec<HeaderName> = permit.changes().iter().map(|change| name(change).clone()).collect();
+    changed.sort_by(|a, b| a.as_str().cmp(b.as_str()));
+    changed.dedup();
+    let removal = dialect.removal();
+    if !matches!(removal, Removal::Named(_))
+        && let Some(forged) = changed.iter().find(|name| !gate_fields.contains(name))
+    {
+        // The operator's lines for this proxy cannot name it.
+        return Err(Refusal::ForgedField(forged.clone()));
+    }
+    // Nobody tells of the response: effects that wait for it stay.
+    let (head, _) = permit.into_forwarded();
+    let mut response = Response::new(Bytes::new());
+    let fields = response.headers_mut();
+    for name in changed {
+        let mut values = head.headers.get_all(&name).iter().peekable();
+        if values.peek().is_none() {
+            remove(fields, &removal, &name);
+        }
+        for value in values {
+            fields.append(name.clone(), value.clone());
+        }
+    }
+    Ok(response)
+}
+
+fn remove(fields: &mut http::HeaderMap, removal: &Removal, name: &HeaderName) {
+    match removal {
+        Removal::EmptyValue => drop(fields.insert(name, HeaderValue::from_static(""))),
+        Removal::Absence => {}
+        Removal::Named(list) => drop(fields.append(list, name.clone().into())),
+    }
+}
+
+fn deny(dialect: &Dialect, denial: &Denial) -> Response<Bytes> {
+    // A refused gRPC call is answered with 200 elsewhere, which would allow it
+    // here: the denial itself has the status.
+    refusing(dialect, denial.status(), denial.response())
+}
+
+fn refuse(dialect: &Dialect, refusal: &Refusal) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::new());
+    response.headers_mut().insert(REASON_FIELD, HeaderValue::from_static(refusal.reason()));
+    refusing(dialect, refusal.status(), response)
+}
+
+/// Every answer that is no allow leaves through here.
+fn refusing(dialect: &Dialect, status: StatusCode, mut response: Response<Bytes>) -> Response<Bytes> {
+    *response.status_mut() = dialect.refusing(status);
+    response.headers_mut().insert(STATUS_FIELD, status.as_u16().into());
+    response
+}
+
+fn name(change: &Change) -> &HeaderName {
+    match change {
+        Change::Set(name, _) | Change::Append(name, _) | Change::Remove(name) => name,
+    }
+}

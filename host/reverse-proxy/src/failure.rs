@@ -1,0 +1,68 @@
+//! What the client is told when an allowed request comes to nothing.
+
+use crate::patience::BodyError;
+use barmkin_host::{REASON_FIELD, REQUEST_ID_FIELD};
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{Response, StatusCode};
+use hyper_util::client::legacy::Error as ClientError;
+use std::error::Error;
+use std::io;
+
+/// Why an allowed request came to nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// The upstream takes no connections.
+    Unreachable,
+    /// The upstream did not take a connection, or begin a response, in time.
+    Late,
+    /// The upstream's response cannot be used.
+    Broken,
+    /// The client did not send all of its body.
+    BodyTruncated,
+}
+
+impl Failure {
+    pub(crate) fn of(error: &ClientError) -> Self {
+        let caused_by = |is: fn(&(dyn Error + 'static)) -> bool| {
+            std::iter::successors(error.source(), |&error| error.source()).any(is)
+        };
+        if caused_by(|error| error.is::<BodyError>()) {
+            Self::BodyTruncated
+        } else if caused_by(|error| {
+            error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
+        }) {
+            Self::Late
+        } else if error.is_connect() {
+            Self::Unreachable
+        } else {
+            Self::Broken
+        }
+    }
+
+    /// A problem document (RFC 9457), as the gate's own denials.
+    pub(crate) fn response(self, request_id: Option<HeaderValue>) -> Response<Bytes> {
+        let (status, reason) = match self {
+            Self::Unreachable => (StatusCode::BAD_GATEWAY, "upstream-unreachable"),
+            Self::Late => (StatusCode::GATEWAY_TIMEOUT, "upstream-timeout"),
+            Self::Broken => (StatusCode::BAD_GATEWAY, "upstream-failed"),
+            Self::BodyTruncated => (StatusCode::BAD_REQUEST, "body-truncated"),
+        };
+        let problem = serde_json::json!({
+            "type": "about:blank",
+            "title": status.canonical_reason(),
+            "status": status.as_u16(),
+            "reason": reason,
+            "request-id": request_id.as_ref().and_then(|id| id.to_str().ok()),
+        });
+        let mut response = Response::new(Bytes::from(problem.to_string()));
+        *response.status_mut() = status;
+        let fields = response.headers_mut();
+        fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        fields.insert(REASON_FIELD, HeaderValue::from_static(reason));
+        if let Some(id) = request_id {
+            fields.insert(REQUEST_ID_FIELD, id);
+        }
+        response
+    }
+}

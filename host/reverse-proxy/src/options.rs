@@ -1,0 +1,58 @@
+//! What the proxy has to be told.
+
+use crate::upstream::Upstream;
+use barmkin_host::ClientAddress;
+use barmkin_tower::server::Bounds;
+use std::time::Duration;
+
+/// What the proxy has to be told.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where allowed requests go.
+    pub upstream: Upstream,
+    /// Which address counts as the client's, and which proxies are trusted.
+    pub client_address: ClientAddress,
+    /// What the server bears.
+    pub bounds: Bounds,
+    /// How long others may take.
+    pub timeouts: Timeouts,
+}
+
+impl Options {
+    /// Everything but the upstream by default.
+    pub fn new(upstream: Upstream) -> Self {
+        Self {
+            upstream,
+            client_address: ClientAddress::default(),
+            bounds: Bounds::default(),
+            timeouts: Timeouts::default(),
+        }
+    }
+
+    pub(crate) fn surroundings(&self) -> barmkin_tower::Options {
+        barmkin_tower::Options { client_address: self.client_address.clone(), ..barmkin_tower::Options::default() }
+    }
+}
+
+/// How long others may take. The time for a request's header is in
+/// [`Bounds::header_read`].
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    /// The client, from one part of its body to the next.
+    pub body_read: Duration,
+    /// The upstream, to take a connection.
+    pub connect: Duration,
+    /// The upstream, to begin its response after the last part of the
+    /// request's body that it took. It may have up to twice as long.
+    pub response_header: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            body_read: Duration::from_secs(15),
+            connect: Duration::from_secs(5),
+            response_header: Duration::from_secs(30),
+        }
+    }
+}

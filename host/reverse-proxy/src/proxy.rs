@@ -1,0 +1,146 @@
+//! A request's way to the upstream and back.
+
+use crate::failure::Failure;
+use crate::fields::{self, Wanted};
+use crate::forwarded;
+use crate::options::Options;
+use crate::patience::{Patient, Progress};
+use crate::tunnel;
+use barmkin_host::REQUEST_ID_FIELD;
+use barmkin_tower::GuardedBody;
+use barmkin_tower::server::Place;
+use bytes::Bytes;
+use http::header::{HOST, UPGRADE};
+use http::{Request, Response, StatusCode, Version};
+use http_body_util::{Either, Full};
+use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// How long a connection to the upstream is kept for the next request: less
+/// than the five seconds after which common servers close it, since a request
+/// that meets the closing is lost.
+const IDLE: Duration = Duration::from_secs(4);
+
+type ClientBody = Patient<Incoming>;
+type Answer = Response<Either<Full<Bytes>, Incoming>>;
+
+/// The way to the upstream and back.
+pub(crate) struct Proxy {
+    options: Options,
+    surroundings: barmkin_tower::Options,
+    client: Client<HttpConnector, GuardedBody<ClientBody>>,
+}
+
+impl Proxy {
+    pub(crate) fn new(options: Options) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_connect_timeout(Some(options.timeouts.connect));
+        connector.set_nodelay(true);
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .set_host(false)
+            .build(connector);
+        Self { surroundings: options.surroundings(), options, client }
+    }
+
+    /// Before the gate: takes off what concerns the client's connection.
+    pub(crate) fn receive(&self, request: Request<Incoming>) -> Request<ClientBody> {
+        let (mut parts, body) = request.into_parts();
+        if let Some(wanted) = fields::wanted_protocol(&parts.method, parts.version, &parts.headers) {
+            parts.extensions.insert(wanted);
+        }
+        fields::strip_request(&mut parts.headers);
+        let progress = Progress::default();
+        parts.extensions.insert(progress.clone());
+        Request::from_parts(parts, Patient::new(body, self.options.timeouts.body_read, progress))
+    }
+
+    /// Behind the gate: asks the upstream.
+    pub(crate) async fn forward(
+        self: Arc<Self>,
+        request: Request<GuardedBody<ClientBody>>,
+    ) -> Result<Answer, Infallible> {
+        let request_id = request.headers().get(REQUEST_ID_FIELD).cloned();
+        Ok(self.ask(request).await.unwrap_or_else(|failure| {
+            tracing::warn!(upstream = %self.options.upstream, ?failure, "an allowed request came to nothing");
+            failure.response(request_id).map(|body| Either::Left(Full::new(body)))
+        }))
+    }
+
+    async fn ask(&self, mut request: Request<GuardedBody<ClientBody>>) -> Result<Answer, Failure> {
+        let progress = request.extensions_mut().remove::<Progress>().unwrap_or_default();
+        let place = request.extensions_mut().remove::<Place>();
+        let wanted = request.extensions_mut().remove::<Wanted>();
+        let client_side = hyper::upgrade::on(&mut request);
+        self.address(&mut request);
+        if let Some(Wanted(protocol)) = &wanted {
+            fields::set_protocol(request.headers_mut(), protocol.clone());
+        }
+        let mut response = self.await_response(request, &progress).await?;
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            let (Some(Wanted(protocol)), Some(place)) = (wanted, place) else { return Err(Failure::Broken) };
+            switch(&mut response, client_side, protocol.as_bytes(), place)?;
+        } else {
+            fields::strip(response.headers_mut());
+        }
+        *response.version_mut() = Version::HTTP_11;
+        Ok(response.map(Either::Right))
+    }
+
+    fn address(&self, request: &mut Request<GuardedBody<ClientBody>>) {
+        let peer = request.extensions().get::<SocketAddr>().map(SocketAddr::ip);
+        let trusted = self.surroundings.trusts(request.extensions());
+        let asked = std::mem::take(request.uri_mut());
+        forwarded::tell(request.headers_mut(), peer, trusted, &asked);
+        if let (false, Some(host)) = (request.headers().contains_key(HOST), self.options.upstream.host()) {
+            request.headers_mut().insert(HOST, host);
+        }
+        *request.uri_mut() = self.options.upstream.address_of(&asked);
+        *request.version_mut() = Version::HTTP_11;
+    }
+
+    /// Time runs only while the request's body does not move.
+    async fn await_response(
+        &self,
+        request: Request<GuardedBody<ClientBody>>,
+        progress: &Progress,
+    ) -> Result<Response<Incoming>, Failure> {
+        let mut response = pin!(self.client.request(request));
+        loop {
+            match timeout(self.options.timeouts.response_header, response.as_mut()).await {
+                Ok(Ok(response)) => return Ok(response),
+                Ok(Err(error)) => return Err(Failure::of(&error)),
+                Err(_) if progress.take() => {}
+                Err(_) => return Err(Failure::Late),
+            }
+        }
+    }
+}
+
+/// Both sides change to the protocol that the client asked for.
+fn switch(
+    response: &mut Response<Incoming>,
+    client_side: OnUpgrade,
+    wanted: &[u8],
+    place: Place,
+) -> Result<(), Failure> {
+    let agreed = response.headers().get(UPGRADE).cloned().ok_or(Failure::Broken)?;
+    let mut offered = wanted.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+    if !offered.any(|protocol| protocol.eq_ignore_ascii_case(agreed.as_bytes())) {
+        return Err(Failure::Broken);
+    }
+    fields::strip(response.headers_mut());
+    fields::set_protocol(response.headers_mut(), agreed);
+    tunnel::join(client_side, hyper::upgrade::on(response), place);
+    Ok(())
+}

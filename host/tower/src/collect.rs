@@ -1,0 +1,105 @@
+//! Reads a body that the chain needs, as far as it may.
+
+use crate::body::GuardedBody;
+use barmkin_host::{Body as Seen, BodyNeed};
+use bytes::{Bytes, BytesMut};
+use http_body::Body;
+use http_body_util::BodyExt;
+
+/// A body as the gate sees it, and as it can be forwarded.
+pub(crate) struct Collected<B> {
+    pub(crate) seen: Seen,
+    /// `None` when it broke off: what is left of it must not pass for a whole.
+    pub(crate) forward: Option<GuardedBody<B>>,
+}
+
+impl<B> Collected<B> {
+    fn new(seen: Seen, forward: GuardedBody<B>) -> Self {
+        Self { seen, forward: Some(forward) }
+    }
+}
+
+/// Reads `body` if it is needed, and no further than it takes to see that it
+/// is too large.
+pub(crate) async fn collect<B>(mut body: B, need: BodyNeed) -> Collected<B>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let BodyNeed::Whole { max_bytes } = need else {
+        return Collected::new(Seen::NotCarried, GuardedBody::streamed(body));
+    };
+    if body.size_hint().lower() > max_bytes as u64 {
+        return Collected::new(Seen::TooLarge, GuardedBody::streamed(body));
+    }
+    let mut read = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else {
+            return Collected { seen: Seen::Truncated, forward: None };
+        };
+        // Trailers are never inputs (law 5).
+        let Ok(data) = frame.into_data() else { continue };
+        read.extend_from_slice(&data);
+        if read.len() > max_bytes {
+            return Collected::new(Seen::TooLarge, GuardedBody::begun(read.freeze(), body));
+        }
+    }
+    let whole = read.freeze();
+    Collected::new(Seen::Whole(whole.clone()), GuardedBody::whole(whole))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::collect;
+    use barmkin_host::{Body as Seen, BodyNeed};
+    use bytes::Bytes;
+    use http_body::{Body, Frame, SizeHint};
+    use http_body_util::BodyExt;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    /// Gives its chunks, the first one last; `None` is where it breaks off.
+    struct Chunks(Vec<Option<&'static str>>);
+
+    impl Body for Chunks {
+        type Data = Bytes;
+        type Error = &'static str;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+            let next = self.0.pop();
+            Poll::Ready(next.map(|chunk| chunk.map(|chunk| Frame::data(chunk.into())).ok_or("broken off")))
+        }
+
+        fn size_hint(&self) -> SizeHint {
+            SizeHint::default()
+        }
+    }
+
+    const NEED: BodyNeed = BodyNeed::Whole { max_bytes: 4 };
+
+    #[tokio::test]
+    async fn the_limit_is_the_last_that_passes() {
+        let at = collect(Chunks(vec![Some("cd"), Some("ab")]), NEED).await;
+        assert!(matches!(at.seen, Seen::Whole(bytes) if bytes == "abcd"));
+        let past = collect(Chunks(vec![Some("f"), Some("e"), Some("cd"), Some("ab")]), NEED).await;
+        assert!(matches!(past.seen, Seen::TooLarge));
+        let forward = past.forward.unwrap().collect().await.unwrap().to_bytes();
+        assert_eq!(forward, "abcdef", "an observing route forwards all of it");
+    }
+
+    #[tokio::test]
+    async fn a_body_that_breaks_off_is_not_forwarded() {
+        let broken = collect(Chunks(vec![None, Some("ab")]), NEED).await;
+        assert!(matches!(broken.seen, Seen::Truncated));
+        assert!(broken.forward.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_body_that_nobody_needs_is_not_read() {
+        let streamed = collect(Chunks(vec![Some("ab")]), BodyNeed::None).await;
+        assert!(matches!(streamed.seen, Seen::NotCarried));
+        assert_eq!(streamed.forward.unwrap().collect().await.unwrap().to_bytes(), "ab");
+    }
+}

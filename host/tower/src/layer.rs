@@ -1,0 +1,113 @@
+//! The layer, and the service it makes.
+
+use crate::body::GuardedBody;
+use crate::collect::collect;
+use crate::options::Options;
+use crate::permitted::Permitted;
+use barmkin_host::{Denial, Gate, Head, Verdict};
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body::Body;
+use http_body_util::{Either, Full};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use tower::{Layer, Service};
+
+/// Guards a service with a gate.
+#[derive(Clone)]
+pub struct BarmkinLayer {
+    gate: Arc<Gate>,
+    options: Arc<Options>,
+}
+
+impl BarmkinLayer {
+    /// A layer that asks `gate`.
+    pub fn new(gate: Arc<Gate>, options: Options) -> Self {
+        Self { gate, options: Arc::new(options) }
+    }
+}
+
+impl<S> Layer<S> for BarmkinLayer {
+    type Service = BarmkinService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        BarmkinService { layer: self.clone(), inner }
+    }
+}
+
+/// A service behind a gate.
+#[derive(Clone)]
+pub struct BarmkinService<S> {
+    layer: BarmkinLayer,
+    inner: S,
+}
+
+/// A response of the gate (left) or of the inner service (right).
+type Answer<R> = Response<Either<Full<Bytes>, R>>;
+
+impl<S, B, R> Service<Request<B>> for BarmkinService<S>
+where
+    S: Service<Request<GuardedBody<B>>, Response = Response<R>> + Clone + Send + 'static,
+    S::Future: Send,
+    B: Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Send,
+    R: Body<Data = Bytes> + Send + 'static,
+{
+    type Response = Answer<R>;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        // The one that was found ready goes, its clone stays.
+        let next = self.inner.clone();
+        let ready = std::mem::replace(&mut self.inner, next);
+        Box::pin(guard(self.layer.clone(), ready, request))
+    }
+}
+
+async fn guard<S, B, R>(layer: BarmkinLayer, mut inner: S, request: Request<B>) -> Result<Answer<R>, S::Error>
+where
+    S: Service<Request<GuardedBody<B>>, Response = Response<R>>,
+    B: Body<Data = Bytes> + Unpin,
+{
+    let (mut parts, body) = request.into_parts();
+    let client = layer.options.client(&parts.extensions, &parts.headers);
+    let intake = layer.gate.intake(Head::take(&mut parts, client));
+    let body = collect(body, intake.body_need()).await;
+    let permit = match intake.decide(body.seen).await {
+        Verdict::Allow(permit) => permit,
+        Verdict::Deny(denial) => return Ok(denied(&denial)),
+    };
+    let Some(body) = body.forward else {
+        return Ok(broken_off(permit.observed()));
+    };
+    parts.extensions.insert(Permitted::of(&permit));
+    let (head, settlement) = permit.into_forwarded();
+    parts.headers = head.headers;
+    // When the inner service fails there is no response, and the effects stay.
+    let response = inner.call(Request::from_parts(parts, body)).await?;
+    settlement.response(response.status()).await;
+    Ok(response.map(Either::Right))
+}
+
+fn denied<R>(denial: &Denial) -> Answer<R> {
+    denial.response().map(|body| Either::Left(Full::new(body)))
+}
+
+/// A route that observes forwards whatever its verdict is, but half a body
+/// would pass for a whole one.
+fn broken_off<R>(observed: Option<&Denial>) -> Answer<R> {
+    observed.map_or_else(
+        || {
+            let mut response = Response::new(Either::Left(Full::default()));
+            *response.status_mut() = StatusCode::BAD_REQUEST;
+            response
+        },
+        denied,
+    )
+}

@@ -1,0 +1,98 @@
+//! What the layer has to be told about its surroundings.
+
+use barmkin_host::{Client, ClientAddress};
+use http::{Extensions, HeaderMap};
+use std::net::SocketAddr;
+
+/// What the layer has to be told about its surroundings.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Which address counts as the client's, and which proxies are trusted.
+    pub client_address: ClientAddress,
+    /// Finds the peer of the connection among a request's extensions. A
+    /// request without one comes from nobody known: no proxy is trusted for it.
+    pub peer: fn(&Extensions) -> Option<SocketAddr>,
+    /// Whether the server in front of the layer speaks TLS.
+    pub tls: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { client_address: ClientAddress::default(), peer: peer_from_extension, tls: false }
+    }
+}
+
+impl Options {
+    /// Whether the peer of a request is a trusted proxy.
+    pub fn trusts(&self, extensions: &Extensions) -> bool {
+        (self.peer)(extensions).is_some_and(|peer| self.client_address.trusts(Some(peer.ip())))
+    }
+
+    pub(crate) fn client(&self, extensions: &Extensions, headers: &HeaderMap) -> Client {
+        let trusted = self.trusts(extensions);
+        let peer = (self.peer)(extensions).map(|peer| peer.ip());
+        Client {
+            address: peer.and_then(|peer| self.client_address.resolve(Some(peer), headers)),
+            tls: self.tls || (trusted && came_by_tls(headers)),
+            trusted,
+            ..Client::default()
+        }
+    }
+}
+
+/// Finds a [`SocketAddr`] that the server put among the extensions.
+pub fn peer_from_extension(extensions: &Extensions) -> Option<SocketAddr> {
+    extensions.get().copied()
+}
+
+/// Finds the peer where `into_make_service_with_connect_info` put it.
+#[cfg(feature = "axum")]
+pub fn peer_from_connect_info(extensions: &Extensions) -> Option<SocketAddr> {
+    extensions.get::<axum::extract::ConnectInfo<SocketAddr>>().map(|info| info.0)
+}
+
+/// What a trusted proxy says, if it says one thing.
+fn came_by_tls(headers: &HeaderMap) -> bool {
+    let mut values = headers.get_all("x-forwarded-proto").iter();
+    values.next().is_some_and(|value| value == "https") && values.next().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Options;
+    use barmkin_host::ClientAddress;
+    use http::{Extensions, HeaderMap};
+    use std::net::SocketAddr;
+
+    fn behind_proxies() -> Options {
+        Options {
+            client_address: ClientAddress::RightmostUntrusted(vec!["10.0.0.0/8".parse().unwrap()]),
+            ..Options::default()
+        }
+    }
+
+    fn headers() -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-forwarded-for", "192.0.2.7".parse().unwrap());
+        headers.insert("x-forwarded-proto", "https".parse().unwrap());
+        headers
+    }
+
+    #[test]
+    fn only_a_trusted_proxy_speaks_for_others() {
+        for (peer, address, believed) in [("10.0.0.1:9", "192.0.2.7", true), ("198.51.100.1:9", "198.51.100.1", false)]
+        {
+            let mut extensions = Extensions::new();
+            extensions.insert(peer.parse::<SocketAddr>().unwrap());
+            let client = behind_proxies().client(&extensions, &headers());
+            assert_eq!(client.address, Some(address.parse().unwrap()));
+            assert_eq!((client.trusted, client.tls), (believed, believed), "{peer}");
+        }
+    }
+
+    #[test]
+    fn a_request_from_nobody_known_is_not_trusted() {
+        let client = behind_proxies().client(&Extensions::new(), &headers());
+        assert_eq!((client.address, client.trusted, client.tls), (None, false, false));
+    }
+}

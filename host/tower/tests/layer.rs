@@ -1,0 +1,128 @@
+//! The layer over a real gate, without a server.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod gate;
+
+use barmkin_host::PrincipalKind;
+use barmkin_tower::{BarmkinLayer, GuardedBody, Options, Permitted};
+use bytes::Bytes;
+use gate::{BODY_BYTES_MAX, PRINCIPAL, sign};
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use std::convert::Infallible;
+use tower::util::{BoxCloneSyncService, service_fn};
+use tower::{Layer, ServiceExt};
+
+type Guarded = BoxCloneSyncService<Request<Full<Bytes>>, Response<Bytes>, Infallible>;
+
+/// An upstream behind the layer. It answers with the status that the request
+/// asks for, and tells in its answer what reached it.
+fn guarded() -> Guarded {
+    let upstream = service_fn(async |request: Request<GuardedBody<Full<Bytes>>>| {
+        let (parts, body) = request.into_parts();
+        let mut response = Response::new(Full::new(body.collect().await.unwrap().to_bytes()));
+        if let Some(status) = parts.headers.get("x-answer") {
+            *response.status_mut() = StatusCode::from_bytes(status.as_bytes()).unwrap();
+        }
+        for (name, value) in &parts.headers {
+            response.headers_mut().append(name.clone(), value.clone());
+        }
+        response.extensions_mut().insert(parts.extensions.get::<Permitted>().unwrap().clone());
+        Ok::<_, Infallible>(response)
+    });
+    let guarded = BarmkinLayer::new(gate::gate(), Options::default()).layer(upstream);
+    BoxCloneSyncService::new(guarded.then(async |response: Result<Response<_>, Infallible>| {
+        let (parts, body) = response.unwrap().into_parts();
+        let body: http_body_util::Collected<Bytes> = body.collect().await.unwrap();
+        Ok(Response::from_parts(parts, body.to_bytes()))
+    }))
+}
+
+fn delivery(path: &str, body: &[u8]) -> http::request::Builder {
+    Request::post(path).header("x-hub-signature-256", sign(body))
+}
+
+async fn send(service: &Guarded, request: http::request::Builder, body: &[u8]) -> Response<Bytes> {
+    service.clone().oneshot(request.body(Full::new(Bytes::copy_from_slice(body))).unwrap()).await.unwrap()
+}
+
+fn reason(response: &Response<Bytes>) -> Option<&str> {
+    response.headers().get("barmkin-reason").map(|reason| reason.to_str().unwrap())
+}
+
+#[tokio::test]
+async fn a_signed_delivery_arrives_with_its_principal_and_every_byte() {
+    let service = guarded();
+    let body = b"\xff\x00 bytes";
+    let forged = delivery("/github?x=1", body).header(PRINCIPAL, "admin").header("X_Gate_Principal", "admin");
+    let response = send(&service, forged, body).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(response.body().as_ref(), body);
+    let principals: Vec<_> = response.headers().get_all(PRINCIPAL).iter().collect();
+    assert_eq!(principals, ["github"]);
+    assert!(!response.headers().contains_key("x_gate_principal"));
+    let permitted = response.extensions().get::<Permitted>().unwrap();
+    let principal = permitted.principal().unwrap();
+    assert_eq!((principal.id.as_str(), principal.kind), ("github", PrincipalKind::Provider));
+    assert_eq!(permitted.route(), "github");
+    assert_eq!(response.headers()["x-request-id"], permitted.request_id().to_string().as_str());
+}
+
+#[tokio::test]
+async fn what_is_denied_does_not_arrive() {
+    let service = guarded();
+    let tampered = send(&service, delivery("/github", b"one"), b"two").await;
+    assert_eq!((tampered.status(), reason(&tampered)), (StatusCode::FORBIDDEN, Some("signature-mismatch")));
+    assert!(tampered.extensions().get::<Permitted>().is_none());
+    let first = send(&service, delivery("/github", b"one"), b"one").await;
+    assert_eq!(reason(&first), None);
+    let again = send(&service, delivery("/github", b"one"), b"one").await;
+    assert_eq!((again.status(), reason(&again)), (StatusCode::CONFLICT, Some("replayed")));
+}
+
+#[tokio::test]
+async fn the_quota_is_spent_by_what_was_allowed_only() {
+    let service = guarded();
+    for number in 0..gate::QUOTA {
+        let body = number.to_string();
+        send(&service, delivery("/github", b"else"), body.as_bytes()).await;
+        let response = send(&service, delivery("/github", body.as_bytes()), body.as_bytes()).await;
+        assert_eq!(response.status(), StatusCode::OK);
+    }
+    let over = send(&service, delivery("/github", b"over"), b"over").await;
+    assert_eq!((over.status(), reason(&over)), (StatusCode::TOO_MANY_REQUESTS, Some("over-quota")));
+    assert!(over.headers().contains_key("retry-after"));
+}
+
+#[tokio::test]
+async fn the_body_limit_is_the_last_that_passes() {
+    let service = guarded();
+    let at = [b'a'; BODY_BYTES_MAX];
+    assert_eq!(send(&service, delivery("/github", &at), &at).await.status(), StatusCode::OK);
+    let past = [b'a'; BODY_BYTES_MAX + 1];
+    let response = send(&service, delivery("/github", &past), &past).await;
+    assert_eq!((response.status(), reason(&response)), (StatusCode::PAYLOAD_TOO_LARGE, Some("body-too-large")));
+    let streamed = send(&service, Request::post("/public"), &past).await;
+    assert_eq!(streamed.body().as_ref(), past, "a route that reads no body has no limit");
+}
+
+#[tokio::test]
+async fn an_effect_that_waits_for_success_is_given_back_on_failure() {
+    let service = guarded();
+    let failed = send(&service, delivery("/retried", b"one").header("x-answer", "500"), b"one").await;
+    assert_eq!(failed.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    let retried = send(&service, delivery("/retried", b"one"), b"one").await;
+    assert_eq!(retried.status(), StatusCode::OK);
+    let replayed = send(&service, delivery("/retried", b"one"), b"one").await;
+    assert_eq!(reason(&replayed), Some("replayed"));
+}
+
+#[tokio::test]
+async fn a_denied_grpc_call_is_answered_in_its_form() {
+    let service = guarded();
+    let call = Request::post("/github").header("content-type", "application/grpc");
+    let response = send(&service, call, b"").await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(response.headers()["grpc-status"], "7");
+    assert_eq!(response.headers()["grpc-message"], "missing-signature");
+}

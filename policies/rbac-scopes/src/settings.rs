@@ -1,0 +1,96 @@
+use std::collections::BTreeMap;
+
+use barmkin_guest::prelude::*;
+use serde::Deserialize;
+
+use crate::RbacScopes;
+use crate::path::Pattern;
+use crate::roles::{RoleSetting, Roles};
+use crate::scopes::{Needed, Scope, Scopes};
+use crate::tree::{Clash, Tree};
+
+/// The settings.
+#[policy(rule = RbacScopes)]
+pub struct Settings {
+    /// Roles by their names.
+    #[serde(default)]
+    roles: BTreeMap<String, RoleSetting>,
+    /// What requests need.
+    rules: Vec<RuleSetting>,
+    /// Whether having what is needed lets a request in. Without it, somebody
+    /// else has to.
+    #[serde(default)]
+    vouch: bool,
+}
+
+/// What requests with these methods and paths need. Without scopes, any
+/// principal will do.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct RuleSetting {
+    /// As they are sent. All of them, unless given; HEAD does not follow GET.
+    #[serde(default)]
+    methods: Vec<String>,
+    /// Text, `*` or `{name}` for one segment, and `**` for all the rest.
+    path: String,
+    /// All of these.
+    #[serde(default)]
+    scopes: Vec<String>,
+    /// One of these.
+    #[serde(default)]
+    any_scope: Vec<String>,
+}
+
+impl TryFrom<Settings> for RbacScopes {
+    type Error = Problems;
+
+    fn try_from(settings: Settings) -> Result<Self, Problems> {
+        let mut scopes = Scopes::default();
+        let roles = Roles::expand(&settings.roles, &mut scopes)?;
+        let rules = rules(settings.rules, &mut scopes)?;
+        Ok(Self { roles, rules, vouch: settings.vouch })
+    }
+}
+
+fn rules(settings: Vec<RuleSetting>, scopes: &mut Scopes) -> Result<Tree<Needed>, Problems> {
+    let mut tree = Tree::new();
+    let mut problems = Problems::new();
+    for (index, rule) in settings.into_iter().enumerate() {
+        if let Err(more) = insert(&mut tree, index, rule, scopes) {
+            problems.extend(more);
+        }
+    }
+    problems.or(tree)
+}
+
+fn insert(tree: &mut Tree<Needed>, index: usize, rule: RuleSetting, scopes: &mut Scopes) -> Result<(), Problems> {
+    let at = |name| format!("rules.{index}.{name}");
+    if let Some(scope) = rule.scopes.iter().chain(&rule.any_scope).find(|it| !Scopes::is_token(it)) {
+        let problem = format!("`{scope}` is not a scope");
+        return Err(Problems::one(&at("scopes"), problem, "scopes have no spaces and no quotes"));
+    }
+    if let Some(method) = rule.methods.iter().find(|method| !is_method(method)) {
+        let problem = format!("`{method}` is not a method");
+        return Err(Problems::one(&at("methods"), problem, "write methods in upper case"));
+    }
+    let pattern = Pattern::parse(&rule.path).map_err(|(problem, help)| Problems::one(&at("path"), problem, help))?;
+    let mut known = |names: Vec<String>| -> Vec<_> { names.into_iter().map(|name| Scope::new(name, scopes)).collect() };
+    let needed = Needed::new(known(rule.scopes), known(rule.any_scope));
+    tree.insert(&pattern, rule.methods, needed).map_err(|clash| match clash {
+        Clash::Tie(other) => Problems::one(
+            &at("path"),
+            format!("`{}` ties with rule {other} (counted from 0)", rule.path),
+            "join the two rules, or give them different methods",
+        ),
+        Clash::Case(known, text) => Problems::one(
+            &at("path"),
+            format!("`{text}` and `{known}` differ only in case"),
+            "many backends would not tell them apart: use one of them",
+        ),
+    })
+}
+
+/// Every method in use is upper case, and one that is not is a slip.
+fn is_method(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-')
+}

@@ -1,0 +1,130 @@
+//! The rule, on the native double of the host.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+use barmkin_guest::test::{Policy, Request};
+use barmkin_guest::types::{Decision, Principal, SettingProblem};
+use barmkin_rbac_scopes::Settings;
+use serde_json::{Value, json};
+
+fn shop() -> Value {
+    json!({
+        "roles": {
+            "viewer": { "scopes": ["orders:read"] },
+            "editor": { "inherits": ["viewer"], "scopes": ["orders:write"] },
+            "admin": { "inherits": ["editor"], "scopes": ["admin"] },
+        },
+        "rules": [
+            { "methods": ["GET"], "path": "/v1/orders/{id}", "scopes": ["orders:read"] },
+            { "methods": ["PUT"], "path": "/v1/orders/*", "scopes": ["orders:read", "orders:write"] },
+            { "path": "/v1/reports/**", "any-scope": ["reports", "admin"] },
+            { "path": "/v1/admin/**", "scopes": ["admin"] },
+            { "path": "/v1/**" },
+        ],
+    })
+}
+
+#[test]
+fn roles_inherit_scopes() {
+    let policy = configure(&shop()).unwrap();
+    let code = |role: &str, method: &str| {
+        let request = Request::new(method, "/v1/orders/7").principal(with_role(role));
+        policy.check(&request).code().map(str::to_owned)
+    };
+    assert_eq!(code("admin", "PUT"), None);
+    assert_eq!(code("editor", "PUT"), None);
+    assert_eq!(code("viewer", "GET"), None);
+    assert_eq!(code("viewer", "PUT").as_deref(), Some("insufficient-scope"));
+    assert_eq!(code("stranger", "GET").as_deref(), Some("insufficient-scope"));
+}
+
+#[test]
+fn scopes_of_the_principal_count_as_those_of_its_roles() {
+    let policy = configure(&shop()).unwrap();
+    let mut principal = with_role("viewer");
+    principal.scopes = vec!["orders:write".to_owned()];
+    let request = Request::new("PUT", "/v1/orders/7").principal(principal);
+    assert_eq!(policy.check(&request).code(), None);
+}
+
+#[test]
+fn who_has_too_little_is_told_what_is_needed() {
+    let policy = configure(&shop()).unwrap();
+    let challenge = |method: &str, path: &str| {
+        let request = Request::new(method, path).principal(with_role("viewer"));
+        let Decision::Deny(denial) = policy.check(&request) else { panic!("{path} was let in") };
+        assert_eq!(denial.status, 403);
+        denial.headers.into_iter().map(|header| header.value).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        challenge("PUT", "/v1/orders/7"),
+        ["Bearer error=\"insufficient_scope\", scope=\"orders:read orders:write\""]
+    );
+    assert_eq!(challenge("GET", "/v1/reports/2026"), ["Bearer error=\"insufficient_scope\", scope=\"reports\""]);
+}
+
+#[test]
+fn what_no_rule_speaks_of_is_denied() {
+    let policy = configure(&shop()).unwrap();
+    let request = Request::get("/v2").principal(with_role("admin"));
+    assert_eq!(policy.check(&request).code(), Some("no-rule"));
+    assert_eq!(policy.check(&Request::get("/v1")).code(), Some("missing-principal"));
+}
+
+#[test]
+fn a_slash_at_the_end_and_another_case_open_nothing() {
+    let policy = configure(&shop()).unwrap();
+    let code = |path: &str| {
+        let request = Request::get(path).principal(with_role("viewer"));
+        policy.check(&request).code().map(str::to_owned)
+    };
+    assert_eq!(code("/v1/admin").as_deref(), Some("insufficient-scope"));
+    assert_eq!(code("/v1/admin/").as_deref(), Some("insufficient-scope"));
+    assert_eq!(code("/v1/Admin/x").as_deref(), Some("ambiguous-path"));
+    assert_eq!(code("/V1/anything").as_deref(), Some("ambiguous-path"));
+    assert_eq!(code("/v1/Anything"), None);
+}
+
+#[test]
+fn it_vouches_only_where_it_is_told_to() {
+    let request = Request::get("/v1/x").principal(with_role("viewer"));
+    let policy = configure(&shop()).unwrap();
+    assert!(matches!(policy.check(&request), Decision::Abstain(_)));
+    let mut settings = shop();
+    settings["vouch"] = json!(true);
+    let policy = configure(&settings).unwrap();
+    let Decision::Allow(allowance) = policy.check(&request) else { panic!("it was not let in") };
+    assert_eq!(allowance.principal, Some(with_role("viewer")));
+}
+
+#[test]
+fn what_is_wrong_with_settings_is_said_where_it_is() {
+    let rule = |path: &str| json!({ "path": path });
+    for (rules, expected) in [
+        (json!([rule("v1")]), "rules.0.path"),
+        (json!([rule("/v1/")]), "rules.0.path"),
+        (json!([rule("/v1//x")]), "rules.0.path"),
+        (json!([rule("/v1/x*")]), "rules.0.path"),
+        (json!([rule("/**/x")]), "rules.0.path"),
+        (json!([rule("/a b")]), "rules.0.path"),
+        (json!([rule("/a?b")]), "rules.0.path"),
+        (json!([rule("/a/{b}"), rule("/a/*")]), "rules.1.path"),
+        (json!([rule("/a/x"), rule("/A/y")]), "rules.1.path"),
+        (json!([{ "path": "/", "methods": ["get"] }]), "rules.0.methods"),
+        (json!([{ "path": "/", "scopes": ["a b"] }]), "rules.0.scopes"),
+        (json!([{ "path": "/", "scope": "a" }]), "rules.0.scope"),
+    ] {
+        let problems = configure(&json!({ "rules": rules })).unwrap_err();
+        let at: Vec<_> = problems.iter().map(|problem| problem.setting.as_str()).collect();
+        assert_eq!(at, [expected], "{rules}");
+    }
+}
+
+fn with_role(role: &str) -> Principal {
+    let mut principal = Principal::user("someone");
+    principal.roles = vec![role.to_owned()];
+    principal
+}
+
+fn configure(settings: &Value) -> Result<Policy<Settings>, Vec<SettingProblem>> {
+    Policy::configure(&settings.to_string())
+}

@@ -1,0 +1,70 @@
+//! Signing times: decimal numbers, and how far they may be from now.
+
+use crate::scheme::{Timestamp, Unit};
+
+/// Why a time is refused, as the code that the client learns.
+pub(crate) type Code = &'static str;
+
+/// Reads a time and holds it against now, in the scheme's own unit: an age that
+/// equals the tolerance is accepted. Milliseconds since 1970-01-01 00:00 UTC.
+pub(crate) fn fresh_unix_ms(timestamp: &Timestamp, text: &str, now_unix_ms: u64) -> Result<u64, Code> {
+    let unit_ms = match timestamp.unit {
+        Unit::Seconds => 1_000,
+        Unit::Milliseconds => 1,
+    };
+    let signed_at = decimal(text).and_then(|number| number.checked_mul(unit_ms));
+    let signed_at = signed_at.ok_or("malformed-timestamp")?;
+    let now = now_unix_ms - now_unix_ms % unit_ms;
+    if signed_at < now.saturating_sub(timestamp.tolerance.ms()) {
+        return Err("timestamp-too-old");
+    }
+    if signed_at > now.saturating_add(timestamp.tolerance.ms()) {
+        return Err("timestamp-too-new");
+    }
+    Ok(signed_at)
+}
+
+/// The one way of writing a number: a time that can be written in two ways can
+/// be read in two ways.
+fn decimal(text: &str) -> Option<u64> {
+    let canonical = text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+    if canonical { text.parse().ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use barmkin_guest::settings::Duration;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NOW_UNIX_MS: u64 = 1_700_000_000_999;
+
+    fn seconds(tolerance_s: u32) -> Timestamp {
+        let tolerance = Duration::from_s(tolerance_s);
+        Timestamp { header: None, item: Some("t=".to_owned()), unit: Unit::Seconds, tolerance }
+    }
+
+    #[test]
+    fn the_tolerance_itself_is_accepted_on_both_sides() {
+        let read = |text| fresh_unix_ms(&seconds(300), text, NOW_UNIX_MS);
+        assert_eq!(read("1699999700"), Ok(1_699_999_700_000));
+        assert_eq!(read("1699999699"), Err("timestamp-too-old"));
+        assert_eq!(read("1700000300"), Ok(1_700_000_300_000));
+        assert_eq!(read("1700000301"), Err("timestamp-too-new"));
+    }
+
+    proptest! {
+        #[test]
+        fn only_one_text_is_read_as_a_time(text in "[0-9+. -]{0,22}") {
+            if let Ok(unix_ms) = fresh_unix_ms(&seconds(u32::MAX), &text, NOW_UNIX_MS) {
+                prop_assert_eq!((unix_ms / 1_000).to_string(), text);
+            }
+        }
+
+        #[test]
+        fn no_text_panics(text in any::<String>(), now in any::<u64>()) {
+            let _ = fresh_unix_ms(&seconds(300), &text, now);
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! The gate as its users run it: `barmkin serve`.
+
+use super::net::{free_address, wait_for, wait_until};
+use super::process::Process;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A way in.
+#[derive(Clone, Copy, Debug)]
+pub enum ListenerKind {
+    /// Envoy's ext_authz by gRPC, on a port.
+    ExtAuthz,
+    /// The same, on a Unix socket.
+    ExtAuthzUnix,
+    /// Forward-auth in a dialect.
+    ForwardAuth(&'static str),
+    /// The reverse proxy, in front of an upstream.
+    ReverseProxy(SocketAddr),
+}
+
+/// A running `barmkin serve`.
+pub struct Barmkin {
+    process: Process,
+    addresses: BTreeMap<&'static str, SocketAddr>,
+}
+
+impl Barmkin {
+    /// Serves `rules`, a configuration without listeners, with `listeners` and
+    /// with `secrets`: names of files below `secrets/`, and what is in them.
+    pub fn serve(rules: &str, secrets: &[(&str, &str)], listeners: &[(&'static str, ListenerKind)]) -> Self {
+        let mut addresses = BTreeMap::new();
+        let mut process = Process::start(|folder| {
+            let mut configuration = rules.to_owned();
+            for (name, kind) in listeners {
+                let address = free_address();
+                addresses.insert(*name, address);
+                configuration.push_str(&section(name, *kind, address));
+            }
+            let file = write(folder, &configuration, secrets);
+            let mut command = Command::new(Self::program());
+            command.arg("serve").arg(file);
+            command
+        });
+        for (name, kind) in listeners {
+            let ready = match kind {
+                ListenerKind::ExtAuthzUnix => {
+                    let socket = process.folder().join(format!("{name}.sock"));
+                    wait_until(|| std::os::unix::net::UnixStream::connect(&socket).is_ok(), || process.is_alive())
+                }
+                _ => addresses.get(name).is_some_and(|address| wait_for(*address, || process.is_alive())),
+            };
+            process.expect(&format!("listener `{name}`"), ready);
+        }
+        Self { process, addresses }
+    }
+
+    /// Where listener `name` is.
+    pub fn address(&self, name: &str) -> SocketAddr {
+        self.addresses[name]
+    }
+
+    /// The Unix socket of listener `name`.
+    pub fn socket(&self, name: &str) -> PathBuf {
+        self.process.folder().join(format!("{name}.sock"))
+    }
+
+    /// Ends it as a crash would.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// What it has logged.
+    pub fn output(&self) -> String {
+        self.process.output()
+    }
+
+    /// Where the program is: beside the tests, where cargo has built it with
+    /// them.
+    ///
+    /// # Panics
+    /// When it was not built.
+    pub fn program() -> PathBuf {
+        let test = std::env::current_exe().expect("where this test is");
+        let folder = test.ancestors().nth(2).expect("tests are in `deps`");
+        let program = folder.join("barmkin");
+        assert!(program.is_file(), "`{}` is missing: run `cargo build -p barmkin` first", program.display());
+        program
+    }
+
+    /// Writes a configuration with its secrets into `folder`.
+    pub fn write_configuration(folder: &Path, rules: &str, secrets: &[(&str, &str)]) -> PathBuf {
+        write(folder, rules, secrets)
+    }
+}
+
+fn section(name: &str, kind: ListenerKind, address: SocketAddr) -> String {
+    let mut section = format!("\n[listen.{name}]\ntrusted-proxies = [\"127.0.0.0/8\"]\n");
+    let lines = match kind {
+        ListenerKind::ExtAuthz => format!("kind = \"ext-authz\"\naddress = \"{address}\""),
+        ListenerKind::ExtAuthzUnix => format!("kind = \"ext-authz\"\naddress = \"unix:{name}.sock\""),
+        ListenerKind::ForwardAuth(dialect) => {
+            format!("kind = \"forward-auth\"\naddress = \"{address}\"\ndialect = \"{dialect}\"")
+        }
+        ListenerKind::ReverseProxy(upstream) => {
+            format!("kind = \"reverse-proxy\"\naddress = \"{address}\"\nupstream = \"http://{upstream}\"")
+        }
+    };
+    writeln!(section, "{lines}").expect("a string takes everything");
+    section
+}
+
+fn write(folder: &Path, configuration: &str, secrets: &[(&str, &str)]) -> PathBuf {
+    let secrets_folder = folder.join("secrets");
+    std::fs::create_dir_all(&secrets_folder).expect("a folder for secrets");
+    for (name, secret) in secrets {
+        let file = secrets_folder.join(name);
+        std::fs::write(&file, secret).expect("a file for a secret");
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).expect("it is ours");
+    }
+    let file = folder.join("barmkin.toml");
+    std::fs::write(&file, configuration).expect("a file for the configuration");
+    file
+}

@@ -1,0 +1,58 @@
+//! A real Caddy that asks the gate by forward_auth.
+
+use super::net::{free_address, wait_for};
+use super::process::Process;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+
+/// A running Caddy.
+pub struct Caddy {
+    _process: Process,
+    address: SocketAddr,
+}
+
+impl Caddy {
+    /// Starts `program` in front of `upstream`, with `gate` deciding.
+    pub fn start(program: &Path, gate: SocketAddr, upstream: SocketAddr) -> Self {
+        let address = free_address();
+        let mut process = Process::start(|folder| {
+            let file = folder.join("Caddyfile");
+            std::fs::write(&file, configuration(address, gate, upstream)).expect("a file for its configuration");
+            let mut command = Command::new(program);
+            command.args(["run", "--adapter", "caddyfile", "--config"]).arg(file);
+            // What it would otherwise keep in the user's home.
+            command.env("HOME", folder).env("XDG_CONFIG_HOME", folder).env("XDG_DATA_HOME", folder);
+            command
+        });
+        let ready = wait_for(address, || process.is_alive());
+        process.expect("Caddy", ready);
+        Self { _process: process, address }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+fn configuration(address: SocketAddr, gate: SocketAddr, upstream: SocketAddr) -> String {
+    let (ip, port) = (address.ip(), address.port());
+    format!(
+        "{{
+    admin off
+    auto_https off
+}}
+http://:{port} {{
+    bind {ip}
+    route {{
+        forward_auth {gate} {{
+            uri /
+            copy_headers barmkin-principal x-request-id
+        }}
+        reverse_proxy {upstream}
+    }}
+}}
+"
+    )
+}

@@ -1,0 +1,58 @@
+//! A server process that ends with its owner.
+
+use std::fs::File;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use tempfile::TempDir;
+
+/// A running process with a folder of its own.
+pub(super) struct Process {
+    child: Child,
+    folder: TempDir,
+}
+
+impl Process {
+    /// Starts what `command` makes of a new folder. Its output goes to a file
+    /// there.
+    pub(super) fn start(command: impl FnOnce(&Path) -> Command) -> Self {
+        let folder = tempfile::Builder::new().prefix("barmkin-test-").tempdir().expect("a temporary folder");
+        let output = File::create(folder.path().join("output")).expect("a file for its output");
+        let errors = output.try_clone().expect("the same file");
+        let mut command = command(folder.path());
+        let child = command.stdin(Stdio::null()).stdout(output).stderr(errors).spawn();
+        Self { child: child.unwrap_or_else(|error| panic!("{command:?} did not start: {error}")), folder }
+    }
+
+    pub(super) fn is_alive(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Ends it at once, as a crash would.
+    pub(super) fn kill(&mut self) {
+        // It may be gone already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// What it has written so far.
+    pub(super) fn output(&self) -> String {
+        std::fs::read(self.folder.path().join("output"))
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+            .unwrap_or_default()
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Panics with its output unless `ready`.
+    pub(super) fn expect(&self, what: &str, ready: bool) {
+        assert!(ready, "{what} is not ready; it wrote:\n{}", self.output());
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}

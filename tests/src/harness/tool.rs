@@ -1,0 +1,53 @@
+//! What tests need from outside, and the one line for where it is missing.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// A program from outside. `cargo xtask test` says where it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tool {
+    /// Envoy.
+    Envoy,
+    /// nginx, with its auth_request module.
+    Nginx,
+    /// Caddy.
+    Caddy,
+}
+
+impl Tool {
+    /// Where it is; otherwise says that `what` is skipped.
+    pub fn find(self, what: &str) -> Option<PathBuf> {
+        let (variable, name) = match self {
+            Self::Envoy => ("BARMKIN_ENVOY", "Envoy"),
+            Self::Nginx => ("BARMKIN_NGINX", "nginx"),
+            Self::Caddy => ("BARMKIN_CADDY", "Caddy"),
+        };
+        let found = std::env::var_os(variable).map(PathBuf::from);
+        if found.is_none() {
+            skip(what, &format!("{variable} does not say where {name} is: `cargo xtask test` does"));
+        }
+        found
+    }
+}
+
+/// The folder of vectors; otherwise says that `what` is skipped.
+pub fn vectors(what: &str) -> Option<PathBuf> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/vectors");
+    let folder = std::env::var_os("BARMKIN_VECTORS").map_or(beside, PathBuf::from);
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    skip(what, &format!("there is no folder `{}`: name it in BARMKIN_VECTORS", folder.display()));
+    None
+}
+
+/// Says in one line, which the test runner does not swallow, that `what` did
+/// not run here.
+///
+/// # Panics
+/// When BARMKIN_NO_SKIP is set: then everything has to run.
+pub fn skip(what: &str, why: &str) {
+    assert!(std::env::var_os("BARMKIN_NO_SKIP").is_none(), "{what} was skipped: {why}");
+    // The macros for printing are captured by the test runner; this is not.
+    let _ = writeln!(std::io::stdout(), "SKIP: {what}: {why}");
+}

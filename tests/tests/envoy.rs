@@ -1,0 +1,111 @@
+//! Signed webhooks through a real Envoy, which asks the gate by ext_authz.
+
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test ends by panicking")]
+
+use barmkin_tests::harness::{Barmkin, Envoy, Gate, ListenerKind, Request, Response, Tool, Upstream, github_signature};
+use barmkin_tests::rules::{self, GITHUB_SECRET, SECRETS};
+
+/// Everything that a byte can be.
+const BODY: &[u8] = b"{\"zen\": \"\xff\x00\x80 Keep it logically awesome.\"}";
+
+/// Envoy, the gate behind it, and the upstream.
+struct Setup {
+    envoy: Envoy,
+    gate: Barmkin,
+    upstream: Upstream,
+}
+
+impl Setup {
+    fn start(rules: &str) -> Option<Self> {
+        let program = Tool::Envoy.find("webhooks through Envoy")?;
+        let upstream = Upstream::start();
+        let gate = Barmkin::serve(rules, &SECRETS, &[("envoy", ListenerKind::ExtAuthzUnix)]);
+        let envoy = Envoy::start(&program, &Gate::Unix(&gate.socket("envoy")), upstream.address());
+        Some(Self { envoy, gate, upstream })
+    }
+
+    fn send(&self, request: &Request) -> Response {
+        request.send(self.envoy.address()).expect("Envoy answers")
+    }
+}
+
+/// A delivery as GitHub sends it, signed over `signed`.
+fn delivery(body: &[u8], signed: &[u8]) -> Request {
+    Request::new("POST", "/webhooks/github", "hooks.example.com")
+        .with("x-hub-signature-256", github_signature(GITHUB_SECRET, signed))
+        .with("content-type", "application/json")
+        .with_body(body)
+}
+
+fn assert_denied(answer: &Response, status: u16, reason: &str) {
+    assert_eq!((answer.status, answer.field("barmkin-reason")), (status, Some(reason)), "{answer:?}");
+    assert_eq!(answer.field(Upstream::MARK), None);
+}
+
+#[test]
+fn a_signed_delivery_passes_once_with_its_principal() {
+    let Some(setup) = Setup::start(&rules::api_and_webhooks()) else { return };
+
+    let forged = delivery(BODY, BODY).with("barmkin-principal", "admin").with("Barmkin-Principal", "root");
+    let answer = setup.send(&forged);
+    assert_eq!((answer.status, answer.field(Upstream::MARK)), (200, Some("reached")), "{answer:?}");
+    let received = setup.upstream.take_received();
+    assert_eq!(received.len(), 1);
+    assert_eq!(&received[0].body[..], BODY);
+    let principals: Vec<_> = received[0].fields.get_all("barmkin-principal").iter().collect();
+    assert_eq!(principals, ["github"], "the gate's own and no other");
+
+    assert_denied(&setup.send(&delivery(BODY, BODY)), 409, "replayed");
+    let mut tampered = BODY.to_vec();
+    tampered[10] = 0xfe;
+    assert_denied(&setup.send(&delivery(&tampered, BODY)), 403, "signature-mismatch");
+    let unsigned = Request::new("POST", "/webhooks/github", "hooks.example.com").with_body(BODY);
+    assert_denied(&setup.send(&unsigned), 403, "missing-signature");
+    assert_eq!(setup.upstream.take_received().len(), 0);
+}
+
+#[test]
+fn a_duplicate_is_acknowledged_where_the_operator_says_so() {
+    let rules = rules::api_and_webhooks().replace(r#"on-duplicate = "deny""#, r#"on-duplicate = "acknowledge""#);
+    let Some(setup) = Setup::start(&rules) else { return };
+    assert_eq!(setup.send(&delivery(BODY, BODY)).field(Upstream::MARK), Some("reached"));
+    assert_eq!(setup.upstream.take_received().len(), 1);
+    assert_denied(&setup.send(&delivery(BODY, BODY)), 200, "duplicate-acknowledged");
+    assert_eq!(setup.upstream.take_received().len(), 0);
+}
+
+#[test]
+fn over_quota_says_when_to_come_back() {
+    let Some(setup) = Setup::start(&rules::api_and_webhooks()) else { return };
+    let request = Request::new("GET", "/v1/scarce", "api.example.com").with("x-api-key", "reader-key");
+    assert_eq!(setup.send(&request).field(Upstream::MARK), Some("reached"));
+    let refused = setup.send(&request);
+    assert_denied(&refused, 429, "over-quota");
+    let seconds: u64 = refused.field("retry-after").expect("a time to wait").parse().expect("whole seconds");
+    assert!((86_390..=86_400).contains(&seconds), "{seconds}");
+}
+
+#[test]
+fn without_the_gate_nothing_passes() {
+    let Some(mut setup) = Setup::start(&rules::api_and_webhooks()) else { return };
+    let open = Request::new("GET", "/public", "api.example.com");
+    assert_eq!(setup.send(&open).field(Upstream::MARK), Some("reached"));
+    setup.upstream.take_received();
+    setup.gate.kill();
+    for request in [open, delivery(BODY, BODY)] {
+        let answer = setup.send(&request);
+        assert_eq!((answer.status, answer.field(Upstream::MARK)), (403, None), "{answer:?}");
+    }
+    assert_eq!(setup.upstream.take_received().len(), 0);
+}
+
+#[test]
+fn a_body_that_envoy_does_not_hand_over_whole_is_refused() {
+    let Some(setup) = Setup::start(&rules::api_and_webhooks()) else { return };
+    let largest = vec![0xff; 64 * 1024];
+    assert_eq!(setup.send(&delivery(&largest, &largest)).status, 200);
+    let mut larger = largest;
+    larger.push(0);
+    assert_eq!(setup.send(&delivery(&larger, &larger)).status, 413);
+    assert_eq!(setup.upstream.take_received().len(), 1);
+}

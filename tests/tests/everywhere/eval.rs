@@ -1,0 +1,45 @@
+//! `barmkin eval`: a process for each request, with a store of its own.
+
+use crate::cases::Case;
+use crate::ways::{Ask, Seen};
+use barmkin_tests::harness::Barmkin;
+use barmkin_tests::rules::{self, SECRETS};
+use serde_json::Value;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::process::Command;
+
+/// Asks `barmkin eval`.
+pub(crate) fn way() -> Ask {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = Barmkin::write_configuration(folder.path(), &rules::api_and_webhooks(), &SECRETS);
+    Box::new(move |case| {
+        let body = folder.path().join("body");
+        std::fs::write(&body, &case.request.body).expect("a file for the body");
+        evaluate(&file, &body, case)
+    })
+}
+
+fn evaluate(file: &Path, body: &Path, case: &Case) -> Seen {
+    let request = &case.request;
+    let mut command = Command::new(Barmkin::program());
+    command.arg("eval").arg(file).args(["--json", "--client-address", "127.0.0.1", "--method", &request.method]);
+    command.arg(format!("--path={}", request.target)).arg("--body-file").arg(body);
+    for (name, value) in &request.fields {
+        let mut field = OsString::from(format!("--header={name}: "));
+        field.push(OsStr::from_bytes(value));
+        command.arg(field);
+    }
+    let output = command.output().expect("`barmkin eval` runs");
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    let verdict: Value = match output.status.code() {
+        Some(0 | 1) => serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {complaint}")),
+        status => panic!("`{}`: {status:?}: {complaint}", case.name),
+    };
+    let text = |name: &str| verdict[name].as_str().map(str::to_owned);
+    match text("reason") {
+        None => Seen::Allow { received: None, principal: text("principal") },
+        Some(reason) => Seen::Deny(reason),
+    }
+}

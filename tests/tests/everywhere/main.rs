@@ -1,0 +1,93 @@
+//! The same 200 requests through every way in: the same verdict for the same
+//! reason, and what a proxy cannot carry is listed.
+
+#![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test ends by panicking")]
+
+mod cases;
+mod eval;
+mod exceptions;
+mod tower;
+mod ways;
+
+use barmkin_host::Verdict;
+use barmkin_tests::harness::{Framing, ReferenceGate, reference_gate, vectors};
+use barmkin_tests::rules;
+use cases::{Case, Expected};
+use exceptions::{EXCEPTIONS, Exception, Outcome};
+use std::collections::BTreeSet;
+use ways::{Seen, Way};
+
+#[test]
+fn every_way_in_decides_alike() {
+    let Some(vectors) = vectors("the same requests everywhere") else { return };
+    let cases = cases::all(&vectors);
+    assert_shape(&cases);
+    let gate = reference_gate(&rules::api_and_webhooks());
+    let expected: Vec<_> = cases.iter().map(|case| decide(&gate, case)).collect();
+
+    let mut differences = Vec::new();
+    for way in Way::ALL {
+        let Some(ask) = way.start() else { continue };
+        let mut needed = BTreeSet::new();
+        for (case, (outcome, principal)) in cases.iter().zip(&expected) {
+            let seen = ask(case);
+            check_arrival(way, case, principal.as_deref(), &seen);
+            let seen = Outcome::of(&seen);
+            if seen == *outcome {
+                continue;
+            }
+            match EXCEPTIONS.iter().position(|exception| exception.is_about(way, &case.name, &seen)) {
+                Some(index) => drop(needed.insert(index)),
+                None => differences.push(format!("{way:?}: `{}`: {seen:?}, not {outcome:?}", case.name)),
+            }
+        }
+        let unneeded =
+            |(index, exception): &(usize, &Exception)| exception.ways.contains(&way) && !needed.contains(index);
+        for (_, exception) in EXCEPTIONS.iter().enumerate().filter(unneeded) {
+            differences.push(format!("{way:?}: needs no exception for `{}`", exception.cases));
+        }
+    }
+    assert!(differences.is_empty(), "{} differences:\n{}", differences.len(), differences.join("\n"));
+}
+
+/// What the engine says, asked directly; for all but path tricks it must be
+/// what the case says.
+fn decide(gate: &ReferenceGate, case: &Case) -> (Outcome, Option<String>) {
+    let request = &case.request;
+    let fields: Vec<_> = request.fields.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
+    let verdict = gate.check(&request.method, &request.target, &fields, &request.body);
+    let decided = match verdict {
+        Verdict::Allow(permit) => (Outcome::Allow, permit.principal().map(|principal| principal.id.clone())),
+        Verdict::Deny(denial) => (Outcome::Deny(denial.reason().to_string().into()), None),
+    };
+    let stated = case.expected.map(|expected| match expected {
+        Expected::Allow(principal) => (Outcome::Allow, principal.map(str::to_owned)),
+        Expected::Deny(reason) => (Outcome::Deny(reason.into()), None),
+    });
+    assert_eq!(stated.as_ref().unwrap_or(&decided), &decided, "`{}`", case.name);
+    decided
+}
+
+/// What passes arrives whole, with the principal that was established and no
+/// other.
+fn check_arrival(way: Way, case: &Case, expected: Option<&str>, seen: &Seen) {
+    let Seen::Allow { received, principal } = seen else { return };
+    assert_eq!(principal.as_deref(), expected, "{way:?}: the principal of `{}`", case.name);
+    assert_eq!(received.is_some(), way.has_upstream());
+    if let Some(received) = received {
+        assert!(received.body == case.request.body, "{way:?}: the body of `{}` arrived otherwise", case.name);
+        assert_eq!(received.method, case.request.method, "{way:?}: the method of `{}`", case.name);
+    }
+}
+
+/// The set of requests is what this test says it is.
+fn assert_shape(cases: &[Case]) {
+    let count = |is: fn(&&Case) -> bool| cases.iter().filter(is).count();
+    assert_eq!(cases.len(), 200);
+    assert_eq!(count(|case| case.name.starts_with("path ")), 40);
+    assert_eq!(count(|case| !case.request.body.is_empty()), 80);
+    assert_eq!(count(|case| case.request.body.contains(&0xff)), 20);
+    assert_eq!(count(|case| case.request.framing == Framing::Chunked), 10);
+    let names: BTreeSet<_> = cases.iter().map(|case| &case.name).collect();
+    assert_eq!(names.len(), 200, "every name is another");
+}

@@ -1,0 +1,141 @@
+//! No spelling of a path leads an anonymous request to `/admin`.
+//!
+//! The vectors say what backends may do to a path: decode it once, merge
+//! slashes, resolve dot segments, strip parameters, fold case. If any of them,
+//! in any order, makes `/admin` of a target, the gate has to deny it.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "a test ends by panicking")]
+
+use barmkin_host::Verdict;
+use barmkin_tests::harness::{reference_gate, vectors};
+use barmkin_tests::rules;
+use percent_encoding::percent_decode_str;
+use serde::Deserialize;
+use std::collections::BTreeSet;
+
+#[derive(Deserialize)]
+struct Vectors {
+    cases: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+struct Case {
+    case: String,
+    raw_path: String,
+    expect: Option<String>,
+    canonical: Option<String>,
+}
+
+#[test]
+fn no_spelling_of_a_path_reaches_what_is_guarded() {
+    let Some(folder) = vectors("path bypass") else { return };
+    let text = std::fs::read_to_string(folder.join("path_bypass/path_rules.json")).unwrap();
+    let Vectors { cases } = serde_json::from_str(&text).unwrap();
+    let gate = reference_gate(&rules::api());
+
+    let mut dangerous = 0;
+    for Case { case, raw_path, expect, canonical } in &cases {
+        let verdict = gate.check("GET", raw_path, &[("host", b"api.example.com")], b"");
+        let allowed = matches!(verdict, Verdict::Allow(_));
+        let reaches = some_backend_serves_admin(raw_path);
+        dangerous += usize::from(reaches);
+        assert!(!(allowed && reaches), "`{case}`: `{raw_path}` is let through, and some backend serves /admin for it");
+        match expect.as_deref() {
+            // Where a canonical form would pass, this gate may refuse any other.
+            Some("allow") => {
+                let other_form = canonical.as_ref().is_some_and(|canonical| !raw_path.starts_with(canonical));
+                let refused = verdict.reason().is_some_and(|reason| reason.as_str() == "ambiguous-path");
+                assert!(allowed || (other_form && refused), "`{case}`: `{raw_path}` is {:?}", verdict.reason());
+            }
+            Some("deny") => assert!(!allowed, "`{case}`: `{raw_path}` is let through"),
+            _ => {}
+        }
+    }
+    assert_eq!(cases.len(), 301);
+    // The reference would be of no use if it saw no danger.
+    assert!(dangerous > 100, "only {dangerous} of the targets are dangerous");
+}
+
+/// What a backend may do to a path before it looks at it.
+const HABITS: [fn(&str) -> String; 5] = [decode_once, merge_slashes, resolve_dots, strip_parameters, fold_case];
+
+/// Whether some of the habits, in some order, lead to what is guarded.
+fn some_backend_serves_admin(target: &str) -> bool {
+    let path = match target.split_once("://") {
+        Some((_, rest)) => rest.find('/').map_or("/", |start| &rest[start..]),
+        None => target,
+    };
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    let mut seen = BTreeSet::new();
+    let mut paths = vec![(path.to_owned(), [true; HABITS.len()])];
+    while let Some((path, left)) = paths.pop() {
+        if path == "/admin" || path.starts_with("/admin/") {
+            return true;
+        }
+        for (index, habit) in HABITS.iter().enumerate().filter(|(index, _)| left[*index]) {
+            let mut left = left;
+            left[index] = false;
+            let next = (habit(&path), left);
+            if seen.insert(next.clone()) {
+                paths.push(next);
+            }
+        }
+    }
+    false
+}
+
+fn decode_once(path: &str) -> String {
+    percent_decode_str(path).decode_utf8_lossy().into_owned()
+}
+
+fn merge_slashes(path: &str) -> String {
+    let mut merged = path.to_owned();
+    while merged.contains("//") {
+        merged = merged.replace("//", "/");
+    }
+    merged
+}
+
+/// RFC 3986, section 5.2.4.
+fn resolve_dots(path: &str) -> String {
+    let mut kept: Vec<&str> = Vec::new();
+    let segments: Vec<_> = path.split('/').skip(1).collect();
+    for (index, segment) in segments.iter().enumerate() {
+        let last = index + 1 == segments.len();
+        match *segment {
+            "." => {
+                if last {
+                    kept.push("");
+                }
+            }
+            ".." => {
+                kept.pop();
+                if last {
+                    kept.push("");
+                }
+            }
+            other => kept.push(other),
+        }
+    }
+    format!("/{}", kept.join("/"))
+}
+
+fn strip_parameters(path: &str) -> String {
+    path.split('/').map(|segment| segment.split(';').next().unwrap_or_default()).collect::<Vec<_>>().join("/")
+}
+
+fn fold_case(path: &str) -> String {
+    path.to_lowercase()
+}
+
+#[test]
+fn the_reference_knows_the_habits() {
+    for target in
+        ["/x/../admin", "/%61dmin", "//admin", "/admin;x", "/ADMIN/", "/.;/admin", "/%2e%2e/%41dmin", "/admin/%zz"]
+    {
+        assert!(some_backend_serves_admin(target), "{target}");
+    }
+    for target in ["/administrator", "/public?/admin", "/%2561dmin", "/admin.css", "/"] {
+        assert!(!some_backend_serves_admin(target), "{target}");
+    }
+}

@@ -1,0 +1,89 @@
+//! What tests and demo use besides cargo: found, or fetched into the project.
+
+mod debian;
+mod envoy;
+mod wasm;
+
+use crate::shell;
+use anyhow::Result;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// Something from outside: where it is, or why it is not there.
+pub(crate) struct Tool {
+    /// What it is called in `SKIP` lines.
+    pub(crate) name: &'static str,
+    /// The environment variable by which tests find it.
+    pub(crate) variable: &'static str,
+    pub(crate) found: Result<PathBuf>,
+}
+
+/// Everything from outside.
+pub(crate) struct Tools(Vec<Tool>);
+
+impl Tools {
+    /// Finds or fetches everything.
+    ///
+    /// # Errors
+    /// When the wasm target is missing and cannot be added: without it nothing
+    /// can be built.
+    pub(crate) fn get() -> Result<Self> {
+        wasm::add_target()?;
+        Ok(Self(vec![
+            tool("envoy", "BARMKIN_ENVOY", envoy::get),
+            tool("nginx", "BARMKIN_NGINX", || debian::get(&debian::NGINX)),
+            tool("caddy", "BARMKIN_CADDY", || debian::get(&debian::CADDY)),
+            tool("vectors", "BARMKIN_VECTORS", vectors),
+        ]))
+    }
+
+    /// Says what there is, and what not.
+    pub(crate) fn report(&self) {
+        for tool in &self.0 {
+            match &tool.found {
+                Ok(path) => println!("{}: {}", tool.name, path.display()),
+                Err(error) => println!("SKIP: {}: {error:#}", tool.name),
+            }
+        }
+    }
+
+    /// What is missing.
+    pub(crate) fn missing(&self) -> impl Iterator<Item = &Tool> {
+        self.0.iter().filter(|tool| tool.found.is_err())
+    }
+
+    /// The path of `name`, if it is there.
+    pub(crate) fn path(&self, name: &str) -> Option<&PathBuf> {
+        self.0.iter().find(|tool| tool.name == name)?.found.as_ref().ok()
+    }
+
+    /// Tells `command` where everything is.
+    pub(crate) fn pass_to(&self, command: &mut Command) {
+        for tool in &self.0 {
+            match &tool.found {
+                Ok(path) => command.env(tool.variable, path),
+                Err(_) => command.env_remove(tool.variable),
+            };
+        }
+    }
+}
+
+/// Only the wasm target: what the demo needs.
+pub(crate) fn add_wasm_target() -> Result<()> {
+    wasm::add_target()
+}
+
+fn tool(name: &'static str, variable: &'static str, get: impl FnOnce() -> Result<PathBuf>) -> Tool {
+    let found = match std::env::var_os(variable) {
+        Some(given) => Ok(PathBuf::from(given)),
+        None => get(),
+    };
+    Tool { name, variable, found }
+}
+
+fn vectors() -> Result<PathBuf> {
+    let folder = shell::root().join("../shared/vectors");
+    folder
+        .canonicalize()
+        .map_err(|_| anyhow::anyhow!("there is no `{}`: name the folder in BARMKIN_VECTORS", folder.display()))
+}
