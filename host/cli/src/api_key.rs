@@ -1,6 +1,6 @@
 //! `barmkin api-key new`: a key for a caller, and the hash of it that is kept.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
@@ -44,7 +44,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let Command::New { id, pepper, scope, prefix } = args.command;
     let pepper = read_pepper(&pepper)?;
     let mut random = Zeroizing::new([0; KEY_BYTES]);
-    getrandom::fill(&mut *random).context("the machine gives no randomness")?;
+    getrandom::fill(&mut *random).map_err(|error| anyhow!("the machine gives no randomness: {error}"))?;
     let key = Zeroizing::new(format!("{prefix}{}", BASE64_URL_SAFE_NO_PAD.encode(*random)));
     let entry = toml::Table::from_iter([
         ("id".to_owned(), toml::Value::from(id)),

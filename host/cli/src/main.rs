@@ -12,7 +12,6 @@ mod schema;
 mod serve;
 mod test;
 
-use anyhow::Result;
 use clap::Parser;
 use std::process::ExitCode;
 
