@@ -59,8 +59,10 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
 /// The pepper without the newline that editors add, as `serve` reads it.
 fn read_pepper(path: &PathBuf) -> Result<Zeroizing<Vec<u8>>> {
     let mut pepper = Zeroizing::new(std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?);
-    if pepper.last() == Some(&b'\n') {
-        pepper.pop();
+    for end in *b"\n\r" {
+        if pepper.last() == Some(&end) {
+            pepper.pop();
+        }
     }
     if pepper.is_empty() {
         bail!("`{}` is empty: a hash under an empty pepper protects nothing", path.display());

@@ -35,7 +35,10 @@ fn prove(args: &Args) -> Result<()> {
     }
     for (name, manifest) in generation.manifests() {
         let headers: Vec<_> = manifest.headers().iter().map(|input| input.name.as_str()).collect();
-        println!("policy `{name}` reads {}", if headers.is_empty() { "no header".to_owned() } else { headers.join(", ") });
+        println!(
+            "policy `{name}` reads {}",
+            if headers.is_empty() { "no header".to_owned() } else { headers.join(", ") }
+        );
     }
     for route in &config.spec().routes {
         let policies: Vec<_> = route.chain.iter().flat_map(|member| member.policies()).map(String::as_str).collect();

@@ -87,7 +87,8 @@ fn request(args: Args) -> Result<(Head, Body)> {
     for field in &args.header {
         let bytes = field.as_bytes();
         let colon = bytes.iter().position(|byte| *byte == b':');
-        let (name, value) = colon.and_then(|colon| bytes.split_at_checked(colon)).context("write a field as `name: value`")?;
+        let (name, value) =
+            colon.and_then(|colon| bytes.split_at_checked(colon)).context("write a field as `name: value`")?;
         let name = str::from_utf8(name).context("a field name is not text")?;
         append(&mut headers, name, value.get(1..).unwrap_or_default().trim_ascii())?;
     }
@@ -186,7 +187,8 @@ mod tests {
 
     #[test]
     fn what_follows_the_host_is_not_touched() {
-        let split = |url: &str| split_url(url).map(|(scheme, authority, target)| (scheme.as_str(), authority.unwrap(), target));
+        let split =
+            |url: &str| split_url(url).map(|(scheme, authority, target)| (scheme.as_str(), authority.unwrap(), target));
         let owned = |scheme, authority: &str, target: &str| (scheme, authority.to_owned(), target.to_owned());
         assert_eq!(split("https://a:1/../b%2f?c#d").unwrap(), owned("https", "a:1", "/../b%2f?c#d"));
         assert_eq!(split("http://a").unwrap(), owned("http", "a", "/"));

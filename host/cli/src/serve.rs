@@ -80,7 +80,8 @@ async fn start(listener: &Listener, gate: Arc<Gate>, mut stopped: watch::Receive
     };
     match &listener.kind {
         ListenerKind::ExtAuthz { client_certificate, body_bytes_max } => {
-            let options = barmkin_envoy::Options { client_certificate: *client_certificate, body_bytes_max: *body_bytes_max };
+            let options =
+                barmkin_envoy::Options { client_certificate: *client_certificate, body_bytes_max: *body_bytes_max };
             let socket: barmkin_envoy::Listener = match &listener.address {
                 Address::Tcp(_) => tcp(listener).await?.into(),
                 Address::Unix { path, mode, group } => {

@@ -155,9 +155,10 @@ impl Expected {
             Verdict::Deny(_) => None,
         };
         match &self.principal {
-            Some(expected) if principal != Some(expected) => {
-                Err(format!("expected principal `{expected}`, got {}", principal.map_or("none".to_owned(), |id| format!("`{id}`"))))
-            }
+            Some(expected) if principal != Some(expected) => Err(format!(
+                "expected principal `{expected}`, got {}",
+                principal.map_or("none".to_owned(), |id| format!("`{id}`"))
+            )),
             _ => Ok(()),
         }
     }

@@ -35,20 +35,24 @@ impl Config {
     fn check_bodies(&self, generation: &Generation, findings: &mut Findings) {
         let Some(listener) = self.listeners().iter().find(|listener| !listener.carries_bodies()) else { return };
         let help = match listener.kind {
-            ListenerKind::ExtAuthz { .. } => "write its `body-limit`: `max_request_bytes` of Envoy's `with_request_body`",
+            ListenerKind::ExtAuthz { .. } => {
+                "write its `body-limit`: `max_request_bytes` of Envoy's `with_request_body`"
+            }
             _ => "proxies send no body to forward-auth: use a listener of kind `ext-authz` or `reverse-proxy`",
         };
         for route in generation.routes_with_body() {
             let spot = self.spot(&At::Route(route.to_owned()), "chain");
             let name = &listener.name;
-            let message = format!("the chain of route `{route}` needs the body, which listener `{name}` does not carry");
+            let message =
+                format!("the chain of route `{route}` needs the body, which listener `{name}` does not carry");
             findings.error(spot, message).help(help);
         }
     }
 
     fn add(&self, error: &BuildError, findings: &mut Findings) {
         let BuildError { at, problem } = error;
-        let inline = matches!(at, At::Policy(name) if matches!(self.origins.policies.get(name), Some(PolicyOrigin::Inline(_))));
+        let inline =
+            matches!(at, At::Policy(name) if matches!(self.origins.policies.get(name), Some(PolicyOrigin::Inline(_))));
         let spot = if inline { self.spot(at, "") } else { self.spot(at, &key_of(problem)) };
         let found = findings.error(spot, error.to_string());
         if let Some(help) = problem.help() {

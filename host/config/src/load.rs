@@ -55,7 +55,8 @@ impl Loader {
             Ok(text) => text,
             Err(error) => {
                 let valid = error.utf8_error().valid_up_to();
-                let readable = error.into_utf8_lossy();
+                // What comes before the bad byte stands where it stood.
+                let readable = String::from_utf8_lossy(error.as_bytes()).into_owned();
                 let file = sources.add(path, readable);
                 findings.error(Spot::Span(file, valid..valid), "the file is not UTF-8").help("save it as UTF-8");
                 return;
@@ -77,14 +78,20 @@ impl Loader {
         }
         let mut root = root.into_inner();
         for key in unknown::take(&mut root, &Shape::root(&self.schema)) {
-            let found = self.loaded.findings.error(Spot::Span(file, key.span), format!("there is no key `{}` here", key.key));
+            let found =
+                self.loaded.findings.error(Spot::Span(file, key.span), format!("there is no key `{}` here", key.key));
             if let Some(near) = key.near {
                 found.help(format!("did you mean `{near}`"));
             }
         }
         self.check_version(file, root.get("version"), is_main);
+        // What is declared here comes before what is included.
+        let include = root.remove("include");
         for (key, value) in root {
             self.read_section(file, key.get_ref(), value);
+        }
+        if let Some(include) = include {
+            self.include(&Site::root(file).key("include"), include);
         }
     }
 
@@ -92,9 +99,13 @@ impl Loader {
         let findings = &mut self.loaded.findings;
         match version {
             Some(version) if version.get_ref().as_integer().is_none_or(|number| number.to_string() != "1") => {
-                findings.error(Spot::Span(file, version.span()), "this release reads version 1 only").help("write `version = 1`");
+                findings
+                    .error(Spot::Span(file, version.span()), "this release reads version 1 only")
+                    .help("write `version = 1`");
             }
-            None if is_main => findings.error(Spot::Span(file, 0..0), "the file does not say its version").help("begin it with `version = 1`"),
+            None if is_main => findings
+                .error(Spot::Span(file, 0..0), "the file does not say its version")
+                .help("begin it with `version = 1`"),
             _ => {}
         }
     }
@@ -102,7 +113,6 @@ impl Loader {
     fn read_section(&mut self, file: FileId, name: &str, value: Spanned<DeValue<'_>>) {
         let site = Site::root(file).key(name);
         match name {
-            "include" => self.include(&site, value),
             "listen" => self.read_named(&site, "listener", value, |document| &mut document.listen),
             "keys" => self.read_named(&site, "key", value, |document| &mut document.keys),
             "nonces" => self.read_named(&site, "nonce space", value, |document| &mut document.nonces),
@@ -206,7 +216,9 @@ impl Loader {
         let files: Vec<PathBuf> = match glob::glob(&full.to_string_lossy()) {
             Ok(paths) if !Path::new(pattern).is_absolute() => paths.flatten().collect(),
             Ok(_) => {
-                findings.error(site, format!("`{pattern}` is an absolute path")).help("name included files relative to this one");
+                findings
+                    .error(site, format!("`{pattern}` is an absolute path"))
+                    .help("name included files relative to this one");
                 return;
             }
             Err(error) => {

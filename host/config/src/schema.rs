@@ -21,8 +21,10 @@ impl<'s> Shape<'s> {
 
     /// The names that a table may have, if they are fixed.
     pub(crate) fn names(&self) -> Option<Vec<&'s str>> {
-        let tables: Vec<_> = self.alternatives.iter().filter_map(|shape| shape.get("properties")?.as_object()).collect();
-        let fixed = self.alternatives.iter().any(|shape| shape.get("additionalProperties") == Some(&Value::Bool(false)));
+        let tables: Vec<_> =
+            self.alternatives.iter().filter_map(|shape| shape.get("properties")?.as_object()).collect();
+        let fixed =
+            self.alternatives.iter().any(|shape| shape.get("additionalProperties") == Some(&Value::Bool(false)));
         fixed.then(|| tables.into_iter().flat_map(|table| table.keys().map(String::as_str)).collect())
     }
 
@@ -48,7 +50,8 @@ impl<'s> Shape<'s> {
     /// Follows references and alternatives. The schema is ours and does not
     /// refer to itself.
     fn of(root: &'s Value, value: &'s Value) -> Self {
-        let referred = value.get("$ref").and_then(Value::as_str).and_then(|reference| root.pointer(reference.strip_prefix('#')?));
+        let referred =
+            value.get("$ref").and_then(Value::as_str).and_then(|reference| root.pointer(reference.strip_prefix('#')?));
         let alternatives = ["anyOf", "oneOf"].iter().filter_map(|name| value.get(name)?.as_array()).flatten();
         let mut shape = Self { root, alternatives: vec![value] };
         for inner in referred.into_iter().filter(|inner| !std::ptr::eq(*inner, root)).chain(alternatives) {

@@ -158,8 +158,11 @@ fn locate_in(value: &Spanned<DeValue<'_>>, steps: &[Step]) -> Option<Range<usize
 
 /// Reads a file of at most `max` bytes, whatever its metadata says.
 pub(crate) fn read_limited(path: &Path, max: usize) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(max as u64 + 1).read_to_end(&mut bytes)?;
+    let file = File::open(path)?;
+    let expected = usize::try_from(file.metadata()?.len()).unwrap_or(max).min(max);
+    // Room at once: a secret shall not leave copies behind as it grows.
+    let mut bytes = Vec::with_capacity(expected + 1);
+    file.take(max as u64 + 1).read_to_end(&mut bytes)?;
     if bytes.len() > max {
         return Err(std::io::Error::other(format!("it has more than {max} bytes")));
     }

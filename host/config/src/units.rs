@@ -193,7 +193,9 @@ mod tests {
         assert_eq!(SizeUnit::read("64KiB"), Some(65_536));
         assert_eq!(ModeUnit::read("0660"), Some(0o660));
         assert_eq!(InstantUnit::read("1970-01-01T01:00:01+01:00"), Some(Duration::from_secs(1)));
-        for bad in ["", "5", "m", "5 m", "5min", "-5m", "+5m", "1.5h", "5m5s", "99999999999999999999s", "9999999999999999d"] {
+        for bad in
+            ["", "5", "m", "5 m", "5min", "-5m", "+5m", "1.5h", "5m5s", "99999999999999999999s", "9999999999999999d"]
+        {
             assert_eq!(DurationUnit::read(bad), None, "{bad}");
         }
         for bad in ["64KB", "1GiB", "64", "18014398509481985KiB"] {

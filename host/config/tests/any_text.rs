@@ -13,8 +13,36 @@ const WHOLE: &str = include_str!("support/whole.toml");
 fn piece() -> impl Strategy<Value = String> {
     prop_oneof![
         proptest::sample::select(vec![
-            "version", "listen", "keys", "routes", "policies", "match", "chain", "include", "=", "[[", "]]", "[", "]", "{", "}", ".",
-            ",", "\n", "\"", "'", "'''", "\"\"\"", "1", "1e999", "nan", "2026-01-01T00:00:00Z", "\"5m\"", "\"*\"", "\"\\u0000\"", "#",
+            "version",
+            "listen",
+            "keys",
+            "routes",
+            "policies",
+            "match",
+            "chain",
+            "include",
+            "=",
+            "[[",
+            "]]",
+            "[",
+            "]",
+            "{",
+            "}",
+            ".",
+            ",",
+            "\n",
+            "\"",
+            "'",
+            "'''",
+            "\"\"\"",
+            "1",
+            "1e999",
+            "nan",
+            "2026-01-01T00:00:00Z",
+            "\"5m\"",
+            "\"*\"",
+            "\"\\u0000\"",
+            "#",
         ])
         .prop_map(str::to_owned),
         "\\PC{0,3}",
@@ -51,6 +79,9 @@ proptest! {
 fn deep_nesting_is_an_error_and_no_stack_overflow() {
     let nested = format!("version = 1\npolicies = {}{}", "[".repeat(100_000), "]".repeat(100_000));
     assert!(load(&folder(&[("barmkin.toml", &nested)])).is_err());
-    let dotted = format!("version = 1\n[policies.p]\ncomponent = \"stock:api-key\"\nsettings.{} = 1", vec!["a"; 20_000].join("."));
+    let dotted = format!(
+        "version = 1\n[policies.p]\ncomponent = \"stock:api-key\"\nsettings.{} = 1",
+        vec!["a"; 20_000].join(".")
+    );
     let _ = load(&folder(&[("barmkin.toml", &dotted)]));
 }

@@ -24,7 +24,9 @@ fn a_missing_secret_file_is_an_error() {
 
 #[test]
 fn a_secret_file_that_others_can_read_or_write_is_an_error() {
-    for (mode, problem) in [(0o604, "is readable by everyone (mode 604)"), (0o602, "can be written by everyone (mode 602)")] {
+    for (mode, problem) in
+        [(0o604, "is readable by everyone (mode 604)"), (0o602, "can be written by everyone (mode 602)")]
+    {
         let folder = folder(&[("barmkin.toml", &from("file:s"))]);
         write(&folder, "s", b"secret", mode);
         assert_eq!(
@@ -36,11 +38,17 @@ fn a_secret_file_that_others_can_read_or_write_is_an_error() {
 
 #[test]
 fn what_the_operator_should_know_is_a_warning() {
-    let folder = folder(&[("barmkin.toml", &key(r#"secrets = [
+    let folder = folder(&[
+        (
+            "barmkin.toml",
+            &key(r#"secrets = [
     { id = "new", from = "file:s" },
     { id = "old", from = "file:t", until = "2026-11-24T00:00:00Z" },
     { id = "env", from = "env:PATH" },
-]"#)), ("t", "x")]);
+]"#),
+        ),
+        ("t", "x"),
+    ]);
     write(&folder, "s", b"secret\n", 0o620);
     let config = load(&folder).unwrap_or_else(|report| panic!("{report}"));
     let warnings: Vec<_> = config.warnings().iter().map(ToString::to_string).collect();

@@ -2,8 +2,8 @@
 
 use crate::clock;
 use crate::effects::{Journal, Settlement};
-use crate::generation::spec::{OnError, Preflight};
 use crate::generation::Generation;
+use crate::generation::spec::{OnError, Preflight};
 use crate::policy::{CheckError, Decision, Established, Policy, PolicyDenial, Session, Subject};
 use crate::principal::{Facts, Principal};
 use crate::reason::{HostReason, Reason};

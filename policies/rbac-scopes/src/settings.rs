@@ -76,10 +76,10 @@ fn insert(tree: &mut Tree<Needed>, index: usize, rule: RuleSetting, scopes: &mut
     let pattern = Pattern::parse(&rule.path).map_err(|(problem, help)| Problems::one(&at("path"), problem, help))?;
     let mut known = |names: Vec<String>| -> Vec<_> { names.into_iter().map(|name| Scope::new(name, scopes)).collect() };
     let needed = Needed::new(known(rule.scopes), known(rule.any_scope));
-    tree.insert(&pattern, rule.methods, needed).map_err(|clash| match clash {
+    tree.insert(index, &pattern, rule.methods, needed).map_err(|clash| match clash {
         Clash::Tie(other) => Problems::one(
             &at("path"),
-            format!("`{}` ties with rule {other} (counted from 0)", rule.path),
+            format!("`{}` ties with `rules.{other}`", rule.path),
             "join the two rules, or give them different methods",
         ),
         Clash::Case(known, text) => Problems::one(

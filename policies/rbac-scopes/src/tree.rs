@@ -11,7 +11,6 @@ use crate::path::{Pattern, Segment, segments};
 #[derive(Debug)]
 pub(crate) struct Tree<T> {
     root: Node<T>,
-    rules: usize,
 }
 
 #[derive(Debug)]
@@ -50,10 +49,17 @@ pub(crate) enum Clash {
 
 impl<T> Tree<T> {
     pub(crate) fn new() -> Self {
-        Self { root: Node::default(), rules: 0 }
+        Self { root: Node::default() }
     }
 
-    pub(crate) fn insert(&mut self, pattern: &Pattern, methods: Vec<String>, value: T) -> Result<(), Clash> {
+    /// `index` is what the rule is known by.
+    pub(crate) fn insert(
+        &mut self,
+        index: usize,
+        pattern: &Pattern,
+        methods: Vec<String>,
+        value: T,
+    ) -> Result<(), Clash> {
         let mut node = &mut self.root;
         for segment in &pattern.segments {
             node = match segment {
@@ -65,8 +71,7 @@ impl<T> Tree<T> {
         if let Some(other) = rules.iter().find(|other| overlap(&other.methods, &methods)) {
             return Err(Clash::Tie(other.index));
         }
-        rules.push(Rule { index: self.rules, methods, value });
-        self.rules += 1;
+        rules.push(Rule { index, methods, value });
         Ok(())
     }
 
@@ -160,7 +165,7 @@ mod tests {
             for text in patterns {
                 let text = if text.is_empty() { "/".to_owned() } else { text };
                 let Ok(pattern) = Pattern::parse(&text) else { continue };
-                if tree.insert(&pattern, Vec::new(), text.clone()).is_ok() {
+                if tree.insert(known.len(), &pattern, Vec::new(), text.clone()).is_ok() {
                     known.push(text);
                 }
             }
@@ -175,12 +180,12 @@ mod tests {
     fn a_rule_for_the_method_comes_before_one_for_all() {
         let mut tree = Tree::new();
         let pattern = Pattern::parse("/a").unwrap();
-        tree.insert(&pattern, Vec::new(), "all").unwrap();
-        tree.insert(&pattern, vec!["GET".to_owned()], "get").unwrap();
+        tree.insert(0, &pattern, Vec::new(), "all").unwrap();
+        tree.insert(1, &pattern, vec!["GET".to_owned()], "get").unwrap();
         let find = |method| tree.find(method, "/a", Reading::Exact).map(|(_, value)| *value);
         assert_eq!((find("GET"), find("PUT")), (Some("get"), Some("all")));
         let tie = vec!["PUT".to_owned(), "GET".to_owned()];
-        assert_eq!(tree.insert(&pattern, tie, "tie"), Err(Clash::Tie(1)));
+        assert_eq!(tree.insert(2, &pattern, tie, "tie"), Err(Clash::Tie(1)));
     }
 
     /// Plainly, by recursion over text.

@@ -119,6 +119,15 @@ fn what_is_wrong_with_settings_is_said_where_it_is() {
     }
 }
 
+#[test]
+fn a_tie_names_the_other_rule_as_the_settings_count_it() {
+    // The first rule has no place, and must not shift the count.
+    let rules = json!([{ "path": "v1" }, { "path": "/a/{b}" }, { "path": "/a/*" }]);
+    let problems = configure(&json!({ "rules": rules })).unwrap_err();
+    let last = problems.last().unwrap();
+    assert_eq!((last.setting.as_str(), last.problem.as_str()), ("rules.2.path", "`/a/*` ties with `rules.1`"));
+}
+
 fn with_role(role: &str) -> Principal {
     let mut principal = Principal::user("someone");
     principal.roles = vec![role.to_owned()];

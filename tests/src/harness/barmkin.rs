@@ -1,9 +1,9 @@
 //! The gate as its users run it: `barmkin serve`.
 
+use super::envoy::Envoy;
 use super::net::{free_address, wait_for, wait_until};
 use super::process::Process;
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -98,10 +98,12 @@ impl Barmkin {
 }
 
 fn section(name: &str, kind: ListenerKind, address: SocketAddr) -> String {
-    let mut section = format!("\n[listen.{name}]\ntrusted-proxies = [\"127.0.0.0/8\"]\n");
+    let ext_authz = |address: &str| {
+        format!("kind = \"ext-authz\"\naddress = \"{address}\"\nbody-limit = \"{}KiB\"", Envoy::BODY_BYTES_MAX / 1024)
+    };
     let lines = match kind {
-        ListenerKind::ExtAuthz => format!("kind = \"ext-authz\"\naddress = \"{address}\""),
-        ListenerKind::ExtAuthzUnix => format!("kind = \"ext-authz\"\naddress = \"unix:{name}.sock\""),
+        ListenerKind::ExtAuthz => ext_authz(&address.to_string()),
+        ListenerKind::ExtAuthzUnix => ext_authz(&format!("unix:{name}.sock")),
         ListenerKind::ForwardAuth(dialect) => {
             format!("kind = \"forward-auth\"\naddress = \"{address}\"\ndialect = \"{dialect}\"")
         }
@@ -109,8 +111,7 @@ fn section(name: &str, kind: ListenerKind, address: SocketAddr) -> String {
             format!("kind = \"reverse-proxy\"\naddress = \"{address}\"\nupstream = \"http://{upstream}\"")
         }
     };
-    writeln!(section, "{lines}").expect("a string takes everything");
-    section
+    format!("\n[listen.{name}]\n{lines}\n")
 }
 
 fn write(folder: &Path, configuration: &str, secrets: &[(&str, &str)]) -> PathBuf {

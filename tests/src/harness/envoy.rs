@@ -8,9 +8,6 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
-/// Bytes of body that Envoy hands to the gate; past it Envoy answers 413.
-const BODY_BYTES_MAX: u32 = 64 * 1024;
-
 /// A running Envoy.
 pub struct Envoy {
     _process: Process,
@@ -18,6 +15,9 @@ pub struct Envoy {
 }
 
 impl Envoy {
+    /// Bytes of body that it hands to the gate; past them it answers 413.
+    pub const BODY_BYTES_MAX: u32 = 64 * 1024;
+
     /// Starts `program` in front of `upstream`, with `gate` deciding: an
     /// address, or the path of a Unix socket.
     pub fn start(program: &Path, gate: &Gate<'_>, upstream: SocketAddr) -> Self {
@@ -101,7 +101,7 @@ fn connection_manager() -> Value {
                         "failure_mode_allow": false,
                         "encode_raw_headers": true,
                         "with_request_body": {
-                            "max_request_bytes": BODY_BYTES_MAX,
+                            "max_request_bytes": Envoy::BODY_BYTES_MAX,
                             "allow_partial_message": false,
                             "pack_as_bytes": true,
                         },

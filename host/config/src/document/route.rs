@@ -43,14 +43,15 @@ pub(crate) struct Match {
     pub(crate) methods: Vec<String>,
 }
 
-/// Which paths.
+/// Which paths: one of the two.
 #[derive(Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum PathPattern {
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
+pub(crate) struct PathPattern {
     /// This one.
-    Exact(String),
+    pub(crate) exact: Option<String>,
     /// This one and all below it, by whole segments.
-    Prefix(String),
+    pub(crate) prefix: Option<String>,
 }
 
 /// What becomes of CORS preflights, which carry no credentials.

@@ -16,8 +16,12 @@ pub(super) struct Component {
 pub(super) fn read(policy: &Policy, site: &Site, context: &mut Context<'_>) -> Option<Component> {
     let at = site.key("component");
     let component = match policy.component.split_once(':') {
-        Some(("stock", name)) => find_stock(name, &at, context).map(|stock| Component { bytes: stock.component.into(), stock: Some(stock) }),
-        Some(("file", path)) if !path.is_empty() => read_file(path, &at, context).map(|bytes| Component { bytes, stock: None }),
+        Some(("stock", name)) => {
+            find_stock(name, &at, context).map(|stock| Component { bytes: stock.component.into(), stock: Some(stock) })
+        }
+        Some(("file", path)) if !path.is_empty() => {
+            read_file(path, &at, context).map(|bytes| Component { bytes, stock: None })
+        }
         _ => {
             context
                 .findings
@@ -36,7 +40,8 @@ pub(super) fn find_stock(name: &str, site: &Site, context: &mut Context<'_>) -> 
     let stock = stock::find(name);
     if stock.is_none() {
         let names = stock::names();
-        let help = nearest(name, &names).map_or_else(|| format!("there are {}", names.join(", ")), |near| format!("did you mean `stock:{near}`"));
+        let help = nearest(name, &names)
+            .map_or_else(|| format!("there are {}", names.join(", ")), |near| format!("did you mean `stock:{near}`"));
         context.findings.error(site, format!("there is no stock policy `{name}`")).help(help);
     }
     stock

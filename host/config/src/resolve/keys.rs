@@ -93,7 +93,9 @@ fn read_text(source: &Source<'_>, id: &str, site: &Site, context: &mut Context<'
 fn report(error: &KeyError, encoding: Encoding, site: &Site, context: &mut Context<'_>) {
     let help = match error {
         KeyError::Empty { .. } => "put the secret there: with an empty key anybody can sign",
-        KeyError::Malformed { .. } if encoding == Encoding::Utf8 => "say in the key's `encoding` how its 32 bytes are written",
+        KeyError::Malformed { .. } if encoding == Encoding::Utf8 => {
+            "say in the key's `encoding` how its 32 bytes are written"
+        }
         KeyError::Malformed { .. } => "it must be the 32 bytes of the public key",
         _ => "remove the oldest",
     };

@@ -59,7 +59,10 @@ fn check_options(listen: &Listen, site: &Site, context: &mut Context<'_>) {
     if !listen.address.starts_with("unix:") {
         for (option, is_given) in [("mode", listen.mode.is_some()), ("group", listen.group.is_some())] {
             if is_given {
-                context.findings.error(site.key(option), format!("only a Unix socket has a `{option}`")).help("remove it");
+                context
+                    .findings
+                    .error(site.key(option), format!("only a Unix socket has a `{option}`"))
+                    .help("remove it");
             }
         }
     }
@@ -91,7 +94,9 @@ fn is_host_and_port(text: &str) -> bool {
     let Some((host, port)) = text.rsplit_once(':') else { return false };
     let host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
         Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
-        None => !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-')),
+        None => {
+            !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'))
+        }
     };
     host && port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok()
 }
@@ -146,7 +151,10 @@ fn reverse_proxy(listen: &Listen, site: &Site, context: &mut Context<'_>) -> Opt
             .help("write `http://host:port`, without a path");
     }
     if listen.connections == Some(0) {
-        context.findings.error(site.key("connections"), "with no connections nothing is served").help("write at least 1");
+        context
+            .findings
+            .error(site.key("connections"), "with no connections nothing is served")
+            .help("write at least 1");
     }
     Some(ListenerKind::ReverseProxy {
         upstream: upstream.clone(),
@@ -170,7 +178,10 @@ fn body_limit(listen: &Listen, site: &Site, context: &mut Context<'_>) -> Option
     let limit = context.read(site.key("body-limit"), listen.body_limit.as_ref())?;
     if !(1..=BODY_BYTES_MAX).contains(&limit) {
         let message = format!("the body limit is {limit} bytes, but must be from 1 to {BODY_BYTES_MAX}");
-        context.findings.error(site.key("body-limit"), message).help("bodies are held in memory while they are decided");
+        context
+            .findings
+            .error(site.key("body-limit"), message)
+            .help("bodies are held in memory while they are decided");
     }
     Some(limit)
 }

@@ -7,7 +7,7 @@ mod policies;
 mod routes;
 mod stores;
 
-pub(crate) use policies::{PolicyOrigin, Policies};
+pub(crate) use policies::{Policies, PolicyOrigin};
 
 use crate::config::{LoadOptions, Origins};
 use crate::document::{Document, Entry, Errors, Forward};

@@ -79,7 +79,12 @@ impl Policies {
     }
 }
 
-fn limits(policy: &document::Policy, site: &Site, component: Option<&Component>, context: &mut Context<'_>) -> PolicySpec {
+fn limits(
+    policy: &document::Policy,
+    site: &Site,
+    component: Option<&Component>,
+    context: &mut Context<'_>,
+) -> PolicySpec {
     let default = PolicySpec::new(component.map(|component| component.bytes.clone()).unwrap_or_default());
     PolicySpec {
         deadline: context.read_or(site.key("deadline"), policy.deadline.as_ref(), default.deadline),
@@ -143,7 +148,14 @@ fn check_known<T>(
 
 /// Gives a stock policy the one nonce space or quota there is, and the fields
 /// of its own that it sets.
-fn bind(grants: &mut Grants, name: &str, stock: &StockPolicy, site: &Site, document: &Document, context: &mut Context<'_>) {
+fn bind(
+    grants: &mut Grants,
+    name: &str,
+    stock: &StockPolicy,
+    site: &Site,
+    document: &Document,
+    context: &mut Context<'_>,
+) {
     bind_only("nonce space", "nonces", stock.nonces, &mut grants.nonces, &document.nonces, name, site, context);
     bind_only("quota", "quotas", stock.quotas, &mut grants.quotas, &document.quotas, name, site, context);
     grants.sets.extend(stock.sets.iter().copied().map(HeaderName::from_static));

@@ -26,7 +26,8 @@ pub(super) fn resolve(document: &Document, policies: &mut Policies, context: &mu
             document::Preflight::Refuse => Preflight::Refuse,
             document::Preflight::Forward => Preflight::Forward,
         };
-        route.body_bytes_max = context.read_or(site.key("body-limit"), declared.body_limit.as_ref(), route.body_bytes_max);
+        route.body_bytes_max =
+            context.read_or(site.key("body-limit"), declared.body_limit.as_ref(), route.body_bytes_max);
         routes.push(route);
     }
     routes
@@ -68,12 +69,22 @@ fn chain(
 fn matches(declared: &document::Match, site: &Site, context: &mut Context<'_>) -> RouteMatch {
     RouteMatch {
         host: declared.host.as_deref().map_or(HostMatch::Any, |host| host_match(host, site, context)),
-        path: match &declared.path {
-            None => PathMatch::default(),
-            Some(PathPattern::Exact(path)) => PathMatch::Exact(path.clone()),
-            Some(PathPattern::Prefix(path)) => PathMatch::Prefix(path.clone()),
-        },
+        path: declared.path.as_ref().map_or_else(PathMatch::default, |path| path_match(path, site, context)),
         methods: methods(&declared.methods, &site.key("methods"), context),
+    }
+}
+
+fn path_match(declared: &PathPattern, site: &Site, context: &mut Context<'_>) -> PathMatch {
+    match (&declared.exact, &declared.prefix) {
+        (Some(path), None) => PathMatch::Exact(path.clone()),
+        (None, Some(path)) => PathMatch::Prefix(path.clone()),
+        _ => {
+            context
+                .findings
+                .error(site.key("path"), "a path is either `exact` or a `prefix`")
+                .help("write `path.exact = \"/..\"` or `path.prefix = \"/..\"`");
+            PathMatch::default()
+        }
     }
 }
 
@@ -83,8 +94,12 @@ fn host_match(text: &str, site: &Site, context: &mut Context<'_>) -> HostMatch {
         Some(parent) => (parent.to_owned(), true),
         None => (host, false),
     };
-    let is_name = !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
-    let is_address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).is_some_and(|host| host.parse::<std::net::Ipv6Addr>().is_ok());
+    let is_name =
+        !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
+    let is_address = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+        .is_some_and(|host| host.parse::<std::net::Ipv6Addr>().is_ok());
     if !is_name && (below || !is_address) {
         context
             .findings

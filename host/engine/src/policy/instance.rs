@@ -19,8 +19,8 @@ use crate::reason::HostReason;
 use http::HeaderName;
 use std::sync::Arc;
 use std::time::Duration;
-use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker};
 use wasmtime::Store;
+use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker};
 
 /// A policy, configured and granted, from which every request gets a fresh
 /// instance.

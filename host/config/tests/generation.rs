@@ -1,0 +1,145 @@
+//! Problems of policies and routes, brought back to where they were written.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod support;
+
+use barmkin_host::{Engine, EngineSettings, MemoryStore, Services};
+use support::{folder, load, relative, write};
+use tempfile::TempDir;
+
+/// The report of building what is in `folder`; empty when it can be built.
+fn built(folder: &TempDir) -> String {
+    let config = load(folder).unwrap_or_else(|report| panic!("{report}"));
+    let settings = EngineSettings { concurrent_checks_max: 8, warm_slots: 8, ..EngineSettings::default() };
+    let engine = Engine::new(&settings).unwrap();
+    let built = config.build(&engine, Services::new(MemoryStore::new(config.store())));
+    built.map_or_else(|report| relative(folder.path(), &report.to_string()), |_| String::new())
+}
+
+fn built_text(text: &str) -> String {
+    built(&folder(&[("barmkin.toml", text), ("s", "a secret")]))
+}
+
+#[track_caller]
+fn assert_has(report: &str, expected: &[&str]) {
+    for expected in expected {
+        assert!(report.lines().any(|line| line.starts_with(expected)), "`{expected}` is not in:\n{report}");
+    }
+}
+
+#[test]
+fn routes_that_cannot_decide_are_reported_at_their_place() {
+    let report = built_text(
+        r#"version = 1
+[quotas.q]
+rate = "1/s"
+key = "route"
+[[routes]]
+name = "empty"
+match = { path.exact = "/a" }
+chain = []
+[[routes]]
+name = "nobody"
+match = { path.exact = "/b" }
+chain = ["stock:rate-quota"]
+[[routes]]
+name = "first"
+public = true
+match = { path.exact = "/c" }
+[[routes]]
+name = "second"
+public = true
+match = { path.exact = "/c" }
+[[routes]]
+name = "dots"
+public = true
+match = { path.prefix = "/a/../b" }
+"#,
+    );
+    assert_eq!(
+        report,
+        "barmkin.toml:8:9: route `empty`: the chain is empty\n  help: name at least one policy, or delete the route\n\
+         barmkin.toml:12:9: route `nobody`: no policy of the chain vouches, so it would deny every request\n  \
+         help: grant `vouch` to a policy that verifies something, or say `public = true` if it is meant for everyone\n\
+         barmkin.toml:20:1: route `second`: it ties with route `first`: some requests match both equally well\n  \
+         help: make one of them more specific in host, path or methods\n\
+         barmkin.toml:24:11: route `dots`: path `/a/../b` is not in canonical form, so nothing can match it\n  \
+         help: write it without dot segments, `//`, `;` or needless percent-encoding"
+    );
+}
+
+#[test]
+fn policies_that_cannot_run_are_reported_at_their_place() {
+    let folder = folder(&[("s", "a secret"), ("text.wasm", "not wasm")]);
+    write(&folder, "core.wasm", b"\0asm\x01\0\0\0", 0o600);
+    let text = r#"version = 1
+[keys.sha1]
+algorithm = "hmac-sha1"
+secrets = [{ id = "1", from = "file:s" }]
+[policies.hook]
+component = "stock:webhook-signature"
+settings = { provider = "nobody" }
+[policies.unvouched]
+component = "stock:webhook-signature"
+settings = { provider = "github" }
+grants = { keys = { signing = "sha1" } }
+[policies.core]
+component = "file:core.wasm"
+[policies.text]
+component = "file:text.wasm"
+[policies.slow]
+component = "stock:rbac-scopes"
+deadline = "5s"
+"#;
+    write(&folder, "barmkin.toml", text.as_bytes(), 0o600);
+    assert_has(
+        &built(&folder),
+        &[
+            "barmkin.toml:7:25: policy `hook`: setting `provider`",
+            "barmkin.toml:11:1: policy `unvouched`: the policy vouches for requests, which it is not granted",
+            "barmkin.toml:11:31: policy `unvouched`: key `sha1` is for hmac-sha1, but the policy uses `signing` for",
+            "barmkin.toml:13:13: policy `core`: this is a core module, not a component",
+            "barmkin.toml:15:13: policy `text`: the component is not valid:",
+            "barmkin.toml:18:12: policy `slow`: the deadline is 5s, but must be from 1ms to 1s",
+            "  help: if it may let requests in, add `vouch = true` to its grants",
+        ],
+    );
+}
+
+#[test]
+fn a_truncated_component_is_refused() {
+    let whole = barmkin_stock::get("rate-quota").unwrap().component;
+    let folder = folder(&[("barmkin.toml", "version = 1\n[policies.p]\ncomponent = \"file:p.wasm\"\n")]);
+    write(&folder, "p.wasm", whole.get(..whole.len() / 2).unwrap(), 0o600);
+    assert_has(&built(&folder), &["barmkin.toml:3:13: policy `p`: the component is not valid:"]);
+}
+
+const WEBHOOK: &str = r#"version = 1
+[keys.k]
+algorithm = "hmac-sha256"
+secrets = [{ id = "1", from = "file:s" }]
+[policies.hook]
+component = "stock:webhook-signature"
+settings = { provider = "github" }
+grants = { keys = { signing = "k" }, vouch = true }
+[[routes]]
+name = "github"
+chain = ["hook"]
+"#;
+
+#[test]
+fn a_chain_that_needs_the_body_is_refused_on_a_listener_without_bodies() {
+    let listen = |rest: &str| format!("{WEBHOOK}[listen.a]\naddress = \"127.0.0.1:0\"\n{rest}\n");
+    let needs =
+        "barmkin.toml:11:9: the chain of route `github` needs the body, which listener `a` does not carry\n  help:";
+    assert_eq!(
+        built_text(&listen("kind = \"forward-auth\"\ndialect = \"nginx\"")),
+        format!("{needs} proxies send no body to forward-auth: use a listener of kind `ext-authz` or `reverse-proxy`")
+    );
+    assert_eq!(
+        built_text(&listen("kind = \"ext-authz\"")),
+        format!("{needs} write its `body-limit`: `max_request_bytes` of Envoy's `with_request_body`")
+    );
+    assert_eq!(built_text(&listen("kind = \"ext-authz\"\nbody-limit = \"1MiB\"")), "");
+    assert_eq!(built_text(&listen("kind = \"reverse-proxy\"\nupstream = \"http://127.0.0.1:1\"")), "");
+}
