@@ -10,15 +10,28 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::Command;
 
-/// Asks `barmkin eval`.
+/// Asks `barmkin eval`, several at once: each takes most of its time to load
+/// the policies.
 pub(crate) fn way() -> Ask {
+    Box::new(|cases| {
+        let workers = std::thread::available_parallelism().map_or(1, usize::from);
+        let each = cases.len().div_ceil(workers);
+        std::thread::scope(|scope| {
+            let workers: Vec<_> = cases.chunks(each).map(|cases| scope.spawn(|| evaluate_all(cases))).collect();
+            workers.into_iter().flat_map(|worker| worker.join().expect("no worker panics")).collect()
+        })
+    })
+}
+
+fn evaluate_all(cases: &[Case]) -> Vec<Seen> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let file = Barmkin::write_configuration(folder.path(), &rules::api_and_webhooks(), &SECRETS);
-    Box::new(move |case| {
-        let body = folder.path().join("body");
+    let body = folder.path().join("body");
+    let ask = |case: &Case| {
         std::fs::write(&body, &case.request.body).expect("a file for the body");
         evaluate(&file, &body, case)
-    })
+    };
+    cases.iter().map(ask).collect()
 }
 
 fn evaluate(file: &Path, body: &Path, case: &Case) -> Seen {

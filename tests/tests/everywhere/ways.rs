@@ -30,13 +30,10 @@ pub(crate) enum Seen {
     Refused(u16),
 }
 
-/// Asks about a request.
-pub(crate) type Ask = Box<dyn Fn(&Case) -> Seen>;
+/// Asks about requests, in their order where one depends on another.
+pub(crate) type Ask = Box<dyn Fn(&[Case]) -> Vec<Seen>>;
 
 impl Way {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Envoy, Self::Nginx, Self::Caddy, Self::ReverseProxy, Self::Tower, Self::Eval];
-
     /// Starts what it takes; `None`, and a line that says so, where something
     /// is missing.
     pub(crate) fn start(self) -> Option<Ask> {
@@ -90,26 +87,30 @@ fn through(address: SocketAddr, upstream: Upstream, servers: impl Any) -> Ask {
 
 /// Sends requests to `address`; `servers` live as long as somebody asks.
 fn over_http(address: SocketAddr, received: impl Fn() -> Vec<Received> + 'static, servers: impl Any) -> Ask {
-    Box::new(move |case| {
+    Box::new(move |cases| {
         let _servers = &servers;
-        let answer = case.request.send(address);
-        let mut arrived = received();
-        let Ok(answer) = answer else {
-            assert!(arrived.is_empty(), "`{}` arrived, and was not answered", case.name);
-            return Seen::Refused(0);
-        };
-        if answer.field(Upstream::MARK).is_some() {
-            assert_eq!(arrived.len(), 1, "`{}` was answered by the upstream", case.name);
-            let received = arrived.pop();
-            let principal = received.as_ref().and_then(principal);
-            return Seen::Allow { received, principal };
-        }
-        assert!(arrived.is_empty(), "`{}` was denied, and arrived", case.name);
-        match answer.field("barmkin-reason") {
-            Some(reason) => Seen::Deny(reason.to_owned()),
-            None => Seen::Refused(answer.status),
-        }
+        cases.iter().map(|case| send(address, &received, case)).collect()
     })
+}
+
+fn send(address: SocketAddr, received: &impl Fn() -> Vec<Received>, case: &Case) -> Seen {
+    let answer = case.request.send(address);
+    let mut arrived = received();
+    let Ok(answer) = answer else {
+        assert!(arrived.is_empty(), "`{}` arrived, and was not answered", case.name);
+        return Seen::Refused(0);
+    };
+    if answer.field(Upstream::MARK).is_some() {
+        assert_eq!(arrived.len(), 1, "`{}` was answered by the upstream", case.name);
+        let received = arrived.pop();
+        let principal = received.as_ref().and_then(principal);
+        return Seen::Allow { received, principal };
+    }
+    assert!(arrived.is_empty(), "`{}` was denied, and arrived", case.name);
+    match answer.field("barmkin-reason") {
+        Some(reason) => Seen::Deny(reason.to_owned()),
+        None => Seen::Refused(answer.status),
+    }
 }
 
 /// What the upstream would take for the principal: every copy of the field, as
