@@ -62,6 +62,12 @@ fn a_signed_delivery_passes_once_with_its_principal() {
     let unsigned = Request::new("POST", "/webhooks/github", "hooks.example.com").with_body(BODY);
     assert_denied(&setup.send(&unsigned), 403, "missing-signature");
     assert_eq!(setup.upstream.take_received().len(), 0);
+
+    let log = setup.gate.output();
+    for reason in ["replayed", "signature-mismatch", "missing-signature"] {
+        assert!(log.contains(reason), "the operator learns of `{reason}`:\n{log}");
+    }
+    assert!(!log.contains(GITHUB_SECRET) && !log.contains("awesome"), "no secret and no body:\n{log}");
 }
 
 #[test]

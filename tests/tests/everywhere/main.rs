@@ -101,6 +101,7 @@ fn check_arrival(way: Way, case: &Case, expected: Option<&str>, seen: &Seen) {
     assert_eq!(received.is_some(), way.has_upstream());
     if let Some(received) = received {
         assert!(received.body == case.request.body, "{way:?}: the body of `{}` arrived otherwise", case.name);
+        assert_eq!(received.target, case.request.target, "{way:?}: the target of `{}`", case.name);
         assert_eq!(received.method, case.request.method, "{way:?}: the method of `{}`", case.name);
     }
 }

@@ -22,6 +22,7 @@ pub(crate) fn run(once: bool) -> Result<ExitCode> {
 
     let upstream = upstream::start()?;
     let mut gate = Gate::start(upstream)?;
+    println!("a gate on the memory store: a restart forgets which deliveries came, and what quotas were used");
     let rows = requests::send_all(gate.address())?;
     print!("\n{}", table::render(&rows));
     if !rows.iter().all(Row::is_expected) {

@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use tempfile::TempDir;
 
 /// A configuration that knows callers by their keys: `KEYS` are its entries.
-pub const CALLERS: &str = r#"version = 1
+pub(crate) const CALLERS: &str = r#"version = 1
 
 [keys.pepper]
 algorithm = "keyed-hash-sha256"
@@ -30,7 +30,7 @@ public = true
 "#;
 
 /// A folder with files that only their owner can read.
-pub fn folder(files: &[(&str, &str)]) -> TempDir {
+pub(crate) fn folder(files: &[(&str, &str)]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in files {
         let path = folder.path().join(name);
@@ -41,17 +41,17 @@ pub fn folder(files: &[(&str, &str)]) -> TempDir {
 }
 
 /// A command of `barmkin` in a folder.
-pub fn barmkin(folder: &Path, arguments: &[&str]) -> Command {
+pub(crate) fn barmkin(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_barmkin"));
     command.current_dir(folder).args(arguments);
     command
 }
 
 /// What a command ended with, and wrote.
-pub struct Ended {
-    pub code: Option<i32>,
-    pub out: String,
-    pub err: String,
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl From<Output> for Ended {
@@ -62,12 +62,12 @@ impl From<Output> for Ended {
 }
 
 /// Runs a command to its end.
-pub fn run(folder: &Path, arguments: &[&str]) -> Ended {
+pub(crate) fn run(folder: &Path, arguments: &[&str]) -> Ended {
     barmkin(folder, arguments).output().unwrap().into()
 }
 
 /// A key for a caller, and the folder of a configuration that knows it.
-pub fn with_a_caller() -> (TempDir, String) {
+pub(crate) fn with_a_caller() -> (TempDir, String) {
     let folder = folder(&[("pepper", "pepper of the tests")]);
     let made = run(folder.path(), &["api-key", "new", "--id", "partner-a", "--pepper", "pepper"]);
     assert_eq!(made.code, Some(0), "{}", made.err);
