@@ -31,7 +31,7 @@ impl<R: Rule> Configured<R> {
             return Err(Problems::one("", "the policy is already configured", "").into_vec());
         }
         #[cfg(feature = "allocator")]
-        crate::allocator::reserve_for(&manifest);
+        crate::allocator::settle(&manifest);
         Ok(manifest)
     }
 

@@ -19,17 +19,14 @@ const SETTINGS: [&str; 7] = [
     "codegen-units=1",
     "panic='abort'",
     "debug=false",
-    "strip='debuginfo'",
+    "strip='symbols'",
 ];
 
-/// A policy is shallow, and each page of stack that an instance holds is
-/// memory that every live request pays for. The stack lies below the data, so
-/// that running out of it traps.
+/// A policy is shallow. With this and the data of a usual policy about half of
+/// the first page of memory, 64 KiB, is left for its heap: every further page
+/// is one that the host restores after each request. The stack lies below the
+/// data, so that running out of it traps.
 const STACK_BYTES: u32 = 16 * 1024;
-
-/// What is left for the heap before memory has to grow. With the stack and the
-/// data of a usual policy this makes two pages, 128 KiB.
-const HEAP_BYTES: u32 = 64 * 1024;
 
 /// The command line that defines the profile, empty where the manifest does.
 pub(crate) fn arguments(workspace: &Workspace) -> Result<Vec<String>, BuildError> {
@@ -44,11 +41,7 @@ pub(crate) fn arguments(workspace: &Workspace) -> Result<Vec<String>, BuildError
 
 /// Flags of the compiler, as the value of `CARGO_ENCODED_RUSTFLAGS`.
 pub(crate) fn rustflags(workspace: &Workspace) -> String {
-    let mut flags = vec![
-        format!("-Clink-arg=-zstack-size={STACK_BYTES}"),
-        "-Clink-arg=--stack-first".to_owned(),
-        format!("-Clink-arg=--initial-heap={HEAP_BYTES}"),
-    ];
+    let mut flags = vec![format!("-Clink-arg=-zstack-size={STACK_BYTES}"), "-Clink-arg=--stack-first".to_owned()];
     flags.extend(remapped_paths(workspace.root()));
     flags.join("\u{1f}")
 }

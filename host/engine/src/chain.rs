@@ -32,8 +32,8 @@ pub(crate) async fn run(generation: &Generation, request: Request, route: usize,
     let form = Form::of(&request.head.headers);
     let holder = Holder(request.serial);
     let established = Established {
-        principal: request.head.client.principal.clone(),
-        facts: request.head.client.facts.clone(),
+        principal: request.head.client.principal.clone().map(Arc::new),
+        facts: request.head.client.facts.clone().map(Arc::new),
         signed: None,
     };
     let subject = Arc::new(Subject { request, body, now: generation.clock.now(), route: route.name.clone() });
@@ -251,7 +251,7 @@ fn establish(session: &mut Session, principal: Option<Principal>, facts: Option<
     let established = &mut session.established;
     if let Some(principal) = principal {
         match &established.principal {
-            None => established.principal = Some(principal),
+            None => established.principal = Some(Arc::new(principal)),
             Some(first)
                 if (&first.id, first.kind, &first.tenant) == (&principal.id, principal.kind, &principal.tenant) => {}
             Some(first) => return Err(format!("`{}` was established, then `{}`", first.id, principal.id)),
@@ -259,8 +259,8 @@ fn establish(session: &mut Session, principal: Option<Principal>, facts: Option<
     }
     if let Some(facts) = facts {
         match &established.facts {
-            None => established.facts = Some(facts),
-            Some(first) if *first == facts => {}
+            None => established.facts = Some(Arc::new(facts)),
+            Some(first) if **first == facts => {}
             Some(_) => return Err("different facts were established before".to_owned()),
         }
     }
@@ -414,8 +414,8 @@ fn record(
             body: subject.body(),
             now: subject.now,
             steps,
-            principal: established.principal.as_ref(),
-            facts: established.facts.as_ref(),
+            principal: established.principal.as_deref(),
+            facts: established.facts.as_deref(),
             denied: denied.map(|denied| denied.reason.as_str()),
         });
     }

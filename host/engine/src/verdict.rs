@@ -107,7 +107,7 @@ pub struct Permit {
     pub(crate) request_id: RequestId,
     pub(crate) route: Arc<str>,
     pub(crate) generation: Digest,
-    pub(crate) principal: Option<Principal>,
+    pub(crate) principal: Option<Arc<Principal>>,
     /// Every change, the removal of what clients forge first.
     pub(crate) changes: Vec<Change>,
     pub(crate) steps: Vec<Step>,
@@ -133,7 +133,7 @@ impl Permit {
 
     /// Who is asking, if a policy or the listener said so.
     pub fn principal(&self) -> Option<&Principal> {
-        self.principal.as_ref()
+        self.principal.as_deref()
     }
 
     /// What would have been the verdict, on a route that only observes (law 3).

@@ -1,6 +1,7 @@
 //! How long a policy may compute: CPU time of its thread, looked at once a
 //! tick, with a cap in wall time.
 
+use crate::engine::TICK;
 use crate::limits::WALL_PER_DEADLINE;
 use rustix::time::{ClockId, clock_gettime};
 use std::thread::{ThreadId, current};
@@ -8,6 +9,11 @@ use std::time::{Duration, Instant};
 
 /// The least wall time: a preempted thread must not cost a request.
 const WALL_MIN: Duration = Duration::from_millis(500);
+
+/// What a check uses before the first look: from nothing to a tick. Reading
+/// the clock at its start would cost every check what few of them need.
+const UNSEEN: Duration = Duration::from_micros(500);
+const _: () = assert!(UNSEEN.as_micros() * 2 == TICK.as_micros());
 
 /// The budget of one check. It costs nothing until the first tick.
 pub(super) struct Deadline {
@@ -25,12 +31,11 @@ struct Seen {
 
 impl Deadline {
     pub(super) fn new(budget: Duration) -> Self {
-        Self { budget, used: Duration::ZERO, seen: None, began: None }
+        Self { budget, used: UNSEEN, seen: None, began: None }
     }
 
     /// Looks at the time, and says whether there is any left. Called once a
-    /// tick while the guest runs, so that what was used before the first call
-    /// is less than a tick.
+    /// tick while the guest runs.
     #[expect(clippy::disallowed_methods, reason = "a budget of real time")]
     pub(super) fn has_time(&mut self) -> bool {
         let thread = current().id();

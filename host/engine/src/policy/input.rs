@@ -79,7 +79,7 @@ impl<'a> Inputs<'a> {
             query_parameters: query_parameters.collect(),
             digests: digests(manifest, subject),
             client_address: address.map(|address| address.to_string()),
-            principal: established.principal.as_ref().filter(|_| declares(RequestParts::PRINCIPAL)).map(Lent::new),
+            principal: established.principal.as_deref().filter(|_| declares(RequestParts::PRINCIPAL)).map(Lent::new),
         })
     }
 

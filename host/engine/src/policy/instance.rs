@@ -7,7 +7,8 @@ use crate::keys::{Key, KeySource};
 use crate::limits::{self, MEMORY_BYTES_MAX, SETTINGS_BYTES_MAX};
 use crate::metrics::Metrics;
 use crate::policy::bindings::barmkin::policy::types as wire;
-use crate::policy::component::{CONTRACT, inspect};
+use crate::policy::check::Check;
+use crate::policy::component::inspect;
 use crate::policy::decision::{Decision, MaySay};
 use crate::policy::failure::{CheckError, Failure, failure_of};
 use crate::policy::input::{Inputs, decode_query};
@@ -20,7 +21,7 @@ use http::HeaderName;
 use std::sync::Arc;
 use std::time::Duration;
 use wasmtime::Store;
-use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker};
+use wasmtime::component::{Component, InstancePre, Linker};
 
 /// A policy, configured and granted, from which every request gets a fresh
 /// instance.
@@ -38,7 +39,7 @@ pub(crate) struct Policy {
     memory_bytes: usize,
     log_rate: Arc<LogRate>,
     image: InstancePre<Sandbox>,
-    check: ComponentExportIndex,
+    check: Check,
     /// Whether it asks a remote store, and so runs on a stack of its own.
     suspends: bool,
 }
@@ -128,17 +129,11 @@ impl Policy {
     }
 
     async fn run(&self, store: &mut Store<Sandbox>, input: wire::Input<'_>) -> wasmtime::Result<wire::Decision> {
-        type Check<'a> = (wire::Input<'a>,);
-        let decision = if self.suspends {
-            let instance = self.image.instantiate_async(&mut *store).await?;
-            let check = instance.get_typed_func::<Check<'_>, (wire::Decision,)>(&mut *store, self.check)?;
-            check.call_async(store, (input,)).await?
+        if self.suspends {
+            self.check.call_async(&self.image, store, input).await
         } else {
-            let instance = self.image.instantiate(&mut *store)?;
-            let check = instance.get_typed_func::<Check<'_>, (wire::Decision,)>(&mut *store, self.check)?;
-            check.call(store, (input,))?
-        };
-        Ok(decision.0)
+            self.check.call(&self.image, store, input)
+        }
     }
 }
 
@@ -172,17 +167,10 @@ fn settings_text(settings: &serde_json::Value) -> Result<String, Vec<Problem>> {
     Ok(text)
 }
 
-fn image(
-    engine: &Engine,
-    component: &[u8],
-    suspends: bool,
-) -> wasmtime::Result<(InstancePre<Sandbox>, ComponentExportIndex)> {
+fn image(engine: &Engine, component: &[u8], suspends: bool) -> wasmtime::Result<(InstancePre<Sandbox>, Check)> {
     let component = Component::new(&engine.run, component)?;
     let mut linker = Linker::new(&engine.run);
     capabilities::add_to_linker(&mut linker, suspends)?;
-    let check = component
-        .get_export_index(None, CONTRACT)
-        .and_then(|interface| component.get_export_index(Some(&interface), "check"))
-        .ok_or_else(|| wasmtime::Error::msg("it exports no `check`"))?;
+    let check = Check::find(&component)?;
     Ok((linker.instantiate_pre(&component)?, check))
 }

@@ -2,6 +2,7 @@
 
 mod bindings;
 mod capabilities;
+mod check;
 mod component;
 mod deadline;
 mod decision;

@@ -37,8 +37,8 @@ impl Subject {
 /// What earlier policies established (law 9).
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Established {
-    pub(crate) principal: Option<Principal>,
-    pub(crate) facts: Option<Facts>,
+    pub(crate) principal: Option<Arc<Principal>>,
+    pub(crate) facts: Option<Arc<Facts>>,
     /// What was signed: the identity of the delivery.
     pub(crate) signed: Option<Arc<[SignedPart]>>,
 }

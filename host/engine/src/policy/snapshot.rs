@@ -11,6 +11,7 @@ use crate::limits::CONFIGURE_DEADLINE;
 use crate::metrics::NoMetrics;
 use crate::policy::bindings::exports::barmkin::policy::request_policy::{Manifest, SettingProblem};
 use crate::policy::capabilities;
+use crate::policy::check::Check;
 use crate::policy::component::{CONTRACT, HEADROOM_PAGES, PAGE_BYTES};
 use crate::policy::failure::failure_of;
 use crate::policy::log::{LogBudget, LogRate};
@@ -82,6 +83,7 @@ fn configure_here(
     let function = instance
         .get_typed_func::<(&str,), (Result<Manifest, Vec<SettingProblem>>,)>(&mut store, function)
         .map_err(mistyped)?;
+    Check::type_check(&instance, &mut store).map_err(mistyped)?;
     let (manifest,) = function.call(&mut store, (settings,)).map_err(|error| failed(&store, &error))?;
     let manifest = manifest.map_err(|problems| {
         if problems.is_empty() {
