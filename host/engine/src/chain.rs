@@ -4,6 +4,7 @@ use crate::clock;
 use crate::effects::{Journal, Settlement};
 use crate::generation::Generation;
 use crate::generation::spec::{OnError, Preflight};
+use crate::metrics::Unenforced;
 use crate::policy::{CheckError, Decision, Established, Policy, PolicyDenial, Session, Subject};
 use crate::principal::{Facts, Principal};
 use crate::reason::{HostReason, Reason};
@@ -52,7 +53,8 @@ pub(crate) async fn run(generation: &Generation, request: Request, route: usize,
         }
     };
     if !route.shadows.is_empty() {
-        run_shadows(generation, route, &subject, &established, denied.is_none()).await;
+        let reason = denied.as_ref().map(|denied| &denied.reason);
+        run_shadows(generation, route, &subject, &established, reason).await;
     }
     record(generation, &subject, &established, &steps, denied.as_ref());
 
@@ -77,7 +79,10 @@ pub(crate) async fn run(generation: &Generation, request: Request, route: usize,
     generation.count(Some(&route.name), denial.as_ref(), began);
     match denial {
         None => permit(None),
-        Some(denial) if route.observe => permit(Some(Box::new(denial))),
+        Some(denial) if route.observe => {
+            generation.metrics.unenforced(&denial.unenforced());
+            permit(Some(Box::new(denial)))
+        }
         Some(denial) => Verdict::Deny(Box::new(denial)),
     }
 }
@@ -241,7 +246,9 @@ impl Progress<'_> {
             Ok((_, outcome, detail)) => (outcome.clone(), detail.clone()),
             Err(denied) => (Outcome::Deny(denied.reason.clone()), denied.detail.clone()),
         };
-        self.steps.push(Step { policy: policy.name.clone(), outcome, detail });
+        let step = Step { policy: policy.name.clone(), outcome, detail };
+        self.generation.metrics.step(&step);
+        self.steps.push(step);
         result.map(|(vote, outcome, _)| (vote, outcome))
     }
 }
@@ -376,7 +383,7 @@ async fn run_shadows(
     route: &BuiltRoute,
     subject: &Arc<Subject>,
     established: &Established,
-    allowed: bool,
+    verdict: Option<&Reason>,
 ) {
     for policy in &route.shadows {
         let policy = generation.policy(*policy);
@@ -395,7 +402,14 @@ async fn run_shadows(
             None => drop(session.journal.allow().await),
             Some(_) => session.journal.undo(0).await,
         }
-        generation.metrics.shadow(&policy.name, reason.as_ref(), reason.is_none() == allowed);
+        generation.metrics.unenforced(&Unenforced {
+            route: &subject.route,
+            request: &subject.request.id,
+            generation: generation.digest(),
+            policy: Some(&policy.name),
+            would: reason.as_ref(),
+            did: verdict,
+        });
     }
 }
 

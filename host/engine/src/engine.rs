@@ -60,6 +60,7 @@ pub struct Engine {
     /// Runs `configure`, once, to take the snapshot: compiled in a hurry, and
     /// outside the pool.
     pub(crate) configure: wasmtime::Engine,
+    checks_max: u32,
     _ticker: Option<Arc<Ticker>>,
 }
 
@@ -83,7 +84,18 @@ impl Engine {
         let configure = wasmtime::Engine::new(&configure).map_err(fail)?;
         let ticker = settings.ticker.then(|| Ticker::start([run.clone(), configure.clone()])).transpose();
         let ticker = ticker.map_err(|error| EngineError(error.into()))?.map(Arc::new);
-        Ok(Self { run, configure, _ticker: ticker })
+        Ok(Self { run, configure, checks_max: settings.concurrent_checks_max, _ticker: ticker })
+    }
+
+    /// How much of the pool is in use; `None` when there is none.
+    pub fn pool_use(&self) -> Option<PoolUse> {
+        let pool = self.run.pooling_allocator_metrics()?;
+        Some(PoolUse {
+            checks: pool.component_instances(),
+            checks_max: self.checks_max,
+            warm_memories: pool.unused_warm_memories(),
+            warm_bytes: pool.unused_memory_bytes_resident(),
+        })
     }
 
     /// Lets running policies look at their deadlines: for embedders that
@@ -92,6 +104,19 @@ impl Engine {
         self.run.increment_epoch();
         self.configure.increment_epoch();
     }
+}
+
+/// How much of an engine's pool is in use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PoolUse {
+    /// Checks under way: those that are suspended, too.
+    pub checks: u64,
+    /// The most checks at once.
+    pub checks_max: u32,
+    /// Memories that were used and stay warm for the next check.
+    pub warm_memories: u32,
+    /// Bytes that these hold.
+    pub warm_bytes: usize,
 }
 
 /// What components may use. Validation, the snapshot and execution must agree.

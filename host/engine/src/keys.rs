@@ -150,6 +150,16 @@ impl KeyRing {
         self.0.insert(name.into(), key);
         self
     }
+
+    /// The key `name`.
+    pub fn get_mut(&mut self, name: &str) -> Option<&mut Key> {
+        self.0.get_mut(name)
+    }
+
+    /// All of them, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Key)> {
+        self.0.iter().map(|(name, key)| (name.as_str(), key))
+    }
 }
 
 impl KeySource for KeyRing {
@@ -216,6 +226,19 @@ impl Key {
             .ok_or_else(|| KeyError::Malformed { id: id.to_owned(), algorithm: self.algorithm })?;
         self.secrets.push(Secret { id: id.into(), until, material });
         Ok(self)
+    }
+
+    /// Takes a secret away.
+    pub fn withdraw(&mut self, id: &str) {
+        self.secrets.retain(|secret| *secret.id != *id);
+    }
+
+    /// Ends the use of a secret at `until` (time since 1970) if it does not
+    /// end before: an end is never put off.
+    pub fn end(&mut self, id: &str, until: Duration) {
+        for secret in self.secrets.iter_mut().filter(|secret| *secret.id == *id) {
+            secret.until = Some(secret.until.map_or(until, |before| before.min(until)));
+        }
     }
 
     /// Ids of the secrets, newest first.

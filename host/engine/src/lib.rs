@@ -73,7 +73,7 @@ mod verdict;
 
 pub use clock::{Clock, FixedClock, SystemClock};
 pub use effects::Settlement;
-pub use engine::{Engine, EngineError, EngineSettings};
+pub use engine::{Engine, EngineError, EngineSettings, PoolUse};
 pub use gate::{Gate, Intake, NeedsAwait};
 pub use generation::error::{At, BuildError, BuildErrors, Problem};
 pub use generation::spec::{
@@ -82,7 +82,7 @@ pub use generation::spec::{
 };
 pub use generation::{Generation, Services};
 pub use keys::{Algorithm, Key, KeyError, KeyRing, KeySource};
-pub use metrics::{Metrics, NoMetrics};
+pub use metrics::{Metrics, NoMetrics, Unenforced};
 pub use policy::{BodyInput, CONTRACT, DigestAlgorithm, Inspection, Manifest, NamedInput, inspect};
 pub use principal::{Facts, Principal, PrincipalKind};
 pub use reason::{HostReason, Reason};

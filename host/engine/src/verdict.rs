@@ -1,6 +1,7 @@
 //! What a chain decided, and the two types that carry it to an adapter.
 
 use crate::effects::Settlement;
+use crate::metrics::Unenforced;
 use crate::principal::Principal;
 use crate::reason::{HostReason, Reason};
 use crate::request::{Form, Head, RequestId};
@@ -220,6 +221,18 @@ impl Denial {
     /// The generation that decided.
     pub fn generation(&self) -> Digest {
         self.generation
+    }
+
+    /// This denial on a route that only observes (law 3).
+    pub(crate) fn unenforced(&self) -> Unenforced<'_> {
+        Unenforced {
+            route: self.route.as_deref().unwrap_or_default(),
+            request: &self.request_id,
+            generation: self.generation,
+            policy: None,
+            would: Some(&self.reason),
+            did: None,
+        }
     }
 
     /// The answer for the client: a problem document (RFC 9457), or for a gRPC

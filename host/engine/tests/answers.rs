@@ -149,8 +149,9 @@ fn an_observed_route_forwards_and_says_what_it_saw() {
 struct Shadows(Mutex<Vec<(String, Option<String>, bool)>>);
 
 impl Metrics for Shadows {
-    fn shadow(&self, policy: &str, reason: Option<&Reason>, agrees: bool) {
-        self.0.lock().unwrap().push((policy.to_owned(), reason.map(ToString::to_string), agrees));
+    fn unenforced(&self, unenforced: &Unenforced<'_>) {
+        let policy = unenforced.policy.unwrap_or("the chain").to_owned();
+        self.0.lock().unwrap().push((policy, unenforced.would.map(ToString::to_string), unenforced.agrees()));
     }
 }
 

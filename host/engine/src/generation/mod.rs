@@ -11,7 +11,7 @@ use crate::generation::error::{At, BuildError, BuildErrors};
 use crate::generation::spec::Spec;
 use crate::keys::KeySource;
 use crate::metrics::{Metrics, NoMetrics};
-use crate::policy::{BodyInput, LogRate, Manifest, Policy};
+use crate::policy::{BodyInput, Image, LogRate, Manifest, Policy};
 use crate::record::Recorder;
 use crate::request::BodyNeed;
 use crate::routes::{BuiltMember, BuiltRoute, RouteTable};
@@ -52,7 +52,9 @@ pub struct Generation {
     pub(crate) principal_field: Option<HeaderName>,
     pub(crate) documentation: Option<Arc<str>>,
     policies: Vec<Policy>,
+    compiled: usize,
     gate_fields: Vec<HeaderName>,
+    configuration: Digest,
     digest: Digest,
     /// Denies are logged, but not so many that they drown everything else.
     log_rate: LogRate,
@@ -67,10 +69,37 @@ impl Generation {
     /// # Errors
     /// All problems that were found, not only the first.
     pub fn build(engine: &Engine, spec: &Spec, keys: &dyn KeySource, services: Services) -> Result<Self, BuildErrors> {
+        Self::assemble(engine, spec, keys, services, &[])
+    }
+
+    /// Builds the generation that follows this one, on the same services.
+    /// Policies whose component, settings and memory are as they were are only
+    /// granted anew: when nothing but keys has changed, nothing is compiled.
+    ///
+    /// # Errors
+    /// As for [`build`](Self::build). This generation stays as it is.
+    pub fn next(&self, engine: &Engine, spec: &Spec, keys: &dyn KeySource) -> Result<Self, BuildErrors> {
+        let services = Services {
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            metrics: self.metrics.clone(),
+            recorder: self.recorder.clone(),
+        };
+        Self::assemble(engine, spec, keys, services, &self.policies)
+    }
+
+    fn assemble(
+        engine: &Engine,
+        spec: &Spec,
+        keys: &dyn KeySource,
+        services: Services,
+        previous: &[Policy],
+    ) -> Result<Self, BuildErrors> {
         let mut errors = Vec::new();
         let mut policies = Vec::new();
         for (name, policy) in &spec.policies {
-            match Policy::load(engine, name, policy, spec, keys, services.store.is_local()) {
+            let image = Image::of(engine, policy, services.store.is_local(), previous.iter().map(Policy::image));
+            match image.and_then(|image| Policy::grant(image, name, policy, spec, keys)) {
                 Ok(policy) => policies.push(policy),
                 Err(problems) => errors
                     .extend(problems.into_iter().map(|problem| BuildError { at: At::Policy(name.clone()), problem })),
@@ -82,6 +111,9 @@ impl Generation {
         }
         let index: BTreeMap<&str, usize> =
             policies.iter().enumerate().map(|(index, policy)| (&*policy.name, index)).collect();
+        let taken_over =
+            |policy: &Policy| previous.iter().any(|previous| Arc::ptr_eq(previous.image(), policy.image()));
+        let configuration = spec.digest();
         let routes = spec.routes.iter().map(|route| build_route(route, &index, &policies)).collect();
         Ok(Self {
             routes: RouteTable::new(routes),
@@ -92,7 +124,9 @@ impl Generation {
             principal_field: spec.principal_field.clone(),
             documentation: spec.documentation.as_deref().map(Arc::from),
             gate_fields: gate_fields(spec, &policies),
-            digest: digest::digest(spec, &policies),
+            digest: digest::digest(configuration, &policies),
+            configuration,
+            compiled: policies.iter().filter(|policy| !taken_over(policy)).count(),
             policies,
             log_rate: LogRate::default(),
             built: monotonic(),
@@ -102,6 +136,22 @@ impl Generation {
     /// Names this generation in verdicts and logs.
     pub fn digest(&self) -> Digest {
         self.digest
+    }
+
+    /// The configuration it was built from: see [`Spec::digest`].
+    pub fn configuration(&self) -> Digest {
+        self.configuration
+    }
+
+    /// How many policies were compiled for it, and not taken over from the
+    /// generation before.
+    pub fn compiled(&self) -> usize {
+        self.compiled
+    }
+
+    /// SHA-256 of each policy's component, by name.
+    pub fn components(&self) -> impl Iterator<Item = (&str, Digest)> {
+        self.policies.iter().map(|policy| (&*policy.name, policy.image().component()))
     }
 
     /// Whether every check can be had without awaiting.
@@ -123,7 +173,7 @@ impl Generation {
 
     /// What each policy uses, by name.
     pub fn manifests(&self) -> impl Iterator<Item = (&str, &Manifest)> {
-        self.policies.iter().map(|policy| (&*policy.name, &policy.manifest))
+        self.policies.iter().map(|policy| (&*policy.name, &*policy.manifest))
     }
 
     /// INVARIANT (policy index): an index comes from building this generation.

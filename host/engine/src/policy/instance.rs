@@ -1,27 +1,22 @@
 //! A loaded policy, and one check of it.
 
-use crate::engine::Engine;
 use crate::generation::error::Problem;
 use crate::generation::spec::{OnError, PolicySpec, Spec};
 use crate::keys::{Key, KeySource};
-use crate::limits::{self, MEMORY_BYTES_MAX, SETTINGS_BYTES_MAX};
 use crate::metrics::Metrics;
 use crate::policy::bindings::barmkin::policy::types as wire;
-use crate::policy::check::Check;
-use crate::policy::component::inspect;
 use crate::policy::decision::{Decision, MaySay};
 use crate::policy::failure::{CheckError, Failure, failure_of};
+use crate::policy::image::Image;
 use crate::policy::input::{Inputs, decode_query};
 use crate::policy::log::{LogBudget, LogRate};
 use crate::policy::manifest::Manifest;
 use crate::policy::sandbox::{Granted, Sandbox, Session, limit};
-use crate::policy::{capabilities, snapshot};
 use crate::reason::HostReason;
 use http::HeaderName;
 use std::sync::Arc;
 use std::time::Duration;
 use wasmtime::Store;
-use wasmtime::component::{Component, InstancePre, Linker};
 
 /// A policy, configured and granted, from which every request gets a fresh
 /// instance.
@@ -31,54 +26,43 @@ use wasmtime::component::{Component, InstancePre, Linker};
 pub(crate) struct Policy {
     pub(crate) name: Arc<str>,
     pub(crate) on_error: OnError,
-    pub(crate) manifest: Manifest,
+    pub(crate) manifest: Arc<Manifest>,
     pub(crate) vouch: bool,
     granted: Arc<Granted>,
     sets: Vec<HeaderName>,
     deadline: Duration,
     memory_bytes: usize,
     log_rate: Arc<LogRate>,
-    image: InstancePre<Sandbox>,
-    check: Check,
-    /// Whether it asks a remote store, and so runs on a stack of its own.
-    suspends: bool,
+    image: Arc<Image>,
 }
 
 impl Policy {
-    /// Loads, configures and grants a policy: everything that is not done per
-    /// request.
-    pub(crate) fn load(
-        engine: &Engine,
+    /// Grants `image`, which was made from `policy`: what is done anew for
+    /// every generation.
+    pub(crate) fn grant(
+        image: Arc<Image>,
         name: &str,
         policy: &PolicySpec,
         spec: &Spec,
         keys: &dyn KeySource,
-        local: bool,
     ) -> Result<Self, Vec<Problem>> {
-        check_limits(policy)?;
-        let settings = settings_text(&policy.settings)?;
-        inspect(&policy.component).map_err(|problem| vec![problem])?;
-        let configured = snapshot::configure(engine, &policy.component, &settings, policy.memory_bytes)?;
-        let manifest = Manifest::read(configured.manifest).map_err(|problem| vec![problem])?;
-        let granted = manifest.grant(&policy.grants, spec, keys)?;
-        let image_bytes = inspect(&configured.component).map_err(|problem| vec![problem])?.memory_bytes();
-        let suspends = !local && (!granted.nonces.is_empty() || !granted.quotas.is_empty());
-        let (image, check) = image(engine, &configured.component, suspends)
-            .map_err(|error| vec![Problem::Mistyped(format!("{error:#}"))])?;
         Ok(Self {
             name: name.into(),
             on_error: policy.on_error,
-            manifest,
+            manifest: image.manifest.clone(),
             vouch: policy.grants.vouch,
-            granted: Arc::new(granted),
+            granted: Arc::new(image.manifest.grant(&policy.grants, spec, keys)?),
             sets: policy.grants.sets.clone(),
             deadline: policy.deadline,
-            memory_bytes: policy.memory_bytes.max(image_bytes),
+            memory_bytes: policy.memory_bytes.max(image.memory_bytes),
             log_rate: Arc::default(),
             image,
-            check,
-            suspends,
         })
+    }
+
+    /// The image it runs, which the next generation may take over.
+    pub(crate) fn image(&self) -> &Arc<Image> {
+        &self.image
     }
 
     /// Ids of the secrets it can use, for the digest of its generation.
@@ -114,8 +98,8 @@ impl Policy {
         let log = LogBudget::new(self.log_rate.clone(), metrics.clone());
         let sandbox =
             Sandbox::new(self.name.clone(), self.granted.clone(), Some(session), log, self.deadline, self.memory_bytes);
-        let mut store = Store::new(self.image.engine(), sandbox);
-        limit(&mut store, self.suspends);
+        let mut store = Store::new(self.image.pre.engine(), sandbox);
+        limit(&mut store, self.image.suspends);
         let result = match self.run(&mut store, input).await {
             Ok(decision) => MaySay { vouch: self.vouch, sets: &self.sets }
                 .check(decision)
@@ -129,48 +113,7 @@ impl Policy {
     }
 
     async fn run(&self, store: &mut Store<Sandbox>, input: wire::Input<'_>) -> wasmtime::Result<wire::Decision> {
-        if self.suspends {
-            self.check.call_async(&self.image, store, input).await
-        } else {
-            self.check.call(&self.image, store, input)
-        }
+        let Image { pre, check, suspends, .. } = &*self.image;
+        if *suspends { check.call_async(pre, store, input).await } else { check.call(pre, store, input) }
     }
-}
-
-fn check_limits(policy: &PolicySpec) -> Result<(), Vec<Problem>> {
-    let out_of_range =
-        |what, value: String, min: &str, max: String| Problem::OutOfRange { what, value, min: min.to_owned(), max };
-    let mut problems = Vec::new();
-    if !(Duration::from_millis(1)..=limits::DEADLINE_MAX).contains(&policy.deadline) {
-        let max = format!("{:?}", limits::DEADLINE_MAX);
-        problems.push(out_of_range("the deadline", format!("{:?}", policy.deadline), "1ms", max));
-    }
-    if !(64 * 1024..=MEMORY_BYTES_MAX).contains(&policy.memory_bytes) {
-        problems.push(out_of_range(
-            "the memory",
-            policy.memory_bytes.to_string(),
-            "65536",
-            MEMORY_BYTES_MAX.to_string(),
-        ));
-    }
-    if problems.is_empty() { Ok(()) } else { Err(problems) }
-}
-
-fn settings_text(settings: &serde_json::Value) -> Result<String, Vec<Problem>> {
-    if !settings.is_object() {
-        return Err(vec![Problem::Settings("are not an object".to_owned())]);
-    }
-    let text = settings.to_string();
-    if text.len() > SETTINGS_BYTES_MAX {
-        return Err(vec![Problem::Settings(format!("have {} bytes, but may have {SETTINGS_BYTES_MAX}", text.len()))]);
-    }
-    Ok(text)
-}
-
-fn image(engine: &Engine, component: &[u8], suspends: bool) -> wasmtime::Result<(InstancePre<Sandbox>, Check)> {
-    let component = Component::new(&engine.run, component)?;
-    let mut linker = Linker::new(&engine.run);
-    capabilities::add_to_linker(&mut linker, suspends)?;
-    let check = Check::find(&component)?;
-    Ok((linker.instantiate_pre(&component)?, check))
 }

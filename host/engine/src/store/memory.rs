@@ -13,7 +13,7 @@ const SHARDS: usize = 16;
 
 /// How much a [`MemoryStore`] may hold. When it is full it refuses: it never
 /// forgets what is live to make room.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemoryLimits {
     /// Live nonces. Each takes about 120 bytes.
     pub nonces: usize,

@@ -1,0 +1,118 @@
+//! A component with its settings, compiled: what generations have in common.
+
+use crate::engine::Engine;
+use crate::generation::error::Problem;
+use crate::generation::spec::PolicySpec;
+use crate::limits::{self, MEMORY_BYTES_MAX, SETTINGS_BYTES_MAX};
+use crate::policy::check::Check;
+use crate::policy::component::inspect;
+use crate::policy::manifest::Manifest;
+use crate::policy::sandbox::Sandbox;
+use crate::policy::{capabilities, snapshot};
+use crate::verdict::Digest;
+use sha2::{Digest as _, Sha256};
+use std::sync::Arc;
+use std::time::Duration;
+use wasmtime::component::{Component, InstancePre, Linker};
+
+/// A configured component from which instances are made. It holds nothing
+/// that was granted, so that generations can share it: a key that is rotated
+/// compiles nothing.
+pub(crate) struct Image {
+    source: Source,
+    pub(super) manifest: Arc<Manifest>,
+    /// Bytes of linear memory that it starts with.
+    pub(super) memory_bytes: usize,
+    pub(super) pre: InstancePre<Sandbox>,
+    pub(super) check: Check,
+    /// Whether it asks a remote store, and so runs on a stack of its own.
+    pub(super) suspends: bool,
+}
+
+/// Everything that an image depends on.
+#[derive(PartialEq, Eq)]
+struct Source {
+    component: Digest,
+    settings: String,
+    memory_bytes: usize,
+    local: bool,
+}
+
+impl Image {
+    /// Takes the image of `policy` over from `known`, or configures and
+    /// compiles it.
+    pub(crate) fn of<'i>(
+        engine: &Engine,
+        policy: &PolicySpec,
+        local: bool,
+        mut known: impl Iterator<Item = &'i Arc<Self>>,
+    ) -> Result<Arc<Self>, Vec<Problem>> {
+        check_limits(policy)?;
+        let source = Source {
+            component: Digest(Sha256::digest(&policy.component).into()),
+            settings: settings_text(&policy.settings)?,
+            memory_bytes: policy.memory_bytes,
+            local,
+        };
+        let is_same =
+            |image: &&Arc<Self>| image.source == source && wasmtime::Engine::same(image.pre.engine(), &engine.run);
+        match known.find(is_same) {
+            Some(image) => Ok(image.clone()),
+            None => Self::make(engine, policy, source).map(Arc::new),
+        }
+    }
+
+    fn make(engine: &Engine, policy: &PolicySpec, source: Source) -> Result<Self, Vec<Problem>> {
+        inspect(&policy.component).map_err(|problem| vec![problem])?;
+        let configured = snapshot::configure(engine, &policy.component, &source.settings, policy.memory_bytes)?;
+        let manifest = Manifest::read(configured.manifest).map_err(|problem| vec![problem])?;
+        let memory_bytes = inspect(&configured.component).map_err(|problem| vec![problem])?.memory_bytes();
+        let suspends = !source.local && (!manifest.nonces().is_empty() || !manifest.quotas().is_empty());
+        let (pre, check) = compile(engine, &configured.component, suspends)
+            .map_err(|error| vec![Problem::Mistyped(format!("{error:#}"))])?;
+        Ok(Self { source, manifest: Arc::new(manifest), memory_bytes, pre, check, suspends })
+    }
+
+    /// SHA-256 of the component's bytes.
+    pub(crate) fn component(&self) -> Digest {
+        self.source.component
+    }
+}
+
+fn check_limits(policy: &PolicySpec) -> Result<(), Vec<Problem>> {
+    let out_of_range =
+        |what, value: String, min: &str, max: String| Problem::OutOfRange { what, value, min: min.to_owned(), max };
+    let mut problems = Vec::new();
+    if !(Duration::from_millis(1)..=limits::DEADLINE_MAX).contains(&policy.deadline) {
+        let max = format!("{:?}", limits::DEADLINE_MAX);
+        problems.push(out_of_range("the deadline", format!("{:?}", policy.deadline), "1ms", max));
+    }
+    if !(64 * 1024..=MEMORY_BYTES_MAX).contains(&policy.memory_bytes) {
+        problems.push(out_of_range(
+            "the memory",
+            policy.memory_bytes.to_string(),
+            "65536",
+            MEMORY_BYTES_MAX.to_string(),
+        ));
+    }
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
+}
+
+fn settings_text(settings: &serde_json::Value) -> Result<String, Vec<Problem>> {
+    if !settings.is_object() {
+        return Err(vec![Problem::Settings("are not an object".to_owned())]);
+    }
+    let text = settings.to_string();
+    if text.len() > SETTINGS_BYTES_MAX {
+        return Err(vec![Problem::Settings(format!("have {} bytes, but may have {SETTINGS_BYTES_MAX}", text.len()))]);
+    }
+    Ok(text)
+}
+
+fn compile(engine: &Engine, component: &[u8], suspends: bool) -> wasmtime::Result<(InstancePre<Sandbox>, Check)> {
+    let component = Component::new(&engine.run, component)?;
+    let mut linker = Linker::new(&engine.run);
+    capabilities::add_to_linker(&mut linker, suspends)?;
+    let check = Check::find(&component)?;
+    Ok((linker.instantiate_pre(&component)?, check))
+}
