@@ -2,25 +2,27 @@
 //! a component.
 
 use crate::document::{Document, Entry};
+use crate::files::Files;
 use crate::findings::Findings;
+use crate::fixed::{Admin, Fixed};
 use crate::listener::Listener;
 use crate::load::{self, Loaded};
 use crate::report::{Finding, Report};
-use crate::resolve::{self, Context, PolicyOrigin, Resolved};
-use crate::source::{Site, Sources};
+use crate::resolve::{self, Context, Keys, PolicyOrigin, Resolved};
+use crate::source::{FileId, Site, Sources, Spot};
 use barmkin_host::{KeyRing, MemoryLimits, Spec};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// A configuration.
 pub struct Config {
+    pub(crate) path: PathBuf,
     pub(crate) sources: Sources,
     pub(crate) origins: Origins,
-    pub(crate) keys: KeyRing,
+    pub(crate) keys: Keys,
     spec: Spec,
-    listeners: Vec<Listener>,
-    store: MemoryLimits,
+    fixed: Fixed,
     warnings: Vec<Finding>,
 }
 
@@ -65,11 +67,43 @@ impl Config {
     /// # Errors
     /// Everything that is wrong, and the warnings among it.
     pub fn load(path: impl AsRef<Path>, options: &LoadOptions) -> Result<Self, Report> {
-        let Loaded { sources, document, mut findings } = load::load(path.as_ref());
-        let mut context = Context { sources: &sources, options, findings: &mut findings };
-        let Resolved { listeners, store, spec, keys, origins } = resolve::resolve(&document, &mut context);
-        let warnings = findings.finish(&sources)?;
-        Ok(Self { sources, origins, keys, spec, listeners, store, warnings })
+        Self::read(path, options).0
+    }
+
+    /// As [`load`](Self::load), with the files from which it was read or should
+    /// have been: what to watch until it can be loaded.
+    pub fn read(path: impl AsRef<Path>, options: &LoadOptions) -> (Result<Self, Report>, Files) {
+        let path = path.as_ref();
+        let Loaded { sources, document, mut findings, mut files, .. } = load::load(path);
+        let mut context = Context { sources: &sources, options, findings: &mut findings, files: &mut files };
+        let Resolved { fixed, spec, keys, origins } = resolve::resolve(&document, &mut context);
+        let config = findings.finish(&sources).map(|warnings| Self {
+            path: path.to_owned(),
+            sources,
+            origins,
+            keys,
+            spec,
+            fixed,
+            warnings,
+        });
+        (config, files)
+    }
+
+    /// Where a gate that serves `path` is asked, whatever else is wrong there.
+    ///
+    /// # Errors
+    /// When that cannot be told.
+    pub fn admin(path: impl AsRef<Path>, options: &LoadOptions) -> Result<Admin, Report> {
+        let Loaded { sources, document, mut findings, mut files, .. } = load::load(path.as_ref());
+        let mut context = Context { sources: &sources, options, findings: &mut findings, files: &mut files };
+        let admin = document.admin.as_ref().and_then(|admin| resolve::admin(admin, &mut context));
+        if let Some(admin) = admin {
+            return Ok(admin);
+        }
+        findings
+            .error(Spot::File(FileId::MAIN), "it declares no admin listener")
+            .help("declare `[admin]`, or say where the gate is asked with `--admin`");
+        Err(Report { findings: findings.finish(&sources).err().map(|report| report.findings).unwrap_or_default() })
     }
 
     /// What the operator should know although it can be used.
@@ -79,12 +113,22 @@ impl Config {
 
     /// The ways in, by name.
     pub fn listeners(&self) -> &[Listener] {
-        &self.listeners
+        &self.fixed.listeners
     }
 
     /// How much the memory store may hold.
     pub fn store(&self) -> MemoryLimits {
-        self.store
+        self.fixed.store
+    }
+
+    /// What a reload cannot change.
+    pub fn fixed(&self) -> &Fixed {
+        &self.fixed
+    }
+
+    /// The keys.
+    pub fn keys(&self) -> &KeyRing {
+        &self.keys.ring
     }
 
     /// What decides.

@@ -7,7 +7,7 @@ use crate::listener::ListenerKind;
 use crate::report::Report;
 use crate::resolve::PolicyOrigin;
 use crate::source::{FileId, Spot};
-use barmkin_host::{At, BuildError, Engine, Generation, Problem, Services};
+use barmkin_host::{At, BuildError, BuildErrors, Engine, Generation, Problem, Services};
 
 impl Config {
     /// Builds and proves what decides: components are loaded and configured,
@@ -16,8 +16,20 @@ impl Config {
     /// # Errors
     /// Everything that is wrong.
     pub fn build(&self, engine: &Engine, services: Services) -> Result<Generation, Report> {
+        self.prove(Generation::build(engine, self.spec(), self.keys(), services))
+    }
+
+    /// As [`build`](Self::build), after `previous` and on the same services:
+    /// see [`Generation::next`].
+    ///
+    /// # Errors
+    /// Everything that is wrong.
+    pub fn build_after(&self, engine: &Engine, previous: &Generation) -> Result<Generation, Report> {
+        self.prove(previous.next(engine, self.spec(), self.keys()))
+    }
+
+    fn prove(&self, built: Result<Generation, BuildErrors>) -> Result<Generation, Report> {
         let mut findings = Findings::default();
-        let built = Generation::build(engine, self.spec(), &self.keys, services);
         match &built {
             Ok(generation) => self.check_bodies(generation, &mut findings),
             Err(errors) => errors.0.iter().for_each(|error| self.add(error, &mut findings)),

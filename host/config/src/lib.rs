@@ -25,7 +25,9 @@
 
 mod config;
 mod document;
+mod files;
 mod findings;
+mod fixed;
 mod generation;
 mod listener;
 mod load;
@@ -37,8 +39,12 @@ mod source;
 mod stock;
 mod units;
 mod unknown;
+mod withdraw;
 
 pub use config::{Config, LoadOptions, Secrets};
+pub use files::Files;
+pub use fixed::{Admin, Fixed, Pin};
 pub use listener::{Address, Dialect, Listener, ListenerKind, Timeouts};
 pub use report::{Finding, Place, Report, Severity};
 pub use schema::schema;
+pub use withdraw::{Because, Withdrawn};

@@ -1,12 +1,13 @@
 //! Reads the files of a configuration into one [`Document`].
 
 use crate::document::{Document, Entry};
+use crate::files::Files;
 use crate::findings::Findings;
 use crate::schema::{Shape, schema};
-use crate::source::{FILE_BYTES_MAX, FileId, Site, Sources, Spot, read_limited};
+use crate::source::{FILE_BYTES_MAX, FileId, Site, Sources, Spot};
 use crate::unknown;
 use serde::de::DeserializeOwned;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
@@ -15,16 +16,28 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 const FILES_MAX: usize = 1_000;
 
 /// What was read, as far as it could be.
+#[derive(Default)]
 pub(crate) struct Loaded {
     pub(crate) sources: Sources,
     pub(crate) document: Document,
     pub(crate) findings: Findings,
+    pub(crate) files: Files,
+    /// What could not be read, in whole or in part.
+    pub(crate) unread: Unread,
+}
+
+/// What of a configuration could not be read, so that it says nothing.
+#[derive(Default)]
+pub(crate) struct Unread {
+    /// Whether that is a whole file, or one that is not TOML.
+    pub(crate) files: bool,
+    /// Entries, by their kind and name.
+    pub(crate) entries: BTreeSet<(&'static str, String)>,
 }
 
 /// Reads `path` and what it includes.
 pub(crate) fn load(path: &Path) -> Loaded {
-    let loaded = Loaded { sources: Sources::default(), document: Document::default(), findings: Findings::default() };
-    let mut loader = Loader { loaded, schema: schema(), seen: Vec::new() };
+    let mut loader = Loader { loaded: Loaded::default(), schema: schema(), seen: Vec::new() };
     loader.read_file(path, None);
     loader.loaded
 }
@@ -39,10 +52,11 @@ struct Loader {
 impl Loader {
     /// Reads one file; `from` is where it is included.
     fn read_file(&mut self, path: &Path, from: Option<&Site>) {
-        let Loaded { sources, findings, .. } = &mut self.loaded;
-        let text = match read_limited(path, FILE_BYTES_MAX) {
+        let Loaded { sources, findings, files, unread, .. } = &mut self.loaded;
+        let text = match files.read(path, FILE_BYTES_MAX) {
             Ok(bytes) => String::from_utf8(bytes),
             Err(problem) => {
+                unread.files = true;
                 let spot = match from {
                     Some(site) => site.into(),
                     None => Spot::File(sources.add(path, String::new())),
@@ -54,6 +68,7 @@ impl Loader {
         let text = match text {
             Ok(text) => text,
             Err(error) => {
+                unread.files = true;
                 let valid = error.utf8_error().valid_up_to();
                 // What comes before the bad byte stands where it stood.
                 let readable = String::from_utf8_lossy(error.as_bytes()).into_owned();
@@ -74,6 +89,7 @@ impl Loader {
             self.loaded.findings.error(spot, format!("this is not TOML: {}", lower(error.message())));
         }
         if malformed {
+            self.loaded.unread.files = true;
             return;
         }
         let mut root = root.into_inner();
@@ -120,6 +136,8 @@ impl Loader {
             "policies" => self.read_named(&site, "policy", value, |document| &mut document.policies),
             "routes" => self.read_routes(&site, value),
             "store" => self.read_single(site, name, value, |document| &mut document.store),
+            "admin" => self.read_single(site, name, value, |document| &mut document.admin),
+            "pin" => self.read_single(site, name, value, |document| &mut document.pin),
             "forward" => self.read_single(site, name, value, |document| &mut document.forward),
             "errors" => self.read_single(site, name, value, |document| &mut document.errors),
             // Every other key was taken out as unknown.
@@ -130,12 +148,13 @@ impl Loader {
     fn read_named<T: DeserializeOwned>(
         &mut self,
         site: &Site,
-        kind: &str,
+        kind: &'static str,
         value: Spanned<DeValue<'_>>,
         section: fn(&mut Document) -> &mut BTreeMap<String, Entry<T>>,
     ) {
         let DeValue::Table(table) = value.into_inner() else {
             self.loaded.findings.error(site, format!("this must be a table with a name for each {kind}"));
+            self.loaded.unread.files = true;
             return;
         };
         for (name, value) in table {
@@ -151,8 +170,10 @@ impl Loader {
                 self.loaded.findings.error(&site, message).help(format!("it is also declared at {first}"));
                 continue;
             }
-            if let Some(value) = self.read_value(&site, value) {
-                section(&mut self.loaded.document).insert(name.into_inner().into_owned(), Entry { site, value });
+            let name = name.into_inner().into_owned();
+            match self.read_value(&site, value) {
+                Some(value) => drop(section(&mut self.loaded.document).insert(name, Entry { site, value })),
+                None => drop(self.loaded.unread.entries.insert((kind, name))),
             }
         }
     }
@@ -210,10 +231,11 @@ impl Loader {
     }
 
     fn include_pattern(&mut self, site: &Site, pattern: &str) {
-        let Loaded { sources, findings, .. } = &mut self.loaded;
+        let Loaded { sources, findings, files, .. } = &mut self.loaded;
         let folder = sources.path(site.file).parent().unwrap_or(Path::new(""));
         let full = Path::new(&glob::Pattern::escape(&folder.to_string_lossy())).join(pattern);
-        let files: Vec<PathBuf> = match glob::glob(&full.to_string_lossy()) {
+        files.expect_below(&fixed_part(folder, pattern));
+        let matching: Vec<PathBuf> = match glob::glob(&full.to_string_lossy()) {
             Ok(paths) if !Path::new(pattern).is_absolute() => paths.flatten().collect(),
             Ok(_) => {
                 findings
@@ -226,10 +248,10 @@ impl Loader {
                 return;
             }
         };
-        if files.is_empty() {
+        if matching.is_empty() {
             findings.error(site, format!("no file matches `{pattern}`")).help("create it, or remove it from `include`");
         }
-        for file in files {
+        for file in matching {
             self.include_file(site, &file);
         }
     }
@@ -254,6 +276,12 @@ impl Loader {
             self.read_file(path, Some(site));
         }
     }
+}
+
+/// The folder below which everything is that a pattern can match.
+fn fixed_part(folder: &Path, pattern: &str) -> PathBuf {
+    let fixed = pattern.split_inclusive('/').take_while(|part| !part.contains(['*', '?', '[']) && part.ends_with('/'));
+    folder.join(fixed.collect::<String>())
 }
 
 fn is_name(name: &str) -> bool {

@@ -1,10 +1,12 @@
 //! Reads secrets. They are wiped from memory once the key has its schedule.
 
 use crate::document::Encoding;
+use crate::files::Files;
 use crate::source::read_limited;
 use base64::Engine as _;
 use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use sha2::{Digest, Sha256};
 use std::path::Path;
 use zeroize::Zeroizing;
 
@@ -41,24 +43,54 @@ impl<'s> Source<'s> {
 }
 
 /// Reads a secret's text from a file, and what should be said about the file.
-pub(crate) fn from_file(path: &Path) -> Result<(SecretBytes, Vec<Remark>), Remark> {
+pub(crate) fn from_file(path: &Path, files: &mut Files) -> Result<(SecretBytes, Vec<Remark>), Remark> {
     let shown = path.display();
     let fail = |error: std::io::Error| Remark {
         message: format!("secret file `{shown}` cannot be read: {error}"),
         help: "create it, readable by the user that runs barmkin".to_owned(),
     };
+    // It is noted even where it must not be used: that may be mended.
+    let read = files.read(path, SECRET_BYTES_MAX).map(Zeroizing::new);
     let mut remarks = check_mode(path).map_err(fail)??.into_iter().collect::<Vec<_>>();
-    let mut text = Zeroizing::new(read_limited(path, SECRET_BYTES_MAX).map_err(fail)?);
-    let written = text.len();
-    if text.ends_with(b"\n") {
-        let newline = if text.ends_with(b"\r\n") { 2 } else { 1 };
-        text.truncate(written - newline);
+    let mut text = read.map_err(fail)?;
+    if trim_newline(&mut text) {
         remarks.push(Remark {
             message: format!("secret file `{shown}` ends with a newline, which is not taken as part of the secret"),
             help: "write the file without it, for example with `printf %s`".to_owned(),
         });
     }
     Ok((text, remarks))
+}
+
+/// Whether `path` no longer has the secret that it had: there is no file, or
+/// something else is in it. A file that cannot be read says nothing.
+pub(crate) fn has_left(path: &Path, encoding: Encoding, fingerprint: &Fingerprint) -> bool {
+    match read_limited(path, SECRET_BYTES_MAX) {
+        Ok(text) => {
+            let mut text = Zeroizing::new(text);
+            trim_newline(&mut text);
+            decode(&text, encoding).map_or(true, |secret| Fingerprint::of(&secret) != *fingerprint)
+        }
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+    }
+}
+
+/// Tells a secret from another without keeping it.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Fingerprint([u8; 32]);
+
+impl Fingerprint {
+    pub(crate) fn of(secret: &[u8]) -> Self {
+        Self(Sha256::digest(secret).into())
+    }
+}
+
+/// Removes the newline that editors add, and says whether there was one.
+fn trim_newline(text: &mut SecretBytes) -> bool {
+    let newline = if text.ends_with(b"\r\n") { 2 } else { usize::from(text.ends_with(b"\n")) };
+    let length = text.len() - newline;
+    text.truncate(length);
+    newline > 0
 }
 
 /// Reads a secret's text from the environment.

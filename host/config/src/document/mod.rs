@@ -1,12 +1,14 @@
 //! The shape of `barmkin.toml`, as it is written: names and quantities are
 //! still text. The JSON Schema is made from these types.
 
+mod admin;
 mod key;
 mod listen;
 mod policy;
 mod route;
 mod store;
 
+pub(crate) use admin::{Admin, Pin};
 pub(crate) use key::{Encoding, Key, KeyAlgorithm, Secret};
 pub(crate) use listen::{Dialect, Listen, ListenKind, Timeouts};
 pub(crate) use policy::{OnError, Policy};
@@ -51,6 +53,10 @@ pub(crate) struct Document {
     /// Routes. Their order means nothing: the most specific one wins.
     #[schemars(default)]
     pub(crate) routes: Vec<Entry<Route>>,
+    /// Where operators ask a running gate.
+    pub(crate) admin: Option<Entry<Admin>>,
+    /// What may be loaded.
+    pub(crate) pin: Option<Entry<Pin>>,
     /// What the upstream learns.
     pub(crate) forward: Option<Entry<Forward>>,
     /// What clients learn.

@@ -1,6 +1,6 @@
 use crate::document::Policy;
 use crate::resolve::Context;
-use crate::source::{Site, read_limited};
+use crate::source::Site;
 use crate::stock::{self, StockPolicy};
 use crate::unknown::nearest;
 use barmkin_host::limits::COMPONENT_BYTES_MAX;
@@ -49,7 +49,7 @@ pub(super) fn find_stock(name: &str, site: &Site, context: &mut Context<'_>) -> 
 
 fn read_file(path: &str, site: &Site, context: &mut Context<'_>) -> Option<Arc<[u8]>> {
     let path = context.sources.beside(site.file, path);
-    match read_limited(&path, COMPONENT_BYTES_MAX) {
+    match context.files.read(&path, COMPONENT_BYTES_MAX) {
         Ok(bytes) => Some(bytes.into()),
         Err(error) => {
             context

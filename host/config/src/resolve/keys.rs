@@ -1,10 +1,12 @@
 use crate::config::Secrets;
 use crate::document::{self, Encoding, Entry, KeyAlgorithm};
 use crate::resolve::Context;
-use crate::secret::{self, Remark, SecretBytes, Source};
-use crate::source::Site;
+use crate::secret::{self, Fingerprint, Remark, SecretBytes, Source};
+use crate::source::{Site, Sources};
 use barmkin_host::{Algorithm, Key, KeyError, KeyRing};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::time::Duration;
 use zeroize::Zeroizing;
 
 /// Stands for an Ed25519 public key that is not read: the encoding of the
@@ -15,14 +17,32 @@ const BASE_POINT: [u8; 32] = {
     point
 };
 
-pub(super) fn resolve(declared: &BTreeMap<String, Entry<document::Key>>, context: &mut Context<'_>) -> KeyRing {
-    declared.iter().fold(KeyRing::default(), |keys, (name, entry)| {
-        let key = resolve_key(name, entry, context);
-        keys.with(name, key)
+/// Keys, and how to tell whether their secrets are still where they were.
+#[derive(Default)]
+pub(crate) struct Keys {
+    pub(crate) ring: KeyRing,
+    pub(crate) secrets: Vec<Secret>,
+}
+
+/// A secret that was read.
+pub(crate) struct Secret {
+    pub(crate) key: String,
+    pub(crate) id: String,
+    /// Its file; `None` if it comes from the environment.
+    pub(crate) file: Option<PathBuf>,
+    pub(crate) encoding: Encoding,
+    pub(crate) until: Option<Duration>,
+    pub(crate) fingerprint: Fingerprint,
+}
+
+pub(super) fn resolve(declared: &BTreeMap<String, Entry<document::Key>>, context: &mut Context<'_>) -> Keys {
+    declared.iter().fold(Keys::default(), |mut keys, (name, entry)| {
+        let key = resolve_key(name, entry, &mut keys.secrets, context);
+        Keys { ring: keys.ring.with(name, key), ..keys }
     })
 }
 
-fn resolve_key(name: &str, entry: &Entry<document::Key>, context: &mut Context<'_>) -> Key {
+fn resolve_key(name: &str, entry: &Entry<document::Key>, secrets: &mut Vec<Secret>, context: &mut Context<'_>) -> Key {
     let Entry { site, value: declared } = entry;
     let mut key = Key::new(algorithm(declared.algorithm));
     if declared.secrets.is_empty() {
@@ -45,12 +65,28 @@ fn resolve_key(name: &str, entry: &Entry<document::Key>, context: &mut Context<'
                 .help("remove it");
         }
         let Some(bytes) = read(secret, declared, &site, context) else { continue };
+        secrets.push(Secret {
+            key: name.to_owned(),
+            id: secret.id.clone(),
+            file: file_of(secret, &site, context.sources),
+            encoding: declared.encoding,
+            until,
+            fingerprint: Fingerprint::of(&bytes),
+        });
         match key.clone().with_secret(&secret.id, &bytes, until) {
             Ok(with_secret) => key = with_secret,
             Err(error) => report(&error, declared.encoding, &site, context),
         }
     }
     key
+}
+
+/// The file that a secret is in, if it is in one.
+pub(crate) fn file_of(secret: &document::Secret, site: &Site, sources: &Sources) -> Option<PathBuf> {
+    match Source::parse(&secret.from) {
+        Ok(Source::File(path)) => Some(sources.beside(site.file, path)),
+        Ok(Source::Environment(_)) | Err(_) => None,
+    }
 }
 
 fn read(secret: &document::Secret, key: &document::Key, site: &Site, context: &mut Context<'_>) -> Option<SecretBytes> {
@@ -74,7 +110,7 @@ fn read(secret: &document::Secret, key: &document::Key, site: &Site, context: &m
 fn read_text(source: &Source<'_>, id: &str, site: &Site, context: &mut Context<'_>) -> Result<SecretBytes, Remark> {
     match source {
         Source::File(path) => {
-            let (text, remarks) = secret::from_file(&context.sources.beside(site.file, path))?;
+            let (text, remarks) = secret::from_file(&context.sources.beside(site.file, path), context.files)?;
             for Remark { message, help } in remarks {
                 context.findings.warning(site, message).help(help);
             }

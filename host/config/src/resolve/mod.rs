@@ -1,29 +1,33 @@
 //! Turns what is written into what it means, and finds what means nothing.
 
+mod admin;
 mod components;
 mod keys;
 mod listeners;
+mod pin;
 mod policies;
 mod routes;
 mod stores;
 
+pub(crate) use admin::resolve as admin;
+pub(crate) use keys::{Keys, Secret, file_of};
 pub(crate) use policies::{Policies, PolicyOrigin};
 
 use crate::config::{LoadOptions, Origins};
 use crate::document::{Document, Entry, Errors, Forward};
+use crate::files::Files;
 use crate::findings::Findings;
-use crate::listener::Listener;
+use crate::fixed::Fixed;
 use crate::source::{Site, Sources, Spot};
 use crate::units::{Text, Unit};
-use barmkin_host::{KeyRing, MemoryLimits, Spec};
+use barmkin_host::Spec;
 use http::HeaderName;
 
 /// What a document means.
 pub(crate) struct Resolved {
-    pub(crate) listeners: Vec<Listener>,
-    pub(crate) store: MemoryLimits,
+    pub(crate) fixed: Fixed,
     pub(crate) spec: Spec,
-    pub(crate) keys: KeyRing,
+    pub(crate) keys: Keys,
     pub(crate) origins: Origins,
 }
 
@@ -32,6 +36,7 @@ pub(crate) struct Context<'c> {
     pub(crate) sources: &'c Sources,
     pub(crate) options: &'c LoadOptions,
     pub(crate) findings: &'c mut Findings,
+    pub(crate) files: &'c mut Files,
 }
 
 /// Resolves all of `document`, as far as it can be. Whether the result can be
@@ -52,7 +57,9 @@ pub(crate) fn resolve(document: &Document, context: &mut Context<'_>) -> Resolve
         documentation: documentation(document.errors.as_ref(), context),
     };
     let origins = Origins::new(document, origins);
-    Resolved { listeners, store, spec, keys, origins }
+    let admin = document.admin.as_ref().and_then(|admin| admin::resolve(admin, context));
+    let pin = document.pin.as_ref().map(|pin| pin::resolve(pin, document, &spec, &origins, context));
+    Resolved { fixed: Fixed { listeners, store, admin, pin }, spec, keys, origins }
 }
 
 impl Context<'_> {

@@ -1,0 +1,29 @@
+use crate::units::{ModeUnit, Text};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// Where operators ask a running gate, and tell it what to do.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Admin {
+    /// `unix:` and a path, or a port of this machine such as `127.0.0.1:9002`.
+    pub(crate) address: String,
+    /// Permissions of the Unix socket; `600` unless given.
+    pub(crate) mode: Option<Text<ModeUnit>>,
+    /// The id of the Unix socket's group.
+    pub(crate) group: Option<u32>,
+}
+
+/// What may be loaded. It is read at the start: a reload cannot change it.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Pin {
+    /// The only components: each as `sha256:` and its digest. Stock policies
+    /// are part of the program and need no pin.
+    #[schemars(inner(regex(pattern = "^sha256:[0-9a-f]{64}$")))]
+    pub(crate) components: Option<Vec<String>>,
+    /// The only configurations: each as `sha256:` and the digest that `barmkin
+    /// check` prints. Keys and this section are not part of it.
+    #[schemars(inner(regex(pattern = "^sha256:[0-9a-f]{64}$")))]
+    pub(crate) configurations: Option<Vec<String>>,
+}

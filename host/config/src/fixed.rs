@@ -1,0 +1,53 @@
+//! What is read at the start only: a reload cannot change it.
+
+use crate::listener::{Address, Listener};
+use barmkin_host::{Digest, MemoryLimits};
+
+/// The part of a configuration that takes a restart to change: sockets are
+/// opened once, and the store outlives every generation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fixed {
+    /// The ways in, by name.
+    pub listeners: Vec<Listener>,
+    /// How much the memory store may hold.
+    pub store: MemoryLimits,
+    /// Where operators ask.
+    pub admin: Option<Admin>,
+    /// What may be loaded.
+    pub pin: Option<Pin>,
+}
+
+/// Where operators ask a running gate, and tell it what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admin {
+    /// A Unix socket, or a port of this machine.
+    pub address: Address,
+}
+
+/// What may be loaded; everything, where it does not say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pin {
+    /// SHA-256 of components.
+    pub components: Option<Vec<Digest>>,
+    /// Digests of configurations: see [`Spec::digest`](barmkin_host::Spec::digest).
+    pub configurations: Option<Vec<Digest>>,
+}
+
+impl Fixed {
+    /// The parts in which `other` differs, as the operator wrote them.
+    pub fn differences(&self, other: &Self) -> Vec<String> {
+        let section = |differs: bool, name: &str| differs.then(|| format!("[{name}]"));
+        let unlike = |listeners: &[Listener], others: &[Listener]| -> Vec<String> {
+            let unlike = listeners.iter().filter(|listener| !others.contains(listener));
+            unlike.map(|listener| format!("[listen.{}]", listener.name)).collect()
+        };
+        let mut differences = unlike(&self.listeners, &other.listeners);
+        differences.extend(unlike(&other.listeners, &self.listeners));
+        differences.extend(section(self.store != other.store, "store"));
+        differences.extend(section(self.admin != other.admin, "admin"));
+        differences.extend(section(self.pin != other.pin, "pin"));
+        differences.sort();
+        differences.dedup();
+        differences
+    }
+}

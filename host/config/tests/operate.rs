@@ -1,0 +1,102 @@
+//! The admin listener, the pin, and what takes a restart.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod support;
+
+use barmkin_config::{Address, Config, LoadOptions};
+use sha2::{Digest, Sha256};
+use support::{NOW, folder, load, relative, report, report_of, write};
+
+fn admin(lines: &str) -> String {
+    format!("version = 1\n[admin]\n{lines}\n")
+}
+
+#[test]
+fn the_admin_listener_is_for_this_machine() {
+    for address in ["127.0.0.1:9002", "[::1]:0"] {
+        let config = load(&folder(&[("barmkin.toml", &admin(&format!("address = \"{address}\"")))]));
+        let admin = config.unwrap_or_else(|report| panic!("{report}")).fixed().admin.clone();
+        assert_eq!(admin.unwrap().address, Address::Tcp(address.to_owned()));
+    }
+    for address in ["0.0.0.0:9002", "10.0.0.1:9002", "[::]:9002"] {
+        assert_eq!(
+            report_of(&admin(&format!("address = \"{address}\""))),
+            format!(
+                "barmkin.toml:3:11: `{address}` can be reached from other machines\n  help: whoever reaches it can \
+                 reload and roll back: use `127.0.0.1:port`, or `unix:` and a path"
+            )
+        );
+    }
+    for address in ["localhost:9002", "9002", "unix:"] {
+        let report = report_of(&admin(&format!("address = \"{address}\"")));
+        assert!(report.starts_with(&format!("barmkin.toml:3:11: `{address}` is not an address")), "{report}");
+    }
+    let with_mode = report_of(&admin("address = \"127.0.0.1:1\"\nmode = \"600\""));
+    assert_eq!(with_mode, "barmkin.toml:4:8: only a Unix socket has a `mode`\n  help: remove it");
+}
+
+#[test]
+fn where_a_gate_is_asked_can_be_told_although_the_rest_is_broken() {
+    let folder = folder(&[("barmkin.toml", &admin("address = \"unix:admin.sock\"\n[unknown]"))]);
+    let path = folder.path().join("barmkin.toml");
+    let socket = Address::Unix { path: folder.path().join("admin.sock"), mode: 0o600, group: None };
+    assert_eq!(Config::admin(&path, &LoadOptions::at(NOW)).unwrap().address, socket);
+
+    write(&folder, "barmkin.toml", b"version = 1\n", 0o600);
+    let report = Config::admin(&path, &LoadOptions::at(NOW)).err().unwrap();
+    let expected = "barmkin.toml: it declares no admin listener\n  help: declare `[admin]`, or say where the gate is asked with `--admin`";
+    assert_eq!(relative(folder.path(), &report.to_string()), expected);
+}
+
+#[test]
+fn only_what_is_pinned_is_loaded() {
+    let component = barmkin_stock::get("rate-quota").unwrap().component;
+    let digest = format!("sha256:{}", hex::encode(Sha256::digest(component)));
+    let text = |pin: &str| {
+        format!(
+            "version = 1\n[pin]\n{pin}\n[quotas.q]\nrate = \"1/s\"\nkey = \"route\"\n[policies.p]\n\
+             component = \"file:p.wasm\"\ngrants = {{ quotas = {{ quota = \"q\" }} }}\n[[routes]]\nname = \"r\"\n\
+             public = true\nchain = [\"p\", \"stock:rate-quota\"]\n"
+        )
+    };
+    let folder = folder(&[("barmkin.toml", &text(&format!("components = [\"{digest}\"]")))]);
+    write(&folder, "p.wasm", component, 0o600);
+    let config = load(&folder).unwrap_or_else(|report| panic!("{report}"));
+    let configuration = format!("sha256:{}", config.spec().digest());
+
+    let nothing = "components = []\nconfigurations = []";
+    write(&folder, "barmkin.toml", text(nothing).as_bytes(), 0o600);
+    assert_eq!(
+        report(&folder),
+        format!(
+            "barmkin.toml:4:18: this configuration has the digest `{configuration}`, which the pin does not list\n  \
+             help: if this is the configuration you mean, add its digest\n\
+             barmkin.toml:9:13: the component of policy `p` has the digest `{digest}`, which the pin does not list\n  \
+             help: if this is the component you mean, add its digest to `components` of `[pin]`"
+        )
+    );
+    // The pin is not part of what is pinned.
+    write(&folder, "barmkin.toml", text(&format!("configurations = [\"{configuration}\"]")).as_bytes(), 0o600);
+    assert!(load(&folder).is_ok());
+    write(&folder, "barmkin.toml", text("components = [\"md5:1\"]").as_bytes(), 0o600);
+    assert!(report(&folder).contains("`md5:1` is not a digest"), "{}", report(&folder));
+}
+
+#[test]
+fn what_takes_a_restart_is_named_as_it_is_written() {
+    let listen = |port: &str| {
+        format!(
+            "version = 1\n[listen.a]\nkind = \"reverse-proxy\"\naddress = \"127.0.0.1:{port}\"\nupstream = \"http://127.0.0.1:1\"\n"
+        )
+    };
+    let loaded = |text: &str| load(&folder(&[("barmkin.toml", text)])).unwrap_or_else(|report| panic!("{report}"));
+    let first = loaded(&listen("1"));
+    let same = loaded(&(listen("1") + "[forward]\nprincipal-field = \"x-principal\"\n"));
+    assert!(first.fixed().differences(same.fixed()).is_empty());
+    let other = listen("2")
+        + "[store]\nkind = \"memory\"\nnonces-max = 7\n[admin]\naddress = \"127.0.0.1:3\"\n[pin]\n[listen.b]\n"
+        + "kind = \"ext-authz\"\naddress = \"127.0.0.1:4\"\n";
+    let other = loaded(&other);
+    let expected = ["[admin]", "[listen.a]", "[listen.b]", "[pin]", "[store]"];
+    assert_eq!(first.fixed().differences(other.fixed()), expected);
+}
