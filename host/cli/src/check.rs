@@ -46,6 +46,7 @@ fn prove(args: &Args) -> Result<()> {
     }
     let fields: Vec<_> = generation.gate_fields().iter().map(|field| field.as_str()).collect();
     println!("fields set for the upstream, and removed from clients: {}", fields.join(", "));
+    println!("configuration sha256:{}", generation.configuration());
     println!("generation {}", generation.digest());
     Ok(())
 }

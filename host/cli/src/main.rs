@@ -1,15 +1,20 @@
 //! The command line of Barmkin: one file per command.
 
 mod api_key;
+mod ask;
 mod build;
 mod check;
 mod eval;
+mod live;
 mod load;
 mod new;
 mod policies;
+mod reload;
 mod request;
+mod rollback;
 mod schema;
 mod serve;
+mod status;
 mod test;
 
 use clap::Parser;
@@ -31,6 +36,9 @@ enum Command {
     Eval(eval::Args),
     Test(test::Args),
     Serve(serve::Args),
+    Reload(reload::Args),
+    Rollback(rollback::Args),
+    Status(status::Args),
     ApiKey(api_key::Args),
     Policies(policies::Args),
     Schema(schema::Args),
@@ -47,6 +55,9 @@ fn main() -> ExitCode {
         Command::Eval(args) => eval::run(args),
         Command::Test(args) => test::run(&args),
         Command::Serve(args) => serve::run(&args),
+        Command::Reload(args) => reload::run(&args),
+        Command::Rollback(args) => rollback::run(&args),
+        Command::Status(args) => status::run(&args),
         Command::ApiKey(args) => api_key::run(args),
         Command::Policies(args) => policies::run(args),
         Command::Schema(args) => schema::run(args),

@@ -1,13 +1,15 @@
 //! `barmkin serve`: opens every way in, and answers until it is told to stop.
 
+use crate::live::{Live, Operate, Orders, compile_in_the_background};
 use crate::load;
 use anyhow::{Context, Result, bail};
-use barmkin_config::{Address, Dialect, Listener, ListenerKind, Secrets};
-use barmkin_host::{ClientAddress, Gate};
+use barmkin_admin::{By, Command, Control, Reloads, Tally};
+use barmkin_config::{Address, Admin, Dialect, Listener, ListenerKind};
+use barmkin_host::{ClientAddress, Gate, SystemClock};
 use std::process::ExitCode;
 use std::sync::Arc;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing_subscriber::EnvFilter;
@@ -17,50 +19,65 @@ use tracing_subscriber::EnvFilter;
 pub(crate) struct Args {
     #[command(flatten)]
     file: load::File,
-    /// Writes the log as JSON.
-    #[arg(long)]
-    log_json: bool,
+    /// How the log is written.
+    #[arg(long, value_enum, default_value_t)]
+    log_format: LogFormat,
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// An object a line.
+    Json,
 }
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    start_log(args.log_json);
-    let config = load::config(&args.file.file, Secrets::Read)?;
-    if config.listeners().is_empty() {
-        bail!("`{}` declares no listener: add a `[listen.NAME]`", args.file.file.display());
-    }
-    let generation = load::generation(&config, &load::engine()?, load::services(&config))?;
-    tracing::info!(generation = %generation.digest(), "loaded");
+    start_log(args.log_format);
+    compile_in_the_background().context("no threads to compile on")?;
+    let (tally, reloads) = (Arc::new(Tally::new(Arc::new(SystemClock))), Reloads::default());
+    let live = Live::load(&args.file.file, tally.clone(), reloads.clone())?;
     tracing::info!("the store is in memory: a restart forgets which deliveries came, and what quotas were used");
-    let gate = Arc::new(Gate::new(generation));
+    let (gate, engine, fixed, view) =
+        (live.gate().clone(), live.engine().clone(), live.config().fixed().clone(), live.view());
+    let orders = Orders::start(live)?;
+    let operate = Arc::new(Operate::new(orders, view, gate.clone(), engine, tally, reloads));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
-    runtime.block_on(serve(gate, config.listeners()))?;
+    runtime.block_on(serve(gate, &fixed.listeners, fixed.admin.as_ref(), operate))?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn start_log(json: bool) {
+fn start_log(format: LogFormat) {
     let filter = EnvFilter::builder().with_default_directive(tracing::Level::INFO.into()).from_env_lossy();
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    if json {
-        log.json().init();
-    } else {
-        log.init();
+    match format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().init(),
     }
 }
 
-async fn serve(gate: Arc<Gate>, listeners: &[Listener]) -> Result<()> {
+async fn serve(gate: Arc<Gate>, listeners: &[Listener], admin: Option<&Admin>, operate: Arc<Operate>) -> Result<()> {
     let (stop, stopped) = watch::channel(false);
     let mut open = JoinSet::new();
     for listener in listeners {
         let running = start(listener, gate.clone(), stopped.clone());
         open.spawn(running.await.with_context(|| format!("listener `{}`", listener.name))?);
     }
+    if let Some(admin) = admin {
+        open.spawn(start_admin(admin, operate.clone(), stopped.clone()).await.context("the admin listener")?);
+    }
+    tokio::spawn(reload_on_hangup(signal(SignalKind::hangup())?, operate.clone()));
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
+    operate.set_ready(true);
     let failed = tokio::select! {
         _ = interrupt.recv() => None,
         _ = terminate.recv() => None,
         ended = open.join_next() => ended,
     };
+    operate.set_ready(false);
     tracing::info!("stopping: what is under way may end");
     stop.send_replace(true);
     let rest = open.join_all().await;
@@ -68,6 +85,39 @@ async fn serve(gate: Arc<Gate>, listeners: &[Listener]) -> Result<()> {
         ended?;
     }
     Ok(())
+}
+
+/// Takes what is on disk whenever the process is sent SIGHUP.
+async fn reload_on_hangup(mut hangup: Signal, operate: Arc<Operate>) {
+    while hangup.recv().await.is_some() {
+        // What came of it is in the log: a signal has nobody to answer to.
+        operate.command(Command::Reload, By::Signal).await;
+    }
+}
+
+/// Opens the admin listener; what it returns runs it.
+async fn start_admin(admin: &Admin, operate: Arc<Operate>, mut stopped: watch::Receiver<bool>) -> Result<Running> {
+    let listener = match &admin.address {
+        Address::Tcp(address) => {
+            let socket = TcpListener::bind(address).await.with_context(|| format!("cannot listen at {address}"))?;
+            tracing::info!(address = %socket.local_addr()?, "admin listening");
+            barmkin_admin::Listener::Tcp(socket)
+        }
+        Address::Unix { path, mode, group } => {
+            let socket = barmkin_envoy::UnixSocket { path: path.clone(), mode: *mode, group: *group };
+            let bound = socket.bind().with_context(|| format!("cannot listen at {}", admin.address))?;
+            tracing::info!(address = %admin.address, "admin listening");
+            barmkin_admin::Listener::Unix(bound)
+        }
+    };
+    let shutdown = async move {
+        // It ends with the sender, too.
+        let _ = stopped.wait_for(|stop| *stop).await;
+    };
+    Ok(Box::pin(async move {
+        barmkin_admin::serve(listener, operate, shutdown).await;
+        Ok(())
+    }))
 }
 
 type Running = std::pin::Pin<Box<dyn Future<Output = Result<()>> + Send>>;

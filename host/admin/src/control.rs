@@ -1,0 +1,82 @@
+//! What the admin listener needs of whoever runs the gate.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::pin::Pin;
+
+/// Whoever runs the gate.
+pub trait Control: Send + Sync + 'static {
+    /// Whether requests may be sent to this gate.
+    fn is_ready(&self) -> bool;
+
+    /// What serves and what it did, without secrets.
+    fn status(&self) -> serde_json::Value;
+
+    /// The same in Prometheus' text format.
+    fn metrics(&self) -> String;
+
+    /// Does what an operator asks, and says what came of it.
+    fn command(&self, command: Command, by: By) -> Pin<Box<dyn Future<Output = Answered> + Send>>;
+}
+
+/// What an operator can ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// That what is on disk serves.
+    Reload,
+    /// That an earlier generation serves: the one before unless given.
+    Rollback {
+        /// Its number in the history.
+        to: Option<u64>,
+    },
+}
+
+/// Who asked, for the log and the history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum By {
+    /// Nobody: a file changed.
+    FileChange,
+    /// Whoever may send this process a signal.
+    Signal,
+    /// A process on this machine, by the Unix socket.
+    Process {
+        /// Its user.
+        uid: u32,
+        /// Its id, where the system says so.
+        pid: Option<i32>,
+    },
+    /// A connection to the admin port.
+    Peer(SocketAddr),
+}
+
+impl fmt::Display for By {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::FileChange => f.write_str("a file change"),
+            Self::Signal => f.write_str("SIGHUP"),
+            Self::Process { uid, pid: Some(pid) } => write!(f, "user {uid}, process {pid}"),
+            Self::Process { uid, pid: None } => write!(f, "user {uid}"),
+            Self::Peer(address) => write!(f, "{address}"),
+        }
+    }
+}
+
+/// What came of a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answered {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What to tell whoever asked: an object.
+    pub body: serde_json::Value,
+}
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// As asked.
+    Done,
+    /// There is no such generation to go back to.
+    NoSuchGeneration,
+    /// It failed; what served before goes on serving.
+    Failed,
+}

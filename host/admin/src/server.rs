@@ -1,0 +1,181 @@
+//! Answers operators.
+
+use crate::control::{Answered, By, Command, Control, Outcome};
+use bytes::Bytes;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderValue, ORIGIN};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::convert::Infallible;
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+/// Connections at once: a few scrapers and operators. More wait in the queue
+/// of the socket.
+const CONNECTIONS_MAX: usize = 32;
+
+/// For the header of a request.
+const HEADER_READ: Duration = Duration::from_secs(5);
+
+/// After an accept that failed, mostly for want of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// For commands that are under way when the gate stops.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// A socket that listens for operators.
+#[derive(Debug)]
+pub enum Listener {
+    /// A port. It must be one of this machine: who reaches it may command.
+    Tcp(TcpListener),
+    /// A Unix socket: its permissions say who may.
+    Unix(UnixListener),
+}
+
+/// Answers operators on `listener` until `shutdown`.
+pub async fn serve(listener: Listener, control: Arc<dyn Control>, shutdown: impl Future<Output = ()>) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let mut connections = JoinSet::new();
+    let mut shutdown = std::pin::pin!(shutdown);
+    loop {
+        let accepted = tokio::select! {
+            () = &mut shutdown => break,
+            Some(_) = connections.join_next(), if !connections.is_empty() => continue,
+            accepted = async {
+                // The semaphore is never closed.
+                let place = places.clone().acquire_owned().await.map_err(io::Error::other)?;
+                Ok::<_, io::Error>((accept(&listener).await?, place))
+            } => accepted,
+        };
+        match accepted {
+            Ok(((stream, by), place)) => {
+                let control = control.clone();
+                connections.spawn(async move {
+                    connection(stream, by, control).await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "an operator's connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+    drop(listener);
+    let all_end = async { while connections.join_next().await.is_some() {} };
+    // What an operator asked for and cannot hear of is in the log.
+    let _ = tokio::time::timeout(DRAIN, all_end).await;
+}
+
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+async fn accept(listener: &Listener) -> io::Result<(Box<dyn Stream>, By)> {
+    match listener {
+        Listener::Tcp(listener) => {
+            let (stream, peer) = listener.accept().await?;
+            Ok((Box::new(stream), By::Peer(peer)))
+        }
+        Listener::Unix(listener) => {
+            let (stream, _) = listener.accept().await?;
+            let peer = stream.peer_cred()?;
+            Ok((Box::new(stream), By::Process { uid: peer.uid(), pid: peer.pid() }))
+        }
+    }
+}
+
+async fn connection(stream: Box<dyn Stream>, by: By, control: Arc<dyn Control>) {
+    let service = service_fn(|request| {
+        let (control, by) = (control.clone(), by.clone());
+        async move { Ok::<_, Infallible>(answer(&request, by, &*control).await) }
+    });
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_READ)
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), service);
+    if let Err(error) = served.await {
+        tracing::debug!(%error, "an operator's connection ended early");
+    }
+}
+
+async fn answer<B>(request: &Request<B>, by: By, control: &dyn Control) -> Response<Full<Bytes>> {
+    if matches!(by, By::Peer(_)) && is_from_a_browser(request.headers()) {
+        return text(StatusCode::FORBIDDEN, "this is not for web pages\n");
+    }
+    match (request.method().clone(), request.uri().path()) {
+        (Method::GET, "/healthz") => text(StatusCode::OK, "ok\n"),
+        (Method::GET, "/readyz") if control.is_ready() => text(StatusCode::OK, "ready\n"),
+        (Method::GET, "/readyz") => text(StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
+        (Method::GET, "/status") => json(StatusCode::OK, &control.status()),
+        (Method::GET, "/metrics") => {
+            let mut response = text(StatusCode::OK, control.metrics());
+            let content_type = prometheus_client::encoding::prometheus_text::CONTENT_TYPE;
+            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+            response
+        }
+        (Method::POST, "/reload") => answered(&control.command(Command::Reload, by).await),
+        (Method::POST, "/rollback") => match rollback_to(request.uri().query()) {
+            Some(to) => answered(&control.command(Command::Rollback { to }, by).await),
+            None => text(StatusCode::BAD_REQUEST, "write `to=` and the number of a generation\n"),
+        },
+        (_, "/healthz" | "/readyz" | "/status" | "/metrics") => not_allowed("GET"),
+        (_, "/reload" | "/rollback") => not_allowed("POST"),
+        _ => text(StatusCode::NOT_FOUND, "there is no such thing here\n"),
+    }
+}
+
+/// Any web page can send requests to a port of the machine it is looked at on,
+/// and a name that it controls can be made to mean 127.0.0.1.
+fn is_from_a_browser(headers: &HeaderMap) -> bool {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name).trim_start_matches('[').trim_end_matches(']');
+    let is_named_here = name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    headers.contains_key(ORIGIN) || headers.contains_key("sec-fetch-site") || !is_named_here
+}
+
+fn rollback_to(query: Option<&str>) -> Option<Option<u64>> {
+    match query {
+        None | Some("") => Some(None),
+        Some(query) => query.strip_prefix("to=")?.parse().ok().map(Some),
+    }
+}
+
+fn answered(answered: &Answered) -> Response<Full<Bytes>> {
+    let status = match answered.outcome {
+        Outcome::Done => StatusCode::OK,
+        Outcome::NoSuchGeneration => StatusCode::CONFLICT,
+        Outcome::Failed => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    json(status, &answered.body)
+}
+
+fn json(status: StatusCode, value: &serde_json::Value) -> Response<Full<Bytes>> {
+    let mut response = text(status, format!("{value:#}\n"));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+fn not_allowed(allowed: &'static str) -> Response<Full<Bytes>> {
+    let mut response = text(StatusCode::METHOD_NOT_ALLOWED, format!("use {allowed}\n"));
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+    response
+}
+
+fn text(status: StatusCode, text: impl Into<Bytes>) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(text.into()));
+    *response.status_mut() = status;
+    let fields = response.headers_mut();
+    fields.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,79 @@
+use super::{PolicyCounts, RouteCounts, Tally, lock, read};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, MetricEncoder, NoLabelSet};
+use prometheus_client::metrics::MetricType::{Counter, Gauge, Histogram};
+use std::fmt;
+
+impl Collector for Tally {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        self.encode_routes(&mut encoder)?;
+        self.encode_policies(&mut encoder)?;
+        let help = "Effects of denied requests that could not be given back and stay used";
+        let mut undo_lost = encoder.encode_descriptor("barmkin_undo_lost", help, None, Counter)?;
+        undo_lost.encode_counter::<NoLabelSet, _, u64>(&read(&self.undo_lost), None)?;
+        let help = "Kept samples of what was not enforced and would have changed a verdict";
+        let samples = u64::try_from(lock(&self.differences).len()).unwrap_or(u64::MAX);
+        encoder.encode_descriptor("barmkin_difference_samples", help, None, Gauge)?.encode_gauge(&samples)
+    }
+}
+
+impl Tally {
+    fn encode_routes(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let help = "Verdicts by route; of a deny also the policy and the reason. Routes that observe count what would \
+                    have been";
+        let mut verdicts = encoder.encode_descriptor("barmkin_verdicts", help, None, Counter)?;
+        self.routes.each(|route, counts: &RouteCounts| {
+            let labels = [("route", route), ("verdict", "allow"), ("policy", ""), ("reason", "")];
+            count(&mut verdicts, &labels, read(&counts.allowed))?;
+            counts.denied.each(|policy, reasons| {
+                reasons.each(|reason, denied| {
+                    let labels = [("route", route), ("verdict", "deny"), ("policy", policy), ("reason", reason)];
+                    count(&mut verdicts, &labels, read(denied))
+                })
+            })
+        })?;
+        let help = "Denies that routes which observe did not keep to";
+        let mut observed = encoder.encode_descriptor("barmkin_observed_denies", help, None, Counter)?;
+        self.routes.each(|route, counts| count(&mut observed, &[("route", route)], read(&counts.observed)))?;
+        let help = "From a request's header (and body, where the chain needs it) to its verdict, in seconds";
+        let mut took = encoder.encode_descriptor("barmkin_verdict_seconds", help, None, Histogram)?;
+        self.routes.each(|route, counts| {
+            let (sum, total, buckets) = counts.latency.read();
+            took.encode_family(&[("route", route)])?.encode_histogram::<NoLabelSet>(sum, total, &buckets, None)
+        })
+    }
+
+    fn encode_policies(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let help = "Decisions of policies that did not fail";
+        let mut decisions = encoder.encode_descriptor("barmkin_policy_decisions", help, None, Counter)?;
+        self.policies.each(|policy, counts: &PolicyCounts| {
+            let of = [("allow", &counts.allowed), ("abstain", &counts.abstained), ("deny", &counts.denied)];
+            of.into_iter().try_for_each(|(decision, decided)| {
+                count(&mut decisions, &[("policy", policy), ("decision", decision)], read(decided))
+            })
+        })?;
+        let help = "Failures of policies, by the host's reason: traps, deadlines, memory, the store";
+        let mut failures = encoder.encode_descriptor("barmkin_policy_failures", help, None, Counter)?;
+        self.policies.each(|policy, counts| {
+            counts
+                .failed
+                .each(|reason, failed| count(&mut failures, &[("policy", policy), ("reason", reason)], read(failed)))
+        })?;
+        let help = "Decisions of shadow policies, by whether the chain decided likewise";
+        let mut shadows = encoder.encode_descriptor("barmkin_shadow_decisions", help, None, Counter)?;
+        self.policies.each(|policy, counts| {
+            let of = [("true", &counts.shadow_agreed), ("false", &counts.shadow_differed)];
+            let ran = of.iter().any(|(_, decided)| read(decided) > 0);
+            of.into_iter().filter(|_| ran).try_for_each(|(agrees, decided)| {
+                count(&mut shadows, &[("policy", policy), ("agrees", agrees)], read(decided))
+            })
+        })?;
+        let help = "Lines of policies that were not logged, since they log too much";
+        let mut dropped = encoder.encode_descriptor("barmkin_log_lines_dropped", help, None, Counter)?;
+        self.policies.each(|policy, counts| count(&mut dropped, &[("policy", policy)], read(&counts.lines_dropped)))
+    }
+}
+
+fn count(metric: &mut MetricEncoder<'_>, labels: &impl EncodeLabelSet, value: u64) -> fmt::Result {
+    metric.encode_family(labels)?.encode_counter::<NoLabelSet, _, u64>(&value, None)
+}

@@ -1,0 +1,121 @@
+//! Operators and the gate, over real sockets.
+#![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
+
+use barmkin_admin::{Answered, By, Command, Control, Listener, Outcome, ask, serve};
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
+
+#[derive(Default)]
+struct Scripted {
+    is_ready: AtomicBool,
+    asked: Mutex<Vec<(Command, By)>>,
+}
+
+impl Control for Scripted {
+    fn is_ready(&self) -> bool {
+        self.is_ready.load(Ordering::SeqCst)
+    }
+
+    fn status(&self) -> Value {
+        json!({ "serves": "this" })
+    }
+
+    fn metrics(&self) -> String {
+        "a_metric 1\n".to_owned()
+    }
+
+    fn command(&self, command: Command, by: By) -> Pin<Box<dyn Future<Output = Answered> + Send>> {
+        let outcome = match command {
+            Command::Reload => Outcome::Failed,
+            Command::Rollback { to: None } => Outcome::Done,
+            Command::Rollback { to: Some(_) } => Outcome::NoSuchGeneration,
+        };
+        self.asked.lock().unwrap().push((command, by));
+        Box::pin(async move { Answered { outcome, body: json!({ "problem": "because" }) } })
+    }
+}
+
+async fn over_tcp() -> (String, Arc<Scripted>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let control = Arc::new(Scripted::default());
+    tokio::spawn(serve(Listener::Tcp(listener), control.clone(), std::future::pending()));
+    (address, control)
+}
+
+async fn get(address: &str, target: &str) -> (StatusCode, String) {
+    let answer = ask(address, Method::GET, target).await.unwrap();
+    (answer.status, String::from_utf8(answer.body.to_vec()).unwrap())
+}
+
+#[tokio::test]
+async fn it_tells_whether_it_lives_is_ready_and_what_it_does() {
+    let (address, control) = over_tcp().await;
+    assert_eq!(get(&address, "/healthz").await, (StatusCode::OK, "ok\n".to_owned()));
+    assert_eq!(get(&address, "/readyz").await.0, StatusCode::SERVICE_UNAVAILABLE);
+    control.is_ready.store(true, Ordering::SeqCst);
+    assert_eq!(get(&address, "/readyz").await.0, StatusCode::OK);
+    assert_eq!(get(&address, "/metrics").await, (StatusCode::OK, "a_metric 1\n".to_owned()));
+    let (status, body) = get(&address, "/status").await;
+    assert_eq!((status, serde_json::from_str(&body).unwrap()), (StatusCode::OK, json!({ "serves": "this" })));
+    assert_eq!(get(&address, "/").await.0, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn commands_take_a_post_and_say_how_they_ended() {
+    let (address, control) = over_tcp().await;
+    assert_eq!(get(&address, "/reload").await.0, StatusCode::METHOD_NOT_ALLOWED);
+    let post = async |target| ask(&address, Method::POST, target).await.unwrap().status;
+    assert_eq!(post("/status").await, StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(post("/reload").await, StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(post("/rollback").await, StatusCode::OK);
+    assert_eq!(post("/rollback?to=7").await, StatusCode::CONFLICT);
+    assert_eq!(post("/rollback?to=x").await, StatusCode::BAD_REQUEST);
+    let asked: Vec<_> = control.asked.lock().unwrap().iter().map(|(command, _)| *command).collect();
+    assert_eq!(asked, [Command::Reload, Command::Rollback { to: None }, Command::Rollback { to: Some(7) }]);
+}
+
+#[tokio::test]
+async fn who_asks_by_a_unix_socket_is_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("admin.sock");
+    let listener = UnixListener::bind(&path).unwrap();
+    let control = Arc::new(Scripted::default());
+    tokio::spawn(serve(Listener::Unix(listener), control.clone(), std::future::pending()));
+    let address = format!("unix:{}", path.display());
+    let answer = ask(&address, Method::POST, "/reload").await.unwrap();
+    assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+    let (_, by) = control.asked.lock().unwrap().remove(0);
+    assert!(by.to_string().ends_with(&format!("process {}", std::process::id())), "{by}");
+
+    let absent = ask("unix:absent.sock", Method::GET, "/status").await.unwrap_err();
+    assert_eq!(absent.to_string(), "no gate can be asked at `unix:absent.sock`");
+}
+
+#[tokio::test]
+async fn web_pages_cannot_command() {
+    let (address, control) = over_tcp().await;
+    let port = address.rsplit_once(':').unwrap().1;
+    for (host, more, expected) in [
+        (format!("127.0.0.1:{port}"), "", "HTTP/1.1 500"),
+        (format!("localhost:{port}"), "", "HTTP/1.1 500"),
+        (format!("[::1]:{port}"), "", "HTTP/1.1 500"),
+        (format!("rebound.example:{port}"), "", "HTTP/1.1 403"),
+        (String::new(), "", "HTTP/1.1 403"),
+        (format!("127.0.0.1:{port}"), "origin: https://a.example\r\n", "HTTP/1.1 403"),
+        (format!("127.0.0.1:{port}"), "sec-fetch-site: cross-site\r\n", "HTTP/1.1 403"),
+    ] {
+        let mut stream = TcpStream::connect(&address).await.unwrap();
+        let request = format!("POST /reload HTTP/1.1\r\nhost: {host}\r\n{more}content-length: 0\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with(expected), "{host} {more}: {answer}");
+    }
+    assert_eq!(control.asked.lock().unwrap().len(), 3);
+}

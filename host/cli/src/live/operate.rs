@@ -1,0 +1,86 @@
+//! What operators see and may do: the gate's side of the admin listener.
+
+use super::{Orders, View};
+use barmkin_admin::{Answered, By, Command, Control, Registry, Reloads, Tally, expose, pool, rfc3339};
+use barmkin_host::{Clock, Engine, Gate, SystemClock};
+use serde_json::{Value, json};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Answers operators.
+pub(crate) struct Operate {
+    orders: Orders,
+    view: View,
+    gate: Arc<Gate>,
+    tally: Arc<Tally>,
+    registry: Registry,
+    started: String,
+    is_ready: AtomicBool,
+}
+
+impl Operate {
+    pub(crate) fn new(
+        orders: Orders,
+        view: View,
+        gate: Arc<Gate>,
+        engine: Engine,
+        tally: Arc<Tally>,
+        reloads: Reloads,
+    ) -> Self {
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(tally.clone()));
+        registry.register_collector(Box::new(reloads));
+        pool(engine, &mut registry);
+        let started = rfc3339(SystemClock.now());
+        Self { orders, view, gate, tally, registry, started, is_ready: AtomicBool::new(false) }
+    }
+
+    /// Whether requests may be sent here.
+    pub(crate) fn set_ready(&self, is_ready: bool) {
+        self.is_ready.store(is_ready, Ordering::Release);
+    }
+
+    /// What was counted of each policy that serves or did, with the component
+    /// of those that do.
+    fn policies(&self) -> Value {
+        let mut policies = self.tally.policies();
+        for (name, component) in self.gate.generation().components() {
+            let policy = policies.entry(name).or_insert_with(|| json!({}));
+            if let Value::Object(policy) = policy {
+                policy.insert("component".to_owned(), format!("sha256:{component}").into());
+            }
+        }
+        policies.into()
+    }
+}
+
+impl Control for Operate {
+    fn is_ready(&self) -> bool {
+        self.is_ready.load(Ordering::Acquire)
+    }
+
+    fn status(&self) -> Value {
+        let mut status = json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "started": self.started,
+            "ready": self.is_ready(),
+            "policies": self.policies(),
+            "routes": self.tally.routes(),
+            "differences": self.tally.differences(),
+        });
+        if let (Value::Object(status), Value::Object(view)) = (&mut status, self.view.get()) {
+            status.extend(view);
+        }
+        status
+    }
+
+    fn metrics(&self) -> String {
+        expose(&self.registry)
+    }
+
+    fn command(&self, command: Command, by: By) -> Pin<Box<dyn Future<Output = Answered> + Send>> {
+        let orders = self.orders.clone();
+        Box::pin(async move { orders.give(command, by).await })
+    }
+}

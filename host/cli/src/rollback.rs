@@ -1,0 +1,26 @@
+//! `barmkin rollback`: has a running gate go back to an earlier generation.
+
+use crate::ask::{Which, ask};
+use anyhow::Result;
+use http::Method;
+use std::process::ExitCode;
+
+/// Has a running gate go back to an earlier generation.
+///
+/// Routes, policies and settings go back. Keys do not: a secret that was
+/// removed stays removed. What is on disk does not come back until it is
+/// changed, or a reload is asked for.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    which: Which,
+    /// Its number, as `barmkin status` has it in `history`; the one before
+    /// unless given.
+    #[arg(long)]
+    to: Option<u64>,
+}
+
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let target = args.to.map_or_else(|| "/rollback".to_owned(), |to| format!("/rollback?to={to}"));
+    ask(&args.which, Method::POST, &target)
+}
