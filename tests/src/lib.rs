@@ -1,7 +1,8 @@
 //! Proof: vectors that others wrote, and real proxies.
 //!
 //! [`conformance`] runs vector files through the real components in the host;
-//! [`harness`] starts real servers for the tests in `tests/`, with [`rules`].
+//! [`harness`] starts real servers for the tests in `tests/`, with [`rules`];
+//! [`soak`] keeps gates busy for minutes.
 
 #![allow(
     clippy::unwrap_used,
@@ -14,3 +15,4 @@
 pub mod conformance;
 pub mod harness;
 pub mod rules;
+pub mod soak;

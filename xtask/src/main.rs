@@ -1,10 +1,11 @@
-//! The tasks of this repository: `cargo xtask test`, `demo` and `setup`.
+//! The tasks of this repository: `cargo xtask test`, `demo`, `soak` and `setup`.
 //!
 //! Knows the workspace from outside only: it runs what others build, and
 //! depends on none of it, so that it is there in seconds.
 
 mod demo;
 mod shell;
+mod soak;
 mod test;
 mod tools;
 
@@ -33,6 +34,14 @@ enum Task {
         #[arg(long)]
         once: bool,
     },
+    /// Keeps a gate busy for minutes while what could go wrong does; fails if
+    /// it falls short.
+    Soak {
+        scenario: soak::Scenario,
+        /// Takes a minute instead of many.
+        #[arg(long)]
+        short: bool,
+    },
     /// Gets what the other tasks use: the wasm target, Envoy, nginx, Caddy.
     Setup,
 }
@@ -41,6 +50,7 @@ fn main() -> anyhow::Result<ExitCode> {
     match Arguments::parse().task {
         Task::Test { no_skip } => test::run(no_skip),
         Task::Demo { once } => demo::run(once),
+        Task::Soak { scenario, short } => soak::run(scenario, short),
         Task::Setup => {
             tools::Tools::get()?.report();
             Ok(ExitCode::SUCCESS)

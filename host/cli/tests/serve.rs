@@ -4,10 +4,10 @@
 mod support;
 
 use serde_json::Value;
-use std::io::{BufRead, BufReader, Lines, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, ChildStderr, Command, Stdio};
-use support::{barmkin, run, with_a_caller};
+use support::serving::Serving;
+use support::{run, with_a_caller};
 use tempfile::TempDir;
 
 const LISTENERS: &str = r#"
@@ -20,46 +20,6 @@ upstream = "http://127.0.0.1:1"
 kind = "ext-authz"
 address = "unix:authz.sock"
 "#;
-
-/// A gate that serves, and its log.
-struct Serving {
-    process: Child,
-    log: Lines<BufReader<ChildStderr>>,
-}
-
-impl Serving {
-    fn start(folder: &TempDir) -> Self {
-        let mut command = barmkin(folder.path(), &["serve", "--log-json"]);
-        let mut process = command.stdout(Stdio::null()).stderr(Stdio::piped()).env_remove("RUST_LOG").spawn().unwrap();
-        let log = BufReader::new(process.stderr.take().unwrap()).lines();
-        Self { process, log }
-    }
-
-    /// The fields of the next line of the log with that message. Ends with the
-    /// process at the latest.
-    fn wait_for(&mut self, message: &str) -> Value {
-        for line in self.log.by_ref() {
-            let line: Value = serde_json::from_str(&line.unwrap()).unwrap();
-            if line.pointer("/fields/message") == Some(&message.into()) {
-                return line.pointer("/fields").unwrap().clone();
-            }
-        }
-        panic!("the log ended without `{message}`");
-    }
-
-    fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args([format!("-{name}"), self.process.id().to_string()]).status().unwrap();
-        assert!(sent.success());
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
 
 fn configured() -> (TempDir, String) {
     let (folder, key) = with_a_caller();

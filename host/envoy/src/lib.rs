@@ -32,9 +32,13 @@ mod check;
 mod listen;
 mod metadata;
 mod options;
+#[cfg(feature = "probe")]
+mod probe;
 mod request;
 mod response;
 
 pub use check::Authorizer;
 pub use listen::{Listener, UnixSocket, serve};
 pub use options::Options;
+#[cfg(feature = "probe")]
+pub use probe::{Probe, Probed};

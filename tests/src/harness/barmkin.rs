@@ -68,6 +68,16 @@ impl Barmkin {
         self.process.folder().join(format!("{name}.sock"))
     }
 
+    /// Where its configuration (`barmkin.toml`) and `secrets/` are.
+    pub fn folder(&self) -> &Path {
+        self.process.folder()
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Ends it as a crash would.
     pub fn kill(&mut self) {
         self.process.kill();
@@ -84,11 +94,12 @@ impl Barmkin {
     /// # Panics
     /// When it was not built.
     pub fn program() -> PathBuf {
-        let test = std::env::current_exe().expect("where this test is");
-        let folder = test.ancestors().nth(2).expect("tests are in `deps`");
-        let program = folder.join("barmkin");
-        assert!(program.is_file(), "`{}` is missing: run `cargo build -p barmkin` first", program.display());
-        program
+        let this = std::env::current_exe().expect("where this program is");
+        // Tests are in `deps`, below what they test.
+        let mut programs = this.ancestors().skip(1).take(2).map(|folder| folder.join("barmkin"));
+        programs.find(|program| program.is_file()).unwrap_or_else(|| {
+            panic!("there is no `barmkin` beside `{}`: run `cargo build -p barmkin`", this.display())
+        })
     }
 
     /// Writes a configuration with its secrets into `folder`.

@@ -27,6 +27,10 @@ impl Process {
         matches!(self.child.try_wait(), Ok(None))
     }
 
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Ends it at once, as a crash would.
     pub(super) fn kill(&mut self) {
         // It may be gone already.

@@ -51,6 +51,9 @@ pub(crate) fn run(no_skip: bool) -> Result<ExitCode> {
     if let Some(vectors) = tools.path("vectors") {
         step(&mut tally, "conformance", &mut conformance(vectors)?)?;
     }
+    let mut soak = Command::new(shell::built("soak")?);
+    soak.args(["reload", "--short", "--output"]).arg(shell::target()?.join("soak"));
+    step(&mut tally, "soak reload", &mut soak)?;
     Ok(tally.sum_up(no_skip))
 }
 

@@ -261,7 +261,8 @@ impl Live {
             self.problem = None;
         }
         let number = self.history.serving().number;
-        if attempt != Attempt::Unchanged {
+        let is_news = attempt != Attempt::Unchanged || *by != By::FileChange;
+        if is_news {
             tracing::info!(
                 %by,
                 number,
@@ -271,8 +272,6 @@ impl Live {
                 "{}",
                 attempt.as_str()
             );
-        }
-        if attempt != Attempt::Unchanged || *by != By::FileChange {
             self.reloads.ended(attempt);
             self.history.note(attempt, by, SystemClock.now(), None);
         }

@@ -1,5 +1,8 @@
 //! Runs `barmkin` as its users do.
-#![allow(clippy::unwrap_used, dead_code, reason = "tests, each of which uses a part")]
+#![allow(clippy::unwrap_used, clippy::panic, dead_code, reason = "tests, each of which uses a part")]
+
+pub(crate) mod serving;
+pub(crate) mod webhooks;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;

@@ -1,0 +1,82 @@
+//! Gates that are kept busy for minutes, while what could go wrong does.
+
+mod reload;
+
+use anyhow::Context;
+use serde_json::{Map, Value};
+use std::fmt;
+use std::path::Path;
+
+/// What a gate is put through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Scenario {
+    /// Reloads under load, good ones and bad ones.
+    Reload,
+}
+
+/// What a scenario showed.
+#[derive(Debug)]
+pub struct Verdict {
+    scenario: Scenario,
+    figures: Map<String, Value>,
+    /// What fell short.
+    short_of: Vec<String>,
+}
+
+/// Runs a scenario, and writes what it showed to `<output>/<scenario>.json`.
+///
+/// # Errors
+/// When it could not be run to its end.
+pub fn run(scenario: Scenario, short: bool, output: &Path) -> anyhow::Result<Verdict> {
+    let mut verdict = match scenario {
+        Scenario::Reload => reload::run(short),
+    }?;
+    verdict.figures.insert("passed".to_owned(), verdict.passed().into());
+    verdict.figures.insert("short".to_owned(), short.into());
+    std::fs::create_dir_all(output).with_context(|| format!("`{}` cannot be made", output.display()))?;
+    let file = output.join(format!("{}.json", scenario.name()));
+    std::fs::write(&file, format!("{:#}\n", Value::Object(verdict.figures.clone())))
+        .with_context(|| format!("`{}` cannot be written", file.display()))?;
+    Ok(verdict)
+}
+
+impl Scenario {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Reload => "reload",
+        }
+    }
+}
+
+impl Verdict {
+    fn of(scenario: Scenario) -> Self {
+        Self { scenario, figures: Map::new(), short_of: Vec::new() }
+    }
+
+    /// Whether it showed what it must.
+    pub fn passed(&self) -> bool {
+        self.short_of.is_empty()
+    }
+
+    /// Notes a figure.
+    fn note(&mut self, name: &str, value: impl Into<Value>) {
+        self.figures.insert(name.to_owned(), value.into());
+    }
+
+    /// Notes a figure, and what it falls short of unless `holds`.
+    fn require(&mut self, name: &str, value: impl Into<Value>, holds: bool, what: &str) {
+        let value = value.into();
+        if !holds {
+            self.short_of.push(format!("{name} is {value}: {what}"));
+        }
+        self.note(name, value);
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "soak {}: {}", self.scenario.name(), if self.passed() { "passed" } else { "FAILED" })?;
+        self.figures.iter().try_for_each(|(name, value)| write!(f, "\n  {name:<28} {value}"))?;
+        self.short_of.iter().try_for_each(|short| write!(f, "\n  FELL SHORT: {short}"))
+    }
+}

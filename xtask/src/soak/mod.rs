@@ -1,0 +1,29 @@
+//! `cargo xtask soak`: keeps a gate busy while what could go wrong does.
+
+use crate::shell;
+use anyhow::Result;
+use clap::ValueEnum;
+use std::process::{Command, ExitCode};
+
+/// What a gate is put through.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Scenario {
+    /// 1,377 reloads under load, good ones and bad ones.
+    Reload,
+}
+
+/// Builds the gate and the program that runs the scenario, and runs it. It
+/// says by itself what it showed.
+pub(crate) fn run(scenario: Scenario, short: bool) -> Result<ExitCode> {
+    let name = scenario.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+    let mut build = shell::cargo();
+    // A short run is one of the tests, and takes what they have built.
+    build.args(["build", "--workspace", "--all-features", "--bins"]);
+    let folder = if short { "debug" } else { "release" };
+    build.args((!short).then_some("--release"));
+    shell::run(&mut build)?;
+    let mut soak = Command::new(shell::target()?.join(folder).join("soak"));
+    soak.current_dir(shell::root()).arg(name).args(short.then_some("--short"));
+    soak.arg("--output").arg(shell::target()?.join("soak"));
+    Ok(if soak.status()?.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
