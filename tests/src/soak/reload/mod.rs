@@ -114,7 +114,6 @@ fn resident_kib(process: u32) -> anyhow::Result<f64> {
     Ok(line.trim().trim_end_matches(" kB").parse()?)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a few hundred")]
 fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
