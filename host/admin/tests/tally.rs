@@ -45,7 +45,7 @@ fn verdicts_are_counted_by_route_policy_and_reason() {
             r#"barmkin_verdicts_total{route="r",verdict="allow",policy="",reason=""} 1"#,
             r#"barmkin_verdicts_total{route="r",verdict="deny",policy="p",reason="no"} 2"#,
             r#"barmkin_verdicts_total{route="",verdict="deny",policy="",reason="no-route"} 1"#,
-            r#"barmkin_verdict_seconds_bucket{le="0.000025",route="r"} 3"#,
+            r#"barmkin_verdict_seconds_bucket{route="r",le="2.5e-05"} 3"#,
             r#"barmkin_verdict_seconds_count{route="r"} 3"#,
             "barmkin_undo_lost_total 1",
             r#"barmkin_log_lines_dropped_total{policy="p"} 1"#,

@@ -94,15 +94,18 @@ impl Config {
     /// # Errors
     /// When that cannot be told.
     pub fn admin(path: impl AsRef<Path>, options: &LoadOptions) -> Result<Admin, Report> {
-        let Loaded { sources, document, mut findings, mut files, .. } = load::load(path.as_ref());
+        let Loaded { sources, document, mut findings, mut files, unread } = load::load(path.as_ref());
         let mut context = Context { sources: &sources, options, findings: &mut findings, files: &mut files };
         let admin = document.admin.as_ref().and_then(|admin| resolve::admin(admin, &mut context));
         if let Some(admin) = admin {
             return Ok(admin);
         }
-        findings
-            .error(Spot::File(FileId::MAIN), "it declares no admin listener")
-            .help("declare `[admin]`, or say where the gate is asked with `--admin`");
+        let (message, help) = if unread.files {
+            ("where the gate is asked cannot be read", "say it with `--admin`")
+        } else {
+            ("no admin listener is declared", "declare `[admin]`, or say where the gate is asked with `--admin`")
+        };
+        findings.error(Spot::File(FileId::MAIN), message).help(help);
         Err(Report { findings: findings.finish(&sources).err().map(|report| report.findings).unwrap_or_default() })
     }
 

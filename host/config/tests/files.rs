@@ -46,7 +46,7 @@ fn the_version_is_said() {
 fn unknown_keys_are_reported_all_at_once_with_the_near_one() {
     let text = r#"version = 1
 lisen = 1
-[admin]
+[fleet]
 address = "127.0.0.1:1"
 [quotas.q]
 rate = "1/s"
@@ -65,7 +65,7 @@ on_error = "deny"
     assert_eq!(
         report_of(text),
         "barmkin.toml:2:1: there is no key `lisen` here\n  help: did you mean `listen`\n\
-         barmkin.toml:3:2: there is no key `admin` here\n\
+         barmkin.toml:3:2: there is no key `fleet` here\n\
          barmkin.toml:8:1: there is no key `brust` here\n  help: did you mean `burst`\n\
          barmkin.toml:12:11: there is no key `hosts` here\n  help: did you mean `host`\n\
          barmkin.toml:12:24: a path is either `exact` or a `prefix`\n  help: write `path.exact = \"/..\"` or `path.prefix = \"/..\"`\n\

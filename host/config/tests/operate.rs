@@ -44,7 +44,7 @@ fn where_a_gate_is_asked_can_be_told_although_the_rest_is_broken() {
 
     write(&folder, "barmkin.toml", b"version = 1\n", 0o600);
     let report = Config::admin(&path, &LoadOptions::at(NOW)).err().unwrap();
-    let expected = "barmkin.toml: it declares no admin listener\n  help: declare `[admin]`, or say where the gate is asked with `--admin`";
+    let expected = "barmkin.toml: no admin listener is declared\n  help: declare `[admin]`, or say where the gate is asked with `--admin`";
     assert_eq!(relative(folder.path(), &report.to_string()), expected);
 }
 

@@ -17,12 +17,9 @@ pub(crate) enum Scenario {
 pub(crate) fn run(scenario: Scenario, short: bool) -> Result<ExitCode> {
     let name = scenario.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
     let mut build = shell::cargo();
-    // A short run is one of the tests, and takes what they have built.
-    build.args(["build", "--workspace", "--all-features", "--bins"]);
-    let folder = if short { "debug" } else { "release" };
-    build.args((!short).then_some("--release"));
+    build.args(["build", "--release", "-p", "barmkin", "-p", "barmkin-tests", "--bin", "barmkin", "--bin", "soak"]);
     shell::run(&mut build)?;
-    let mut soak = Command::new(shell::target()?.join(folder).join("soak"));
+    let mut soak = Command::new(shell::target()?.join("release/soak"));
     soak.current_dir(shell::root()).arg(name).args(short.then_some("--short"));
     soak.arg("--output").arg(shell::target()?.join("soak"));
     Ok(if soak.status()?.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
