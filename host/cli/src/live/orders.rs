@@ -45,9 +45,11 @@ impl Orders {
         let wake = {
             let (orders, changed) = (orders.clone(), changed.clone());
             move || {
-                changed.store(true, Ordering::Release);
-                // A thread with a full queue looks at the flag soon.
-                let _ = orders.try_send(Order::Look);
+                // Events come by the hundred: one order to look is enough, and
+                // a thread whose queue is full looks at the flag soon.
+                if !changed.swap(true, Ordering::AcqRel) {
+                    let _ = orders.try_send(Order::Look);
+                }
             }
         };
         let run = move || {
@@ -89,30 +91,28 @@ impl Thread {
         loop {
             match self.receiver.recv_timeout(LOOK_EVERY) {
                 Ok(Order::Do { command, by, reply }) => self.carry_out(command, &by, reply),
-                Ok(Order::Look) if !self.wait_for_quiet() => return,
                 Ok(Order::Look) => {}
                 Err(RecvTimeoutError::Timeout) => self.changed.store(true, Ordering::Release),
                 Err(RecvTimeoutError::Disconnected) => return,
             }
-            if self.changed.swap(false, Ordering::AcqRel) {
+            if self.changed.load(Ordering::Acquire) {
+                self.wait_for_quiet();
                 self.live.reload(&By::FileChange, &mut self.watch);
             }
         }
     }
 
-    /// Waits until nothing has happened for a while; `false` when all is over.
-    fn wait_for_quiet(&mut self) -> bool {
+    /// Waits until nothing has happened for a while.
+    fn wait_for_quiet(&mut self) {
         #[expect(clippy::disallowed_methods, reason = "for how long to wait; no decision depends on it")]
         let began = Instant::now();
-        while began.elapsed() < QUIET_WITHIN {
-            match self.receiver.recv_timeout(QUIET) {
-                Ok(Order::Look) => {}
-                Ok(Order::Do { command, by, reply }) => self.carry_out(command, &by, reply),
-                Err(RecvTimeoutError::Timeout) => break,
-                Err(RecvTimeoutError::Disconnected) => return false,
+        // What happens after this and before the files are read is looked at
+        // once more.
+        while self.changed.swap(false, Ordering::AcqRel) && began.elapsed() < QUIET_WITHIN {
+            if let Ok(Order::Do { command, by, reply }) = self.receiver.recv_timeout(QUIET) {
+                self.carry_out(command, &by, reply);
             }
         }
-        true
     }
 
     fn carry_out(&mut self, command: Command, by: &By, reply: oneshot::Sender<Answered>) {

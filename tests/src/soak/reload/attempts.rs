@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 /// The key of the caller who asks.
-pub(super) const KEY: &str = "bk_the key of the one who asks";
+pub(super) const KEY: &str = "bk_of-the-one-who-asks";
 
 const PEPPER: &str = "the pepper of the soak";
 
@@ -60,7 +60,7 @@ impl Disk {
     pub(super) fn rules(&self) -> String {
         let component =
             self.component.map_or_else(|| "stock:api-key".to_owned(), |number| format!("file:callers-{number}.wasm"));
-        let asked = if self.generation.is_multiple_of(2) { "callers" } else { "strangers" };
+        let chain = if self.generation.is_multiple_of(2) { "\"callers\"" } else { "\"callers\", \"strangers\"" };
         let known = |key: &str| format!("{{ id = \"asker\", hash = \"{}\" }}", keyed_hash(PEPPER, key));
         format!(
             r#"version = 1
@@ -76,12 +76,12 @@ component = "{component}"
 settings = {{ keys = [{callers}] }}
 grants = {{ keys = {{ pepper = "pepper" }}, vouch = true }}
 [policies.strangers]
-component = "{component}"
+component = "stock:api-key"
 settings = {{ keys = [{strangers}] }}
 grants = {{ keys = {{ pepper = "pepper" }}, vouch = true }}
 [[routes]]
 name = "probe"
-chain = ["{asked}"]
+chain = [{chain}]
 "#,
             generation = self.generation,
             callers = known(KEY),
@@ -125,10 +125,11 @@ chain = ["{asked}"]
 }
 
 fn kind(number: usize) -> Kind {
-    match number % 3 {
-        0 => Kind::NewComponent,
-        1 => Kind::Broken,
-        _ => Kind::OtherRoutes,
+    // New components come in generations that allow and in ones that deny.
+    match number % 6 {
+        0 | 5 => Kind::NewComponent,
+        2 | 3 => Kind::OtherRoutes,
+        _ => Kind::Broken,
     }
 }
 
@@ -150,8 +151,8 @@ fn replace(folder: &Path, rules: &str) {
     let file = folder.join("barmkin.toml");
     // The listeners stay as the harness wrote them.
     let before = std::fs::read_to_string(folder.join("listeners")).or_else(|_| std::fs::read_to_string(&file)).unwrap();
-    let listeners = &before[before.find("\n[listen.").unwrap()..];
-    std::fs::write(folder.join("listeners"), listeners).unwrap();
+    let listeners = format!("\n[listen.{}", before.split_once("\n[listen.").unwrap().1);
+    std::fs::write(folder.join("listeners"), &listeners).unwrap();
     std::fs::write(folder.join("barmkin.aside"), format!("{rules}{listeners}")).unwrap();
     std::fs::rename(folder.join("barmkin.aside"), file).unwrap();
 }

@@ -49,12 +49,13 @@ pub(super) fn run(short: bool) -> anyhow::Result<Verdict> {
         verdict.note("generations_that_decided", probed.by_generation().count());
         verdict.require("requests", probed.requests, probed.requests > reloads, "more than there were reloads");
         verdict.require("failed", probed.failed, probed.failed == 0, "no request may fail");
-        let mixed = probed.by_generation().filter(|(generation, answers)| {
-            let expected = seen.expected.get(*generation);
-            answers.iter().any(|answer| expected != Some(answer))
+        let mixed = probed.by_generation().flat_map(|(generation, answers)| {
+            let expected = seen.expected.get(generation);
+            answers.iter().filter(move |answer| expected != Some(*answer)).map(move |answer| (expected, answer))
         });
-        let mixed = mixed.count();
-        verdict.require("mixed", mixed, mixed == 0, "each verdict must be its own generation's");
+        let mixed: Vec<_> = mixed.collect();
+        let what = format!("each verdict must be its own generation's: {:?}", mixed.first());
+        verdict.require("mixed", mixed.len(), mixed.is_empty(), &what);
         let (first, last) = (mean(&seen.memory[..window]), mean(&seen.memory[reloads - window..]));
         let growth = (last / first - 1.0) * 100.0;
         verdict.note("resident_mib_first", round(first / 1024.0));
