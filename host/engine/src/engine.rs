@@ -7,6 +7,8 @@
 
 use crate::clock::monotonic;
 use crate::limits;
+use crate::policy::Cache;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::Duration;
@@ -39,11 +41,14 @@ pub struct EngineSettings {
     /// Whether instances come from a pool. Without, each check maps memory:
     /// for debugging under tools that dislike large reservations.
     pub pool: bool,
+    /// The folder where compiled policies are kept for the next process. Only
+    /// this process's user may be able to write to it: what is in it runs.
+    pub cache: Option<PathBuf>,
 }
 
 impl Default for EngineSettings {
     fn default() -> Self {
-        Self { concurrent_checks_max: 1_000, warm_slots: 1_024, ticker: true, pool: true }
+        Self { concurrent_checks_max: 1_000, warm_slots: 1_024, ticker: true, pool: true, cache: None }
     }
 }
 
@@ -60,6 +65,7 @@ pub struct Engine {
     /// Runs `configure`, once, to take the snapshot: compiled in a hurry, and
     /// outside the pool.
     pub(crate) configure: wasmtime::Engine,
+    pub(crate) cache: Option<Cache>,
     checks_max: u32,
     _ticker: Option<Arc<Ticker>>,
 }
@@ -68,8 +74,8 @@ impl Engine {
     /// An engine with `settings`.
     ///
     /// # Errors
-    /// When the machine cannot compile, or has too little address space for
-    /// the pool.
+    /// When the machine cannot compile, has too little address space for the
+    /// pool, or the cache cannot be used.
     pub fn new(settings: &EngineSettings) -> Result<Self, EngineError> {
         let fail = |error: wasmtime::Error| EngineError(error.into());
         let mut run = common_config();
@@ -84,7 +90,9 @@ impl Engine {
         let configure = wasmtime::Engine::new(&configure).map_err(fail)?;
         let ticker = settings.ticker.then(|| Ticker::start([run.clone(), configure.clone()])).transpose();
         let ticker = ticker.map_err(|error| EngineError(error.into()))?.map(Arc::new);
-        Ok(Self { run, configure, checks_max: settings.concurrent_checks_max, _ticker: ticker })
+        let cache = settings.cache.as_deref().map(Cache::open).transpose();
+        let cache = cache.map_err(|error| EngineError(error.into()))?;
+        Ok(Self { run, configure, cache, checks_max: settings.concurrent_checks_max, _ticker: ticker })
     }
 
     /// How much of the pool is in use; `None` when there is none.

@@ -61,6 +61,9 @@ mod gate;
 mod generation;
 mod keys;
 pub mod limits;
+#[cfg(feature = "measure")]
+#[doc(hidden)]
+pub mod measure;
 mod metrics;
 mod policy;
 mod principal;

@@ -176,6 +176,11 @@ impl Generation {
         self.policies.iter().map(|policy| (&*policy.name, &*policy.manifest))
     }
 
+    #[cfg(feature = "measure")]
+    pub(crate) fn policies(&self) -> impl Iterator<Item = &Policy> {
+        self.policies.iter()
+    }
+
     /// INVARIANT (policy index): an index comes from building this generation.
     #[expect(clippy::indexing_slicing, reason = "policy index")]
     pub(crate) fn policy(&self, index: usize) -> &Policy {

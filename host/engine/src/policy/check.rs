@@ -41,7 +41,17 @@ impl Check {
         input: wire::Input<'_>,
     ) -> Result<wire::Decision> {
         let instance = image.instantiate(&mut *store)?;
-        let (decision,) = self.of(&instance, store)?.call(store, (input,))?;
+        self.call_in(&instance, store, input)
+    }
+
+    /// Calls it in an instance that there is.
+    pub(super) fn call_in(
+        &self,
+        instance: &Instance,
+        store: &mut Store<Sandbox>,
+        input: wire::Input<'_>,
+    ) -> Result<wire::Decision> {
+        let (decision,) = self.of(instance, store)?.call(store, (input,))?;
         Ok(decision)
     }
 

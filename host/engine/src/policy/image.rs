@@ -4,6 +4,7 @@ use crate::engine::Engine;
 use crate::generation::error::Problem;
 use crate::generation::spec::PolicySpec;
 use crate::limits::{self, MEMORY_BYTES_MAX, SETTINGS_BYTES_MAX};
+use crate::policy::cache::{self, Cached};
 use crate::policy::check::Check;
 use crate::policy::component::inspect;
 use crate::policy::manifest::Manifest;
@@ -63,13 +64,21 @@ impl Image {
     }
 
     fn make(engine: &Engine, policy: &PolicySpec, source: Source) -> Result<Self, Vec<Problem>> {
-        inspect(&policy.component).map_err(|problem| vec![problem])?;
-        let configured = snapshot::configure(engine, &policy.component, &source.settings, policy.memory_bytes)?;
-        let manifest = Manifest::read(configured.manifest).map_err(|problem| vec![problem])?;
-        let memory_bytes = inspect(&configured.component).map_err(|problem| vec![problem])?.memory_bytes();
+        let key = cache::Key::new(&engine.run, source.component, &source.settings, source.memory_bytes);
+        let cached = engine.cache.as_ref().and_then(|cache| cache.find(&engine.run, &key));
+        let Cached { manifest, memory_bytes, component } = match cached {
+            Some(cached) => cached,
+            None => {
+                let made = configure(engine, policy, &source.settings)?;
+                if let Some(cache) = &engine.cache {
+                    cache.keep(&key, &made.manifest, made.memory_bytes, &made.component);
+                }
+                made
+            }
+        };
         let suspends = !source.local && (!manifest.nonces().is_empty() || !manifest.quotas().is_empty());
-        let (pre, check) = compile(engine, &configured.component, suspends)
-            .map_err(|error| vec![Problem::Mistyped(format!("{error:#}"))])?;
+        let (pre, check) =
+            link(engine, &component, suspends).map_err(|error| vec![Problem::Mistyped(format!("{error:#}"))])?;
         Ok(Self { source, manifest: Arc::new(manifest), memory_bytes, pre, check, suspends })
     }
 
@@ -109,10 +118,18 @@ fn settings_text(settings: &serde_json::Value) -> Result<String, Vec<Problem>> {
     Ok(text)
 }
 
-fn compile(engine: &Engine, component: &[u8], suspends: bool) -> wasmtime::Result<(InstancePre<Sandbox>, Check)> {
-    let component = Component::new(&engine.run, component)?;
+fn configure(engine: &Engine, policy: &PolicySpec, settings: &str) -> Result<Cached, Vec<Problem>> {
+    inspect(&policy.component).map_err(|problem| vec![problem])?;
+    let configured = snapshot::configure(engine, &policy.component, settings, policy.memory_bytes)?;
+    let manifest = Manifest::read(configured.manifest).map_err(|problem| vec![problem])?;
+    let memory_bytes = inspect(&configured.component).map_err(|problem| vec![problem])?.memory_bytes();
+    let component = Component::new(&engine.run, &configured.component)
+        .map_err(|error| vec![Problem::Mistyped(format!("{error:#}"))])?;
+    Ok(Cached { manifest, memory_bytes, component })
+}
+
+fn link(engine: &Engine, component: &Component, suspends: bool) -> wasmtime::Result<(InstancePre<Sandbox>, Check)> {
     let mut linker = Linker::new(&engine.run);
     capabilities::add_to_linker(&mut linker, suspends)?;
-    let check = Check::find(&component)?;
-    Ok((linker.instantiate_pre(&component)?, check))
+    Ok((linker.instantiate_pre(component)?, Check::find(component)?))
 }

@@ -34,6 +34,8 @@ pub(crate) struct Policy {
     memory_bytes: usize,
     log_rate: Arc<LogRate>,
     image: Arc<Image>,
+    #[cfg(feature = "measure")]
+    kept: crate::policy::kept::Kept,
 }
 
 impl Policy {
@@ -57,12 +59,20 @@ impl Policy {
             memory_bytes: policy.memory_bytes.max(image.memory_bytes),
             log_rate: Arc::default(),
             image,
+            #[cfg(feature = "measure")]
+            kept: crate::policy::kept::Kept::default(),
         })
     }
 
     /// The image it runs, which the next generation may take over.
     pub(crate) fn image(&self) -> &Arc<Image> {
         &self.image
+    }
+
+    /// Lets one instance decide every request, or no longer.
+    #[cfg(feature = "measure")]
+    pub(crate) fn keep_instance(&self, keep: bool) {
+        self.kept.want(keep);
     }
 
     /// Ids of the secrets it can use, for the digest of its generation.
@@ -98,22 +108,30 @@ impl Policy {
         let log = LogBudget::new(self.log_rate.clone(), metrics.clone());
         let sandbox =
             Sandbox::new(self.name.clone(), self.granted.clone(), Some(session), log, self.deadline, self.memory_bytes);
-        let mut store = Store::new(self.image.pre.engine(), sandbox);
-        limit(&mut store, self.image.suspends);
-        let result = match self.run(&mut store, input).await {
-            Ok(decision) => MaySay { vouch: self.vouch, sets: &self.sets }
+        let (sandbox, result) = self.ask(sandbox, input).await;
+        let result = result.and_then(|decision| {
+            MaySay { vouch: self.vouch, sets: &self.sets }
                 .check(decision)
-                .map_err(|violation| Failure::new(HostReason::ContractViolation, violation)),
-            Err(error) => Err(failure_of(store.data(), &error)),
-        };
+                .map_err(|violation| Failure::new(HostReason::ContractViolation, violation))
+        });
         // INVARIANT (session): the sandbox keeps what it was given above.
         #[expect(clippy::expect_used, reason = "session")]
-        let session = store.into_data().session.expect("the sandbox keeps its session");
+        let session = sandbox.session.expect("the sandbox keeps its session");
         (session, result.map_err(CheckError::Failed))
     }
 
-    async fn run(&self, store: &mut Store<Sandbox>, input: wire::Input<'_>) -> wasmtime::Result<wire::Decision> {
+    /// Lets a fresh instance decide.
+    async fn ask(&self, sandbox: Sandbox, input: wire::Input<'_>) -> (Sandbox, Result<wire::Decision, Failure>) {
+        #[cfg(feature = "measure")]
+        if self.kept.is_wanted() {
+            return self.kept.ask(&self.image, sandbox, input);
+        }
         let Image { pre, check, suspends, .. } = &*self.image;
-        if *suspends { check.call_async(pre, store, input).await } else { check.call(pre, store, input) }
+        let mut store = Store::new(pre.engine(), sandbox);
+        limit(&mut store, *suspends);
+        let decision =
+            if *suspends { check.call_async(pre, &mut store, input).await } else { check.call(pre, &mut store, input) };
+        let result = decision.map_err(|error| failure_of(store.data(), &error));
+        (store.into_data(), result)
     }
 }

@@ -43,6 +43,12 @@ impl LogBudget {
         Self { rate, metrics, lines_left: limits::LOG_LINES_MAX }
     }
 
+    /// A whole one.
+    #[cfg(feature = "measure")]
+    pub(super) fn renewed(&self) -> Self {
+        Self::new(self.rate.clone(), self.metrics.clone())
+    }
+
     /// Writes a line, or drops and counts it.
     pub(super) fn write(
         &mut self,

@@ -18,11 +18,11 @@ pub struct Manifest {
     pub(super) headers: Vec<NamedInput<HeaderName>>,
     pub(super) query_parameters: Vec<NamedInput<String>>,
     pub(super) body: BodyInput,
-    keys: Vec<(String, Vec<Algorithm>)>,
-    nonces: Vec<String>,
-    quotas: Vec<String>,
-    sets: Vec<HeaderName>,
-    vouches: bool,
+    pub(super) keys: Vec<(String, Vec<Algorithm>)>,
+    pub(super) nonces: Vec<String>,
+    pub(super) quotas: Vec<String>,
+    pub(super) sets: Vec<HeaderName>,
+    pub(super) vouches: bool,
 }
 
 /// A named input, and whether it may come more than once.

@@ -1,6 +1,7 @@
 //! From a component's bytes to decisions.
 
 mod bindings;
+mod cache;
 mod capabilities;
 mod check;
 mod component;
@@ -10,11 +11,15 @@ mod failure;
 mod image;
 mod input;
 mod instance;
+#[cfg(feature = "measure")]
+mod kept;
 mod log;
 mod manifest;
 mod sandbox;
 mod snapshot;
+mod written;
 
+pub(crate) use cache::Cache;
 pub use component::{CONTRACT, Inspection, inspect};
 pub(crate) use decision::{Decision, PolicyDenial};
 pub(crate) use failure::CheckError;

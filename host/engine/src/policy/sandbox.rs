@@ -112,6 +112,13 @@ impl Sandbox {
         }
     }
 
+    /// One like it, without a request.
+    #[cfg(feature = "measure")]
+    pub(super) fn idle(&self) -> Self {
+        let log = self.log.renewed();
+        Self::new(self.policy.clone(), self.granted.clone(), None, log, Duration::ZERO, self.memory_bytes_max)
+    }
+
     /// Counts one host call, and says whether it is within the limit.
     pub(super) fn may_call(&mut self) -> bool {
         let left = self.calls_left.checked_sub(1);

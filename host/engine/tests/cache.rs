@@ -1,0 +1,75 @@
+//! Compiled policies on disk.
+
+#![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
+
+mod common;
+
+use barmkin_host::*;
+use common::{SECRET, act, head, policy, route, scripted, spec};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+fn settings(cache: &Path) -> EngineSettings {
+    EngineSettings {
+        concurrent_checks_max: 8,
+        warm_slots: 8,
+        cache: Some(cache.to_owned()),
+        ..EngineSettings::default()
+    }
+}
+
+/// What a gate in a new process would decide, and by which manifest.
+fn decide(cache: &Path) -> (Option<String>, String) {
+    let spec = spec(vec![("only", scripted(0, true, OnError::Deny))], vec![route("r", &[policy("only")])], 9);
+    let key = Key::new(Algorithm::HmacSha256).with_secret("test", SECRET, None).unwrap();
+    let keys = KeyRing::default().with("signing", key);
+    let engine = Engine::new(&settings(cache)).unwrap();
+    let generation = Generation::build(&engine, &spec, &keys, Services::new(MemoryStore::default())).unwrap();
+    let manifest = generation.manifests().map(|(_, manifest)| format!("{manifest:?}")).collect();
+    let verdict = Gate::new(generation).check_now(head("/r", &[act(0, "take:10")]), Body::NotCarried).unwrap();
+    (verdict.reason().map(ToString::to_string), manifest)
+}
+
+fn entries(cache: &Path) -> Vec<std::path::PathBuf> {
+    fs::read_dir(cache).unwrap().map(|entry| entry.unwrap().path()).collect()
+}
+
+#[test]
+fn a_cached_policy_decides_like_one_that_was_just_compiled() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("cache");
+
+    let compiled = decide(&cache);
+    assert_eq!(compiled.0.as_deref(), Some("over-quota"));
+    let kept = entries(&cache);
+    assert_eq!(kept.len(), 1);
+    let written = fs::metadata(&kept[0]).unwrap().modified().unwrap();
+
+    assert_eq!(decide(&cache), compiled);
+    assert_eq!(entries(&cache), kept);
+    assert_eq!(fs::metadata(&kept[0]).unwrap().modified().unwrap(), written, "nothing is compiled again");
+}
+
+#[test]
+fn what_others_can_write_or_is_damaged_is_not_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("cache");
+    let compiled = decide(&cache);
+    let entry = entries(&cache).remove(0);
+
+    fs::set_permissions(&entry, PermissionsExt::from_mode(0o666)).unwrap();
+    assert_eq!(decide(&cache), compiled);
+    let mode = fs::metadata(&entry).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "it was compiled and written anew");
+
+    for length in [0, 3, 40, 400] {
+        fs::File::options().write(true).open(&entry).unwrap().set_len(length).unwrap();
+        assert_eq!(decide(&cache), compiled, "{length}");
+    }
+
+    fs::set_permissions(&cache, PermissionsExt::from_mode(0o777)).unwrap();
+    let error = Engine::new(&settings(&cache)).err().unwrap();
+    let source = std::error::Error::source(&error).unwrap().to_string();
+    assert!(source.starts_with("others may write to the cache folder"), "{source}");
+}
