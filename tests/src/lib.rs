@@ -1,7 +1,7 @@
 //! Proof: vectors that others wrote, and real proxies.
 //!
 //! [`conformance`] runs vector files through the real components in the host;
-//! [`harness`] starts real servers for the tests in `tests/`, with [`rules`].
+//! [`hostile`] has policies that no operator should meet; [`harness`] starts real servers for the tests in `tests/`, with [`rules`].
 
 #![allow(
     clippy::unwrap_used,
@@ -13,4 +13,5 @@
 
 pub mod conformance;
 pub mod harness;
+pub mod hostile;
 pub mod rules;

@@ -14,6 +14,7 @@ use crate::policy::failure::{CheckError, Failure, failure_of};
 use crate::policy::input::{Inputs, decode_query};
 use crate::policy::log::{LogBudget, LogRate};
 use crate::policy::manifest::Manifest;
+use crate::policy::quarantine::Quarantine;
 use crate::policy::sandbox::{Granted, Sandbox, Session, limit};
 use crate::policy::{capabilities, snapshot};
 use crate::reason::HostReason;
@@ -38,6 +39,7 @@ pub(crate) struct Policy {
     deadline: Duration,
     memory_bytes: usize,
     log_rate: Arc<LogRate>,
+    quarantine: Quarantine,
     image: InstancePre<Sandbox>,
     check: Check,
     /// Whether it asks a remote store, and so runs on a stack of its own.
@@ -75,6 +77,7 @@ impl Policy {
             deadline: policy.deadline,
             memory_bytes: policy.memory_bytes.max(image_bytes),
             log_rate: Arc::default(),
+            quarantine: Quarantine::default(),
             image,
             check,
             suspends,
@@ -111,6 +114,10 @@ impl Policy {
         let (headers, query, digests) = (inputs.headers(), inputs.query_parameters(), inputs.digests());
         let input = inputs.record(&headers, &query, &digests);
 
+        let admission = match self.quarantine.admit(subject.now) {
+            Ok(admission) => admission,
+            Err(failure) => return (session, Err(CheckError::Failed(failure))),
+        };
         let log = LogBudget::new(self.log_rate.clone(), metrics.clone());
         let sandbox =
             Sandbox::new(self.name.clone(), self.granted.clone(), Some(session), log, self.deadline, self.memory_bytes);
@@ -122,6 +129,7 @@ impl Policy {
                 .map_err(|violation| Failure::new(HostReason::ContractViolation, violation)),
             Err(error) => Err(failure_of(store.data(), &error)),
         };
+        self.quarantine.note(admission, subject.now, &result, &self.name, metrics.as_ref());
         // INVARIANT (session): the sandbox keeps what it was given above.
         #[expect(clippy::expect_used, reason = "session")]
         let session = store.into_data().session.expect("the sandbox keeps its session");

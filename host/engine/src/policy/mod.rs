@@ -11,6 +11,7 @@ mod input;
 mod instance;
 mod log;
 mod manifest;
+mod quarantine;
 mod sandbox;
 mod snapshot;
 
