@@ -39,6 +39,6 @@ mod units;
 mod unknown;
 
 pub use config::{Config, LoadOptions, Secrets};
-pub use listener::{Address, Dialect, Listener, ListenerKind, Timeouts};
+pub use listener::{Address, Dialect, Listener, ListenerKind, Timeouts, Tls};
 pub use report::{Finding, Place, Report, Severity};
 pub use schema::schema;

@@ -29,12 +29,14 @@
 
 mod body;
 mod check;
+mod incoming;
 mod listen;
 mod metadata;
 mod options;
 mod request;
 mod response;
 
+pub use barmkin_tls::Socket;
 pub use check::Authorizer;
 pub use listen::{Listener, UnixSocket, serve};
 pub use options::Options;

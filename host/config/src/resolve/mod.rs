@@ -6,6 +6,7 @@ mod listeners;
 mod policies;
 mod routes;
 mod stores;
+mod tls;
 
 pub(crate) use policies::{Policies, PolicyOrigin};
 
