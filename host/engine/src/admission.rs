@@ -41,7 +41,7 @@ impl Line {
         // would never be seen, since nobody comes to look.
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let undecided = Bound { max: UNDECIDED_MAX, taken: AtomicUsize::new(0) };
-        Self { undecided, at_once: threads.div_ceil(2) }
+        Self { undecided, at_once: threads / 2 }
     }
 
     /// A place in the line, if there is one.

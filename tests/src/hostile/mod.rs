@@ -29,8 +29,11 @@ macro_rules! make {
 /// The programs of the hostile guest, by the name that is their setting.
 pub const PROGRAMS: &[&str] = for_each_program!(names);
 
+/// A component's name, and what makes its bytes.
+pub type Component = (&'static str, fn() -> Vec<u8>);
+
 /// The components that no compiler makes.
-pub const COMPONENTS: &[(&str, fn() -> Vec<u8>)] = for_each_component!(make);
+pub const COMPONENTS: &[Component] = for_each_component!(make);
 
 /// The hostile guest, which does what its settings say.
 static GUEST: LazyLock<Arc<[u8]>> = LazyLock::new(|| {
