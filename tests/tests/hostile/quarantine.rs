@@ -1,7 +1,7 @@
 //! A policy that keeps missing its deadline.
 
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use barmkin_host::limits::{QUARANTINE_AFTER, QUARANTINE_MIN};
 use barmkin_host::*;
@@ -34,11 +34,6 @@ fn it_is_not_asked_and_its_on_error_applies_at_once() {
         assert_eq!(response.status(), http::StatusCode::SERVICE_UNAVAILABLE);
         assert!(response.headers().contains_key("retry-after"));
     }
-    let began = Instant::now();
-    for _ in 0..1_000 {
-        assert_eq!(reason(&trial.check("/hostile", true)), "quarantined");
-    }
-    assert!(began.elapsed() < Duration::from_secs(1), "1,000 deadlines would take more");
     assert_eq!(reason(&trial.check("/good", false)), "allow");
 }
 
