@@ -2,7 +2,8 @@
 //!
 //! [`conformance`] runs vector files through the real components in the host;
 //! [`harness`] starts real servers for the tests in `tests/`, with [`rules`];
-//! [`soak`] keeps gates busy for minutes.
+//! [`hostile`] has policies that no operator should meet; [`soak`] keeps gates
+//! busy for minutes.
 
 #![allow(
     clippy::unwrap_used,
@@ -14,5 +15,6 @@
 
 pub mod conformance;
 pub mod harness;
+pub mod hostile;
 pub mod rules;
 pub mod soak;

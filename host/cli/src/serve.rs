@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail};
 use barmkin_admin::{By, Command, Control, Reloads, Tally};
 use barmkin_config::{Address, Admin, Dialect, Listener, ListenerKind};
 use barmkin_host::{ClientAddress, Gate, SystemClock};
+use barmkin_tls::{HTTP1, HTTP2, ServerTls, Socket};
 use std::process::ExitCode;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -159,6 +160,7 @@ async fn start(listener: &Listener, gate: Arc<Gate>, mut stopped: watch::Receive
             if !trusted_proxies.is_empty() {
                 options.client_address = ClientAddress::RightmostUntrusted(trusted_proxies.clone());
             }
+            options.client_certificate = listener.tls.as_ref().is_some_and(|tls| tls.names_principal);
             options.bounds.connections_max = connections_max.unwrap_or(options.bounds.connections_max);
             options.bounds.header_read = timeouts.header.unwrap_or(options.bounds.header_read);
             options.timeouts.body_read = timeouts.body.unwrap_or(options.timeouts.body_read);
@@ -173,13 +175,18 @@ async fn start(listener: &Listener, gate: Arc<Gate>, mut stopped: watch::Receive
     }
 }
 
-async fn tcp(listener: &Listener) -> Result<TcpListener> {
+async fn tcp(listener: &Listener) -> Result<Socket> {
     let Address::Tcp(address) = &listener.address else {
         bail!("it listens on a TCP port only, not at {}", listener.address);
     };
+    let protocols = match listener.kind {
+        ListenerKind::ExtAuthz { .. } => HTTP2,
+        ListenerKind::ForwardAuth { .. } | ListenerKind::ReverseProxy { .. } => HTTP1,
+    };
+    let tls = listener.tls.as_ref().map(|tls| ServerTls::load(tls.files(), protocols)).transpose()?;
     let socket = TcpListener::bind(address).await.with_context(|| format!("cannot listen at {address}"))?;
     announce(listener, &socket.local_addr()?);
-    Ok(socket)
+    Ok(Socket { listener: socket, tls })
 }
 
 fn announce(listener: &Listener, address: &dyn std::fmt::Display) {

@@ -44,7 +44,7 @@ mod withdraw;
 pub use config::{Config, LoadOptions, Secrets};
 pub use files::Files;
 pub use fixed::{Admin, Fixed, Pin};
-pub use listener::{Address, Dialect, Listener, ListenerKind, Timeouts};
+pub use listener::{Address, Dialect, Listener, ListenerKind, Timeouts, Tls};
 pub use report::{Finding, Place, Report, Severity};
 pub use schema::schema;
 pub use withdraw::{Because, Withdrawn};

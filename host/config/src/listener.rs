@@ -12,8 +12,24 @@ pub struct Listener {
     pub name: String,
     /// Where it listens.
     pub address: Address,
+    /// TLS, where it is spoken.
+    pub tls: Option<Tls>,
     /// What calls, and what is particular to that.
     pub kind: ListenerKind,
+}
+
+/// TLS on a listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// The certificate and its chain.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+    /// The CAs that vouch for clients, and whether each must have a
+    /// certificate.
+    pub clients: Option<(PathBuf, bool)>,
+    /// Whether the client's certificate names the principal.
+    pub names_principal: bool,
 }
 
 /// Where a listener listens.

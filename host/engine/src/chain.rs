@@ -133,6 +133,7 @@ fn check_body(need: BodyNeed, body: &Body) -> Result<(), HostReason> {
     match body {
         Body::Whole(bytes) if bytes.len() <= max_bytes => Ok(()),
         Body::Whole(_) | Body::TooLarge => Err(HostReason::BodyTooLarge),
+        Body::NoRoom => Err(HostReason::Overloaded),
         Body::Truncated => Err(HostReason::BodyTruncated),
         Body::NotCarried => Err(HostReason::BodyNotCarried),
     }
@@ -293,7 +294,10 @@ struct Denied {
 impl Denied {
     fn host(reason: HostReason, detail: String) -> Self {
         let headers = match reason {
-            HostReason::Overloaded | HostReason::StoreUnavailable | HostReason::DeadlineExceeded => {
+            HostReason::Overloaded
+            | HostReason::StoreUnavailable
+            | HostReason::DeadlineExceeded
+            | HostReason::Quarantined => {
                 vec![(http::header::RETRY_AFTER, HeaderValue::from_static("1"))]
             }
             _ => Vec::new(),

@@ -1,5 +1,6 @@
 //! The way in: a gate decides requests by its current generation.
 
+use crate::admission::{Bodies, BodyRoom, Line};
 use crate::chain;
 use crate::generation::Generation;
 use crate::now_or_never;
@@ -15,12 +16,19 @@ use std::sync::Arc;
 pub struct Gate {
     generation: ArcSwap<Generation>,
     ids: RequestIds,
+    line: Line,
+    bodies: Bodies,
 }
 
 impl Gate {
     /// A gate that decides by `generation`.
     pub fn new(generation: Generation) -> Self {
-        Self { generation: ArcSwap::from_pointee(generation), ids: RequestIds::new() }
+        Self {
+            generation: ArcSwap::from_pointee(generation),
+            ids: RequestIds::new(),
+            line: Line::new(),
+            bodies: Bodies::new(),
+        }
     }
 
     /// Replaces the generation. Requests that were begun end on the one they
@@ -40,6 +48,21 @@ impl Gate {
         let serial = self.ids.serial();
         let id = RequestIds::of(&head, serial);
         Intake::new(self.generation.load_full(), head, id, serial)
+    }
+
+    /// Decides a request in turn: there may be so many that are decided or
+    /// wait for it, [`UNDECIDED_MAX`](crate::limits::UNDECIDED_MAX), and past
+    /// them the answer is `overloaded`. For servers, whose requests come
+    /// unasked; [`Intake::decide`] does not count, and does not wait.
+    pub async fn decide_in_turn(&self, intake: Intake, body: Body) -> Verdict {
+        let Some(place) = self.line.enter() else { return intake.overloaded() };
+        place.turn().await;
+        intake.decide(body).await
+    }
+
+    /// Room for the body of a request, which an adapter takes as it reads it.
+    pub fn body_room(&self) -> BodyRoom {
+        self.bodies.room()
     }
 
     /// Decides a request whose body is at hand.
@@ -113,6 +136,17 @@ impl Intake {
             State::Matched { request, route } => chain::run(&self.generation, *request, route, body).await,
             State::Refused(refused) => chain::refuse(&self.generation, &refused),
         }
+    }
+
+    /// Refuses it unseen.
+    fn overloaded(self) -> Verdict {
+        let refused = match self.state {
+            State::Matched { request, .. } => {
+                RefusedHead { reason: HostReason::Overloaded, head: request.head, id: request.id }
+            }
+            State::Refused(refused) => *refused,
+        };
+        chain::refuse(&self.generation, &refused)
     }
 
     /// As [`decide`](Self::decide), for callers that cannot await.

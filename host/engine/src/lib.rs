@@ -53,6 +53,7 @@
 //! clock ([`Clock`]) and metrics ([`Metrics`]) are traits, so that an embedder
 //! brings its own. What an [`Engine`] does to the process is said there.
 
+mod admission;
 mod chain;
 mod clock;
 mod effects;
@@ -74,6 +75,7 @@ mod routes;
 mod store;
 mod verdict;
 
+pub use admission::BodyRoom;
 pub use clock::{Clock, FixedClock, SystemClock};
 pub use effects::Settlement;
 pub use engine::{Engine, EngineError, EngineSettings, PoolUse};

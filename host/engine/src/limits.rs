@@ -18,6 +18,16 @@ pub const BODY_BYTES_DEFAULT: usize = 1024 * 1024;
 /// Bytes of a body that any route may ask for: it is held in memory.
 pub const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
 
+/// Bytes of all bodies that are held for a verdict. It lets a quarter of
+/// [`UNDECIDED_MAX`] have a body of [`BODY_BYTES_DEFAULT`].
+pub const BODIES_BYTES_MAX: usize = 128 * 1024 * 1024;
+
+/// Requests at once that are decided or wait for it. At 50 µs each, which is
+/// what a chain of four takes, the last of them waits for 13 ms on two threads:
+/// past that it is better told to come back. It is below the instances that the
+/// pool has by default, so that a check that was begun never lacks one.
+pub const UNDECIDED_MAX: usize = 512;
+
 /// Bytes of a component. The largest guests seen (regex tables) are 2 MB.
 pub const COMPONENT_BYTES_MAX: usize = 16 * 1024 * 1024;
 
@@ -33,6 +43,19 @@ pub const DEADLINE_MAX: Duration = Duration::from_secs(1);
 /// Wall time of one check: what a stalled store or a preempted thread may
 /// cost, in multiples of the deadline.
 pub const WALL_PER_DEADLINE: u32 = 20;
+
+/// Missed deadlines in a row after which a policy is quarantined: chance (a
+/// thread that was preempted) makes one or two, and at the default deadline
+/// this many have cost 80 ms of a core.
+pub const QUARANTINE_AFTER: u16 = 8;
+
+/// How long a quarantined policy is not asked. It doubles with each probe that
+/// misses too.
+pub const QUARANTINE_MIN: Duration = Duration::from_secs(1);
+
+/// The longest: a policy that behaves again is back within a minute, and one
+/// that never does costs one deadline a minute.
+pub const QUARANTINE_MAX: Duration = Duration::from_secs(60);
 
 /// CPU time of `configure`. It parses settings; tables of regexes take 100 ms.
 pub const CONFIGURE_DEADLINE: Duration = Duration::from_secs(2);

@@ -28,6 +28,12 @@ pub trait Metrics: Send + Sync {
     /// An effect could not be given back and stays used.
     fn undo_lost(&self) {}
 
+    /// A policy was quarantined since it kept missing its deadline, or is no
+    /// longer.
+    fn quarantine(&self, policy: &str, is_quarantined: bool) {
+        let _ = (policy, is_quarantined);
+    }
+
     /// A line of a guest was dropped, since it logs too much.
     fn log_dropped(&self, policy: &str) {
         let _ = policy;

@@ -103,6 +103,8 @@ host_reasons! {
     PolicyTrapped = "policy-trapped", INTERNAL_SERVER_ERROR;
     /// A policy did not answer in time (law 2).
     DeadlineExceeded = "deadline-exceeded", SERVICE_UNAVAILABLE;
+    /// A policy kept missing its deadline, and was not asked (law 2).
+    Quarantined = "quarantined", SERVICE_UNAVAILABLE;
     /// A policy wanted more memory than it may have (law 2).
     MemoryExceeded = "memory-exceeded", INTERNAL_SERVER_ERROR;
     /// A policy called the host more often, or with more, than it may.

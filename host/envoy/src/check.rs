@@ -28,7 +28,7 @@ impl Authorization for Authorizer {
     /// INVARIANT (no gRPC errors): a check that cannot be read is denied.
     async fn check(&self, check: Request<CheckRequest>) -> Result<Response<CheckResponse>, Status> {
         let answer = match request::read(check.into_inner(), &self.options) {
-            Ok((head, body)) => match self.gate.check(head, body).await {
+            Ok((head, body)) => match self.gate.decide_in_turn(self.gate.intake(head), body).await {
                 Verdict::Allow(permit) => response::allow(permit),
                 Verdict::Deny(denial) => response::deny(&denial),
             },

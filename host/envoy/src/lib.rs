@@ -29,6 +29,7 @@
 
 mod body;
 mod check;
+mod incoming;
 mod listen;
 mod metadata;
 mod options;
@@ -37,6 +38,7 @@ mod probe;
 mod request;
 mod response;
 
+pub use barmkin_tls::Socket;
 pub use check::Authorizer;
 pub use listen::{Listener, UnixSocket, serve};
 pub use options::Options;

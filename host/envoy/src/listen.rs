@@ -1,34 +1,53 @@
 //! Where Envoy reaches the service.
 
 use crate::check::Authorizer;
+use crate::incoming::{self, Connection};
 use crate::options::Options;
 use barmkin_host::Gate;
+use barmkin_tls::Socket;
 use envoy_types::ext_authz::v3::pb::AuthorizationServer;
 use std::io;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt, chown};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
-use tokio_stream::wrappers::UnixListenerStream;
+use tokio::sync::oneshot;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
+use tonic::transport::server::Router;
 
 /// What a check may need besides a body. Envoy lets through 8 MiB of headers
 /// at most; a check past the limit would be a gRPC error and no verdict.
 const MESSAGE_OVERHEAD_BYTES: usize = 16 * 1024 * 1024;
 
+/// Checks at once on one connection. Envoy opens another when it needs more,
+/// and the gate has a bound of its own on all of them.
+const STREAMS_MAX: u32 = 256;
+
+/// For checks that are under way when the service is told to stop: longer
+/// than Envoy waits for any.
+const DRAIN: Duration = Duration::from_secs(10);
+
 /// A socket that listens.
-#[derive(Debug)]
 pub enum Listener {
-    /// For Envoys on other machines; they must be the only ones to reach it.
-    Tcp(TcpListener),
+    /// For Envoys on other machines; they must be the only ones to reach it,
+    /// or to have a certificate.
+    Tcp(Socket),
     /// For an Envoy on this machine.
     Unix(UnixListener),
 }
 
 impl From<TcpListener> for Listener {
     fn from(listener: TcpListener) -> Self {
-        Self::Tcp(listener)
+        Self::Tcp(listener.into())
+    }
+}
+
+impl From<Socket> for Listener {
+    fn from(socket: Socket) -> Self {
+        Self::Tcp(socket)
     }
 }
 
@@ -88,17 +107,40 @@ pub async fn serve(
 ) -> io::Result<()> {
     let message_bytes_max = options.body_bytes_max.unwrap_or(0).saturating_add(MESSAGE_OVERHEAD_BYTES);
     let service = AuthorizationServer::new(Authorizer::new(gate, options)).max_decoding_message_size(message_bytes_max);
-    let router = Server::builder().add_service(service);
+    let router = Server::builder().max_concurrent_streams(STREAMS_MAX).add_service(service);
     match listener.into() {
-        Listener::Tcp(listener) => {
-            let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-            router.serve_with_incoming_shutdown(incoming, shutdown).await
+        Listener::Tcp(Socket { listener, tls }) => run(router, incoming::tcp(listener, tls), shutdown).await,
+        Listener::Unix(listener) => run(router, incoming::unix(listener), shutdown).await,
+    }
+}
+
+async fn run<S>(
+    router: Router,
+    incoming: ReceiverStream<io::Result<Connection<S>>>,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (stop, stopping) = oneshot::channel();
+    let serving = router.serve_with_incoming_shutdown(incoming, async {
+        shutdown.await;
+        // Nobody hears it when all has ended already.
+        let _ = stop.send(());
+    });
+    let cut_off = async {
+        if stopping.await.is_err() {
+            std::future::pending::<()>().await;
         }
-        Listener::Unix(listener) => {
-            router.serve_with_incoming_shutdown(UnixListenerStream::new(listener), shutdown).await
+        tokio::time::sleep(DRAIN).await;
+    };
+    tokio::select! {
+        ended = serving => ended.map_err(io::Error::other),
+        () = cut_off => {
+            tracing::warn!("checks did not end in time and were cut off");
+            Ok(())
         }
     }
-    .map_err(io::Error::other)
 }
 
 #[cfg(test)]

@@ -45,7 +45,7 @@ impl Endpoint {
         // Taken first: a permit of a newer generation is refused rather than
         // misread.
         let generation = self.gate.generation();
-        match self.gate.check(head, Body::NotCarried).await {
+        match self.gate.decide_in_turn(self.gate.intake(head), Body::NotCarried).await {
             Verdict::Allow(permit) => allow(&self.dialect, permit, generation.gate_fields()),
             Verdict::Deny(denial) => Ok(deny(&self.dialect, &denial)),
         }

@@ -35,6 +35,7 @@ mod dialect;
 mod original;
 mod refusal;
 
+pub use barmkin_tls::Socket;
 pub use barmkin_tower::server::Bounds;
 pub use dialect::Dialect;
 
@@ -43,7 +44,6 @@ use barmkin_host::Gate;
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
-use tokio::net::TcpListener;
 use tower::service_fn;
 
 /// What the endpoint has to be told.
@@ -66,10 +66,10 @@ impl Options {
     }
 }
 
-/// Serves on `listener` until `shutdown`.
-pub async fn serve(listener: TcpListener, gate: Arc<Gate>, options: Options, shutdown: impl Future<Output = ()>) {
+/// Serves on `socket` until `shutdown`.
+pub async fn serve(socket: impl Into<Socket>, gate: Arc<Gate>, options: Options, shutdown: impl Future<Output = ()>) {
     let bounds = options.bounds;
     let endpoint = Arc::new(Endpoint::new(gate, options));
     let service = service_fn(move |request| endpoint.clone().answer(request));
-    barmkin_tower::server::serve(listener, service, bounds, shutdown).await;
+    barmkin_tower::server::serve(socket, service, bounds, shutdown).await;
 }

@@ -10,7 +10,7 @@ const HOST_AS_ASKED: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 /// Sets `x-forwarded-for`, `-proto` and `-host`. What the client said of them
 /// is kept only if it is a trusted proxy.
-pub(crate) fn tell(headers: &mut HeaderMap, peer: Option<IpAddr>, trusted: bool, uri: &Uri) {
+pub(crate) fn tell(headers: &mut HeaderMap, peer: Option<IpAddr>, trusted: bool, tls: bool, uri: &Uri) {
     if !trusted {
         for name in [FORWARDED, FOR, PROTO, HOST_AS_ASKED] {
             headers.remove(name);
@@ -27,7 +27,7 @@ pub(crate) fn tell(headers: &mut HeaderMap, peer: Option<IpAddr>, trusted: bool,
             headers.insert(FOR, path);
         }
     }
-    headers.entry(PROTO).or_insert(HeaderValue::from_static("http"));
+    headers.entry(PROTO).or_insert(HeaderValue::from_static(if tls { "https" } else { "http" }));
     let asked = headers.get(HOST).cloned().or_else(|| HeaderValue::from_str(uri.authority()?.as_str()).ok());
     if let Some(asked) = asked {
         headers.entry(HOST_AS_ASKED).or_insert(asked);
@@ -38,20 +38,20 @@ pub(crate) fn tell(headers: &mut HeaderMap, peer: Option<IpAddr>, trusted: bool,
 mod tests {
     use super::*;
 
-    fn told(trusted: bool) -> HeaderMap {
+    fn told(trusted: bool, tls: bool) -> HeaderMap {
         let mut headers = HeaderMap::new();
         headers.insert(HOST, "app".parse().unwrap());
         headers.append(FOR, "192.0.2.1".parse().unwrap());
         headers.append(FOR, "192.0.2.2".parse().unwrap());
         headers.insert(PROTO, "https".parse().unwrap());
         headers.insert(FORWARDED, "for=192.0.2.1".parse().unwrap());
-        tell(&mut headers, Some("10.0.0.1".parse().unwrap()), trusted, &Uri::from_static("/"));
+        tell(&mut headers, Some("10.0.0.1".parse().unwrap()), trusted, tls, &Uri::from_static("/"));
         headers
     }
 
     #[test]
     fn a_trusted_proxy_is_believed() {
-        let headers = told(true);
+        let headers = told(true, false);
         assert_eq!(headers[FOR], "192.0.2.1, 192.0.2.2, 10.0.0.1");
         assert_eq!(headers[PROTO], "https");
         assert!(headers.contains_key(FORWARDED));
@@ -59,9 +59,10 @@ mod tests {
 
     #[test]
     fn anybody_else_is_not() {
-        let headers = told(false);
+        let headers = told(false, false);
         assert_eq!(headers.get_all(FOR).iter().collect::<Vec<_>>(), ["10.0.0.1"]);
         assert_eq!((&headers[PROTO], &headers[HOST_AS_ASKED]), (&"http".parse().unwrap(), &"app".parse().unwrap()));
         assert!(!headers.contains_key(FORWARDED));
+        assert_eq!(told(false, true)[PROTO], "https");
     }
 }

@@ -3,8 +3,8 @@
 //!
 //! It carries what most forward-auth callers cannot: bodies, every status, and
 //! the upstream's outcome, which settles the effects that wait for it. Bodies
-//! stream unless the chain needs them. TLS, HTTP/2 and balancing are left to
-//! the proxy in front of it or behind it.
+//! stream unless the chain needs them. HTTP/2 and balancing are left to the
+//! proxy in front of it or behind it.
 //!
 //! ```no_run
 //! # async fn run(gate: std::sync::Arc<barmkin_host::Gate>) -> Result<(), Box<dyn std::error::Error>> {
@@ -42,6 +42,7 @@ mod proxy;
 mod tunnel;
 mod upstream;
 
+pub use barmkin_tls::Socket;
 pub use barmkin_tower::server::Bounds;
 pub use options::{Options, Timeouts};
 pub use upstream::{Upstream, UpstreamError};
@@ -50,12 +51,11 @@ use barmkin_host::Gate;
 use barmkin_tower::BarmkinLayer;
 use proxy::Proxy;
 use std::sync::Arc;
-use tokio::net::TcpListener;
 use tower::{Layer, ServiceBuilder, service_fn};
 
-/// Serves on `listener` until `shutdown`, then lets requests that are under
+/// Serves on `socket` until `shutdown`, then lets requests that are under
 /// way end, and cuts tunnels.
-pub async fn serve(listener: TcpListener, gate: Arc<Gate>, options: Options, shutdown: impl Future<Output = ()>) {
+pub async fn serve(socket: impl Into<Socket>, gate: Arc<Gate>, options: Options, shutdown: impl Future<Output = ()>) {
     let bounds = options.bounds;
     let layer = BarmkinLayer::new(gate, options.surroundings());
     let proxy = Arc::new(Proxy::new(options));
@@ -63,5 +63,5 @@ pub async fn serve(listener: TcpListener, gate: Arc<Gate>, options: Options, shu
     let forward = service_fn(move |request| proxy.clone().forward(request));
     let service =
         ServiceBuilder::new().map_request(move |request| receive.receive(request)).service(layer.layer(forward));
-    barmkin_tower::server::serve(listener, service, bounds, shutdown).await;
+    barmkin_tower::server::serve(socket, service, bounds, shutdown).await;
 }

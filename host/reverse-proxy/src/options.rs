@@ -12,6 +12,9 @@ pub struct Options {
     pub upstream: Upstream,
     /// Which address counts as the client's, and which proxies are trusted.
     pub client_address: ClientAddress,
+    /// Whether the client certificate that the socket verified names the
+    /// principal.
+    pub client_certificate: bool,
     /// What the server bears.
     pub bounds: Bounds,
     /// How long others may take.
@@ -24,13 +27,18 @@ impl Options {
         Self {
             upstream,
             client_address: ClientAddress::default(),
+            client_certificate: false,
             bounds: Bounds::default(),
             timeouts: Timeouts::default(),
         }
     }
 
     pub(crate) fn surroundings(&self) -> barmkin_tower::Options {
-        barmkin_tower::Options { client_address: self.client_address.clone(), ..barmkin_tower::Options::default() }
+        barmkin_tower::Options {
+            client_address: self.client_address.clone(),
+            client_certificate: self.client_certificate,
+            ..barmkin_tower::Options::default()
+        }
     }
 }
 

@@ -7,8 +7,8 @@ use crate::options::Options;
 use crate::patience::{Patient, Progress};
 use crate::tunnel;
 use barmkin_host::REQUEST_ID_FIELD;
-use barmkin_tower::GuardedBody;
 use barmkin_tower::server::Place;
+use barmkin_tower::{GuardedBody, Secured};
 use bytes::Bytes;
 use http::header::{HOST, UPGRADE};
 use http::{Request, Response, StatusCode, Version};
@@ -100,8 +100,9 @@ impl Proxy {
     fn address(&self, request: &mut Request<GuardedBody<ClientBody>>) {
         let peer = request.extensions().get::<SocketAddr>().map(SocketAddr::ip);
         let trusted = self.surroundings.trusts(request.extensions());
+        let tls = request.extensions().get::<Secured>().is_some();
         let asked = std::mem::take(request.uri_mut());
-        forwarded::tell(request.headers_mut(), peer, trusted, &asked);
+        forwarded::tell(request.headers_mut(), peer, trusted, tls, &asked);
         if let (false, Some(host)) = (request.headers().contains_key(HOST), self.options.upstream.host()) {
             request.headers_mut().insert(HOST, host);
         }

@@ -1,5 +1,6 @@
 //! The body that the inner service gets.
 
+use barmkin_host::BodyRoom;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use std::pin::Pin;
@@ -13,22 +14,24 @@ use std::task::{Context, Poll};
 pub struct GuardedBody<B> {
     read: Bytes,
     rest: Option<B>,
+    /// What is held keeps its room until it is forwarded.
+    _room: Option<BodyRoom>,
 }
 
 impl<B> GuardedBody<B> {
     /// Nobody has read of it.
     pub(crate) fn streamed(body: B) -> Self {
-        Self { read: Bytes::new(), rest: Some(body) }
+        Self { read: Bytes::new(), rest: Some(body), _room: None }
     }
 
     /// It was read to its end.
-    pub(crate) fn whole(bytes: Bytes) -> Self {
-        Self { read: bytes, rest: None }
+    pub(crate) fn whole(bytes: Bytes, room: BodyRoom) -> Self {
+        Self { read: bytes, rest: None, _room: Some(room) }
     }
 
     /// It was read in part.
     pub(crate) fn begun(read: Bytes, rest: B) -> Self {
-        Self { read, rest: Some(rest) }
+        Self { read, rest: Some(rest), _room: None }
     }
 }
 
@@ -69,6 +72,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for GuardedBody<B> {
 #[cfg(test)]
 mod tests {
     use super::GuardedBody;
+    use barmkin_host::BodyRoom;
     use bytes::Bytes;
     use http_body::Body;
     use http_body_util::{BodyExt, Full};
@@ -83,7 +87,7 @@ mod tests {
 
     #[test]
     fn an_empty_whole_body_has_ended() {
-        let body = GuardedBody::<Full<Bytes>>::whole(Bytes::new());
+        let body = GuardedBody::<Full<Bytes>>::whole(Bytes::new(), BodyRoom::default());
         assert!(body.is_end_stream());
         assert_eq!(body.size_hint().exact(), Some(0));
     }

@@ -1,7 +1,7 @@
 //! Reads a body that the chain needs, as far as it may.
 
 use crate::body::GuardedBody;
-use barmkin_host::{Body as Seen, BodyNeed};
+use barmkin_host::{Body as Seen, BodyNeed, BodyRoom};
 use bytes::{Bytes, BytesMut};
 use http_body::Body;
 use http_body_util::BodyExt;
@@ -20,8 +20,8 @@ impl<B> Collected<B> {
 }
 
 /// Reads `body` if it is needed, and no further than it takes to see that it
-/// is too large.
-pub(crate) async fn collect<B>(mut body: B, need: BodyNeed) -> Collected<B>
+/// is too large, or that there is no room for it.
+pub(crate) async fn collect<B>(mut body: B, need: BodyNeed, mut room: BodyRoom) -> Collected<B>
 where
     B: Body<Data = Bytes> + Unpin,
 {
@@ -38,19 +38,25 @@ where
         };
         // Trailers are never inputs (law 5).
         let Ok(data) = frame.into_data() else { continue };
+        let seen = match read.len() + data.len() {
+            length if length > max_bytes => Some(Seen::TooLarge),
+            _ if !room.grow(data.len()) => Some(Seen::NoRoom),
+            _ => None,
+        };
         read.extend_from_slice(&data);
-        if read.len() > max_bytes {
-            return Collected::new(Seen::TooLarge, GuardedBody::begun(read.freeze(), body));
+        if let Some(seen) = seen {
+            return Collected::new(seen, GuardedBody::begun(read.freeze(), body));
         }
     }
     let whole = read.freeze();
-    Collected::new(Seen::Whole(whole.clone()), GuardedBody::whole(whole))
+    Collected::new(Seen::Whole(whole.clone()), GuardedBody::whole(whole, room))
 }
 
 #[cfg(test)]
 mod tests {
     use super::collect;
-    use barmkin_host::{Body as Seen, BodyNeed};
+    use barmkin_host::limits::BODIES_BYTES_MAX;
+    use barmkin_host::{Body as Seen, BodyNeed, BodyRoom};
     use bytes::Bytes;
     use http_body::{Body, Frame, SizeHint};
     use http_body_util::BodyExt;
@@ -81,9 +87,9 @@ mod tests {
 
     #[tokio::test]
     async fn the_limit_is_the_last_that_passes() {
-        let at = collect(Chunks(vec![Some("cd"), Some("ab")]), NEED).await;
+        let at = collect(Chunks(vec![Some("cd"), Some("ab")]), NEED, BodyRoom::default()).await;
         assert!(matches!(at.seen, Seen::Whole(bytes) if bytes == "abcd"));
-        let past = collect(Chunks(vec![Some("f"), Some("e"), Some("cd"), Some("ab")]), NEED).await;
+        let past = collect(Chunks(vec![Some("f"), Some("e"), Some("cd"), Some("ab")]), NEED, BodyRoom::default()).await;
         assert!(matches!(past.seen, Seen::TooLarge));
         let forward = past.forward.unwrap().collect().await.unwrap().to_bytes();
         assert_eq!(forward, "abcdef", "an observing route forwards all of it");
@@ -91,14 +97,22 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_that_breaks_off_is_not_forwarded() {
-        let broken = collect(Chunks(vec![None, Some("ab")]), NEED).await;
+        let broken = collect(Chunks(vec![None, Some("ab")]), NEED, BodyRoom::default()).await;
         assert!(matches!(broken.seen, Seen::Truncated));
         assert!(broken.forward.is_none());
     }
 
     #[tokio::test]
+    async fn a_body_without_room_is_not_held() {
+        let mut room = BodyRoom::default();
+        assert!(room.grow(BODIES_BYTES_MAX - 3));
+        let seen = collect(Chunks(vec![Some("cd"), Some("ab")]), NEED, room).await.seen;
+        assert!(matches!(seen, Seen::NoRoom));
+    }
+
+    #[tokio::test]
     async fn a_body_that_nobody_needs_is_not_read() {
-        let streamed = collect(Chunks(vec![Some("ab")]), BodyNeed::None).await;
+        let streamed = collect(Chunks(vec![Some("ab")]), BodyNeed::None, BodyRoom::default()).await;
         assert!(matches!(streamed.seen, Seen::NotCarried));
         assert_eq!(streamed.forward.unwrap().collect().await.unwrap().to_bytes(), "ab");
     }

@@ -78,8 +78,8 @@ where
     let (mut parts, body) = request.into_parts();
     let client = layer.options.client(&parts.extensions, &parts.headers);
     let intake = layer.gate.intake(Head::take(&mut parts, client));
-    let body = collect(body, intake.body_need()).await;
-    let permit = match intake.decide(body.seen).await {
+    let body = collect(body, intake.body_need(), layer.gate.body_room()).await;
+    let permit = match layer.gate.decide_in_turn(intake, body.seen).await {
         Verdict::Allow(permit) => permit,
         Verdict::Deny(denial) => return Ok(denied(&denial)),
     };

@@ -31,6 +31,7 @@ mod collect;
 mod layer;
 mod options;
 mod permitted;
+mod secured;
 #[cfg(feature = "server")]
 pub mod server;
 
@@ -38,6 +39,7 @@ pub use body::GuardedBody;
 pub use layer::{BarmkinLayer, BarmkinService};
 pub use options::{Options, peer_from_extension};
 pub use permitted::Permitted;
+pub use secured::Secured;
 
 #[cfg(feature = "axum")]
 pub use options::peer_from_connect_info;

@@ -1,5 +1,6 @@
 //! What the layer has to be told about its surroundings.
 
+use crate::secured::Secured;
 use barmkin_host::{Client, ClientAddress};
 use http::{Extensions, HeaderMap};
 use std::net::SocketAddr;
@@ -12,13 +13,22 @@ pub struct Options {
     /// Finds the peer of the connection among a request's extensions. A
     /// request without one comes from nobody known: no proxy is trusted for it.
     pub peer: fn(&Extensions) -> Option<SocketAddr>,
-    /// Whether the server in front of the layer speaks TLS.
+    /// Whether the server in front of the layer speaks TLS, where it does not
+    /// say so for each request by [`Secured`].
     pub tls: bool,
+    /// Whether the client certificate that the server verified names the
+    /// principal.
+    pub client_certificate: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { client_address: ClientAddress::default(), peer: peer_from_extension, tls: false }
+        Self {
+            client_address: ClientAddress::default(),
+            peer: peer_from_extension,
+            tls: false,
+            client_certificate: false,
+        }
     }
 }
 
@@ -31,10 +41,12 @@ impl Options {
     pub(crate) fn client(&self, extensions: &Extensions, headers: &HeaderMap) -> Client {
         let trusted = self.trusts(extensions);
         let peer = (self.peer)(extensions).map(|peer| peer.ip());
+        let secured = extensions.get::<Secured>();
         Client {
             address: peer.and_then(|peer| self.client_address.resolve(Some(peer), headers)),
-            tls: self.tls || (trusted && came_by_tls(headers)),
+            tls: self.tls || secured.is_some() || (trusted && came_by_tls(headers)),
             trusted,
+            principal: secured.filter(|_| self.client_certificate).and_then(Secured::principal),
             ..Client::default()
         }
     }
@@ -59,7 +71,7 @@ fn came_by_tls(headers: &HeaderMap) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::Options;
+    use super::{Options, Secured};
     use barmkin_host::ClientAddress;
     use http::{Extensions, HeaderMap};
     use std::net::SocketAddr;
@@ -88,6 +100,22 @@ mod tests {
             assert_eq!(client.address, Some(address.parse().unwrap()));
             assert_eq!((client.trusted, client.tls), (believed, believed), "{peer}");
         }
+    }
+
+    #[test]
+    fn a_certificate_counts_only_where_it_was_asked_for() {
+        let principal = |client_certificate, client: Option<&str>| {
+            let mut extensions = Extensions::new();
+            extensions.insert(Secured { client: client.map(str::to_owned) });
+            let options = Options { client_certificate, ..Options::default() };
+            let client = options.client(&extensions, &HeaderMap::new());
+            assert!(client.tls);
+            client.principal.map(|principal| principal.id)
+        };
+        assert_eq!(principal(true, Some("spiffe://example/app")).as_deref(), Some("spiffe://example/app"));
+        assert_eq!(principal(false, Some("spiffe://example/app")), None);
+        assert_eq!(principal(true, None), None);
+        assert_eq!(principal(true, Some(&"a".repeat(257))), None);
     }
 
     #[test]

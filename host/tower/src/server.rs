@@ -1,6 +1,8 @@
 //! A small HTTP/1.1 server for ways in that listen by themselves.
 
+use crate::secured::Secured;
 use barmkin_host::limits::{HEADERS_BYTES_MAX, HEADERS_MAX, TARGET_BYTES_MAX};
+use barmkin_tls::{ServerTls, Socket};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
@@ -57,31 +59,35 @@ impl Place {
     }
 }
 
-/// Serves `service` on `listener` until `shutdown`, then lets requests that
-/// are under way end.
+/// Serves `service` on `socket` until `shutdown`, then lets requests that are
+/// under way end.
 ///
-/// A request's extensions hold the peer's [`SocketAddr`] and its [`Place`].
-pub async fn serve<S, R>(listener: TcpListener, service: S, bounds: Bounds, shutdown: impl Future<Output = ()>)
+/// A request's extensions hold the peer's [`SocketAddr`], its [`Place`], and
+/// [`Secured`] if it came by TLS.
+pub async fn serve<S, R>(socket: impl Into<Socket>, service: S, bounds: Bounds, shutdown: impl Future<Output = ()>)
 where
     S: Service<Request<Incoming>, Response = Response<R>, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,
     R: Body<Data = Bytes> + Send + 'static,
     R::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
+    let Socket { listener, tls } = socket.into();
     let places = Arc::new(Semaphore::new(bounds.connections_max));
     let (drain, draining) = watch::channel(());
     let (_stop, stopping) = watch::channel(());
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
+    let mut keep_fresh = pin!(Socket::keep_fresh(tls.clone()));
     loop {
         let accepted = tokio::select! {
             () = &mut shutdown => break,
+            () = &mut keep_fresh => continue,
             Some(_) = connections.join_next(), if !connections.is_empty() => continue,
             accepted = accept(&listener, &places) => accepted,
         };
         let Some((stream, peer, permit)) = accepted else { continue };
         let place = Place { _permit: Arc::new(permit), stopping: stopping.clone() };
-        connections.spawn(connection(stream, peer, place, service.clone(), bounds, draining.clone()));
+        connections.spawn(connection(stream, peer, tls.clone(), place, service.clone(), bounds, draining.clone()));
     }
     drop((listener, drain));
     let all_end = async { while connections.join_next().await.is_some() {} };
@@ -109,6 +115,7 @@ async fn accept(
 async fn connection<S, R>(
     stream: TcpStream,
     peer: SocketAddr,
+    tls: Option<Arc<ServerTls>>,
     place: Place,
     service: S,
     bounds: Bounds,
@@ -119,12 +126,21 @@ async fn connection<S, R>(
     R: Body<Data = Bytes> + Send + 'static,
     R::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    // Answers are small: without this they wait for the acknowledgement of
-    // the one before. It is no failure when the peer is gone already.
-    let _ = stream.set_nodelay(true);
+    let begun = tokio::select! {
+        begun = Socket::begin(tls.as_deref(), stream) => begun,
+        _ = draining.changed() => return,
+    };
+    let stream = match begun {
+        Ok(stream) => stream,
+        Err(error) => return tracing::debug!(%peer, %error, "a client did not shake hands"),
+    };
+    let secured = stream.is_tls().then(|| Secured { client: stream.client_name() });
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer);
         request.extensions_mut().insert(place.clone());
+        if let Some(secured) = secured.clone() {
+            request.extensions_mut().insert(secured);
+        }
         service.clone().oneshot(request)
     });
     let connection = http1::Builder::new()

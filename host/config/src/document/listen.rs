@@ -10,6 +10,8 @@ pub(crate) struct Listen {
     pub(crate) kind: ListenKind,
     /// `host:port`; for `ext-authz` also `unix:` and a path.
     pub(crate) address: String,
+    /// TLS, on a TCP port.
+    pub(crate) tls: Option<Tls>,
     /// Permissions of the Unix socket; `660` unless given.
     pub(crate) mode: Option<Text<ModeUnit>>,
     /// The id of the Unix socket's group.
@@ -33,6 +35,35 @@ pub(crate) struct Listen {
     pub(crate) connections: Option<usize>,
     /// `reverse-proxy`: how long it waits for what.
     pub(crate) timeouts: Option<Timeouts>,
+}
+
+/// TLS. Its files are read again when they change.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Tls {
+    /// The certificate and its chain, as a PEM file.
+    pub(crate) certificate: String,
+    /// Its private key, as a PEM file that not everyone may read.
+    pub(crate) key: String,
+    /// The CAs that vouch for clients, as a PEM file. Without it no client is
+    /// asked for a certificate.
+    pub(crate) client_ca: Option<String>,
+    /// Whether a client must have a certificate; `required` unless given.
+    pub(crate) client_certificate: Option<ClientCertificate>,
+    /// `reverse-proxy`: whether the client's certificate names the principal,
+    /// by its first URI, else its first DNS name.
+    pub(crate) names_principal: Option<bool>,
+}
+
+/// Whether a client must have a certificate. One that cannot be verified is
+/// refused in either case.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ClientCertificate {
+    /// It must.
+    Required,
+    /// It may.
+    Optional,
 }
 
 /// What calls.

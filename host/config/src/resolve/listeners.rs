@@ -1,6 +1,6 @@
 use crate::document::{self, Entry, Listen, ListenKind};
 use crate::listener::{Address, Dialect, Listener, ListenerKind, Timeouts};
-use crate::resolve::Context;
+use crate::resolve::{Context, tls};
 use crate::source::{Site, Spot};
 use barmkin_host::limits::BODY_BYTES_MAX;
 use ipnet::IpNet;
@@ -25,6 +25,7 @@ pub(super) fn resolve(declared: &BTreeMap<String, Entry<Listen>>, context: &mut 
             ListenKind::ReverseProxy => reverse_proxy(listen, site, context),
         };
         let Some(kind) = kind else { continue };
+        let tls = tls::resolve(listen, &address, site, context);
         let same = listeners.iter().find(|(other, _)| other.address == address && !address.to_string().ends_with(":0"));
         if let Some((other, other_site)) = same {
             let first = context.sources.place(&Spot::from(*other_site));
@@ -33,7 +34,7 @@ pub(super) fn resolve(declared: &BTreeMap<String, Entry<Listen>>, context: &mut 
                 .error(site.key("address"), format!("listener `{}` has the same address", other.name))
                 .help(format!("it is declared at {first}"));
         }
-        listeners.push((Listener { name: name.clone(), address, kind }, site));
+        listeners.push((Listener { name: name.clone(), address, tls, kind }, site));
     }
     listeners.into_iter().map(|(listener, _)| listener).collect()
 }

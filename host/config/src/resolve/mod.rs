@@ -8,6 +8,7 @@ mod pin;
 mod policies;
 mod routes;
 mod stores;
+mod tls;
 
 pub(crate) use admin::resolve as admin;
 pub(crate) use keys::{Keys, Secret, file_of};

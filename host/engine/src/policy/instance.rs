@@ -11,6 +11,7 @@ use crate::policy::image::Image;
 use crate::policy::input::{Inputs, decode_query};
 use crate::policy::log::{LogBudget, LogRate};
 use crate::policy::manifest::Manifest;
+use crate::policy::quarantine::Quarantine;
 use crate::policy::sandbox::{Granted, Sandbox, Session, limit};
 use crate::reason::HostReason;
 use http::HeaderName;
@@ -33,6 +34,7 @@ pub(crate) struct Policy {
     deadline: Duration,
     memory_bytes: usize,
     log_rate: Arc<LogRate>,
+    quarantine: Quarantine,
     image: Arc<Image>,
     #[cfg(feature = "measure")]
     kept: crate::policy::kept::Kept,
@@ -58,6 +60,7 @@ impl Policy {
             deadline: policy.deadline,
             memory_bytes: policy.memory_bytes.max(image.memory_bytes),
             log_rate: Arc::default(),
+            quarantine: Quarantine::default(),
             image,
             #[cfg(feature = "measure")]
             kept: crate::policy::kept::Kept::default(),
@@ -105,6 +108,10 @@ impl Policy {
         let (headers, query, digests) = (inputs.headers(), inputs.query_parameters(), inputs.digests());
         let input = inputs.record(&headers, &query, &digests);
 
+        let admission = match self.quarantine.admit(subject.now) {
+            Ok(admission) => admission,
+            Err(failure) => return (session, Err(CheckError::Failed(failure))),
+        };
         let log = LogBudget::new(self.log_rate.clone(), metrics.clone());
         let sandbox =
             Sandbox::new(self.name.clone(), self.granted.clone(), Some(session), log, self.deadline, self.memory_bytes);
@@ -114,6 +121,7 @@ impl Policy {
                 .check(decision)
                 .map_err(|violation| Failure::new(HostReason::ContractViolation, violation))
         });
+        self.quarantine.note(admission, subject.now, &result, &self.name, metrics.as_ref());
         // INVARIANT (session): the sandbox keeps what it was given above.
         #[expect(clippy::expect_used, reason = "session")]
         let session = sandbox.session.expect("the sandbox keeps its session");

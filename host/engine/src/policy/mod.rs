@@ -15,6 +15,7 @@ mod instance;
 mod kept;
 mod log;
 mod manifest;
+mod quarantine;
 mod sandbox;
 mod snapshot;
 mod written;

@@ -29,7 +29,7 @@ impl Subject {
     pub(crate) fn body(&self) -> Option<&Bytes> {
         match &self.body {
             Body::Whole(bytes) => Some(bytes),
-            Body::NotCarried | Body::Truncated | Body::TooLarge => None,
+            Body::NotCarried | Body::Truncated | Body::TooLarge | Body::NoRoom => None,
         }
     }
 }

@@ -14,6 +14,9 @@ pub enum Body {
     Truncated,
     /// It was longer than the adapter or [`BodyNeed`] allows.
     TooLarge,
+    /// It was not read, since too many others are held:
+    /// [`BodyRoom`](crate::BodyRoom).
+    NoRoom,
 }
 
 impl From<Bytes> for Body {

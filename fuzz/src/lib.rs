@@ -1,0 +1,60 @@
+//! Fuzz targets: functions that take any bytes, and panic when something holds
+//! no more.
+//!
+//! [`run`] drives them on stable Rust, from the inputs in `corpus/` and from
+//! changes to these, the same ones each time: CI does so for a moment.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a panic is how a target says that something does not hold"
+)]
+
+mod component;
+mod configuration;
+mod ext_authz;
+mod header;
+mod normalization;
+mod run;
+
+pub use run::{Found, run};
+
+/// A target.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    /// Its name, and that of its folder in `corpus/`.
+    pub name: &'static str,
+    /// What it does with an input.
+    pub check: fn(&[u8]),
+}
+
+/// All of them.
+pub const TARGETS: [Target; 6] = [
+    Target { name: "normalization", check: normalization::check },
+    Target { name: "configuration", check: configuration::check },
+    Target { name: "component", check: component::inspect },
+    Target { name: "decision", check: component::decision },
+    Target { name: "header", check: header::check },
+    Target { name: "ext_authz", check: ext_authz::check },
+];
+
+/// The target of this name.
+#[must_use]
+pub fn target(name: &str) -> Option<Target> {
+    TARGETS.into_iter().find(|target| target.name == name)
+}
+
+/// An engine for targets that need one: few instances, so that it starts fast.
+static ENGINE: std::sync::LazyLock<barmkin_host::Engine> = std::sync::LazyLock::new(|| {
+    let settings = barmkin_host::EngineSettings { concurrent_checks_max: 8, ..Default::default() };
+    barmkin_host::Engine::new(&settings).expect("this machine runs the engine")
+});
+
+/// A gate by `spec`, which stands at one moment.
+fn gate(spec: &barmkin_host::Spec) -> barmkin_host::Gate {
+    use barmkin_host::{FixedClock, Gate, Generation, KeyRing, MemoryStore, Services};
+    let mut services = Services::new(MemoryStore::default());
+    services.clock = std::sync::Arc::new(FixedClock::at_unix_ms(1_700_000_000_000));
+    Gate::new(Generation::build(&ENGINE, spec, &KeyRing::default(), services).expect("the spec is right"))
+}

@@ -1,0 +1,89 @@
+use rustls::pki_types::pem;
+use rustls::server::VerifierBuilderError;
+use std::io;
+use std::path::PathBuf;
+
+/// Why TLS cannot be had with these files. The operator must act;
+/// [`TlsError::help`] says how.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TlsError {
+    /// A file cannot be read.
+    #[error("`{}` cannot be read", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file is larger than any certificate or key.
+    #[error("`{}` has more than {max} bytes", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The limit.
+        max: u64,
+    },
+    /// The private key is for everybody to read.
+    #[error("private key `{}` is readable by everyone (mode {mode:03o})", path.display())]
+    ReadableByEveryone {
+        /// The file.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
+    /// A file is not what it should be.
+    #[error("there is no {what} in `{}`", path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+        /// `certificate` or `private key`.
+        what: &'static str,
+    },
+    /// A file is damaged.
+    #[error("`{}` is no PEM file", path.display())]
+    Pem {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: pem::Error,
+    },
+    /// The certificate cannot be used, or not with this key.
+    #[error("certificate `{}` cannot be used with key `{}`", certificate.display(), key.display())]
+    Certificate {
+        /// The certificate.
+        certificate: PathBuf,
+        /// The key.
+        key: PathBuf,
+        /// What rustls says.
+        source: rustls::Error,
+    },
+    /// Clients cannot be verified by this CA.
+    #[error("no client can be verified by `{}`", path.display())]
+    ClientCa {
+        /// The file.
+        path: PathBuf,
+        /// What rustls says.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl TlsError {
+    /// What to do about it.
+    #[must_use]
+    pub fn help(&self) -> &'static str {
+        match self {
+            Self::Read { .. } => "correct the path, which is relative to the file that names it, or its permissions",
+            Self::ReadableByEveryone { .. } => "take that away: `chmod o-rwx` on the key",
+            Self::TooLarge { .. } | Self::Empty { .. } | Self::Pem { .. } => {
+                "write PEM files: the certificate with its chain, the key apart from it"
+            }
+            Self::Certificate { .. } => "see that the key belongs to the first certificate of the file",
+            Self::ClientCa { .. } => "write the certificates of the CAs whose clients may come, as PEM",
+        }
+    }
+
+    pub(crate) fn client_ca(path: &std::path::Path, source: VerifierBuilderError) -> Self {
+        Self::ClientCa { path: path.to_owned(), source: source.into() }
+    }
+}

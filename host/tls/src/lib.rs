@@ -1,0 +1,35 @@
+//! TLS for listeners, by rustls: TLS 1.2 and 1.3, and the suites that rustls
+//! has, which are the safe ones.
+//!
+//! Certificate, key and client CA are files, and are read again when they
+//! change: new connections get what is new, those that are open go on. What
+//! cannot be used is not taken over: what was good goes on, and the operator
+//! is told.
+//!
+//! ```no_run
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! use barmkin_tls::{HTTP1, ServerFiles, ServerTls};
+//!
+//! let files = ServerFiles { certificate: "gate.pem".into(), key: "gate.key".into(), clients: None };
+//! let tls = ServerTls::load(files, HTTP1)?;
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:8443").await?;
+//! let (stream, _) = listener.accept().await?;
+//! let stream = tls.accept(stream).await?;
+//! println!("by {:?}", stream.client_name());
+//! # Ok(()) }
+//! ```
+//!
+//! Architecture invariant: this crate knows neither the gate nor HTTP.
+
+mod error;
+mod files;
+mod name;
+mod server;
+mod socket;
+mod stream;
+
+pub use error::TlsError;
+pub use files::{Clients, ServerFiles};
+pub use server::{HANDSHAKE_MAX, HTTP1, HTTP2, Protocols, REREAD_AFTER, ServerTls};
+pub use socket::Socket;
+pub use stream::Stream;
