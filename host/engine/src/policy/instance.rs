@@ -125,7 +125,7 @@ impl Policy {
         // INVARIANT (session): the sandbox keeps what it was given above.
         #[expect(clippy::expect_used, reason = "session")]
         let session = sandbox.session.expect("the sandbox keeps its session");
-        (session, result.map_err(CheckError::Failed))
+        (session, result.map_err(CheckError::from))
     }
 
     /// Lets a fresh instance decide.
