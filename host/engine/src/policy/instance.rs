@@ -83,6 +83,11 @@ impl Policy {
         self.granted.keys.iter().flat_map(Key::secret_ids).collect()
     }
 
+    /// Whether one of its quotas counts requests that are under way.
+    pub(crate) fn counts_requests_at_once(&self) -> bool {
+        self.granted.quotas.iter().flat_map(|quotas| &quotas.draws).any(|draw| draw.rule.is_concurrency())
+    }
+
     /// Fields it may set on what is forwarded.
     pub(crate) fn sets(&self) -> &[HeaderName] {
         self.manifest.sets()
