@@ -5,49 +5,69 @@ use crate::open::Durability;
 use crate::store::Shared;
 use std::fs::File;
 use std::io;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::JoinHandle;
 
-/// The ends by which the threads are told; they end when these are dropped.
+/// The threads. They have ended when this is dropped, so that the folder is free
+/// for the next.
 pub(crate) struct Threads {
-    rewrite: SyncSender<()>,
-    flush: Option<SyncSender<()>>,
+    rewrite: Thread,
+    flush: Option<Thread>,
+}
+
+/// A thread that works when it is told, and ends when nobody can tell it any
+/// more.
+struct Thread {
+    tell: Option<SyncSender<()>>,
+    handle: Option<JoinHandle<()>>,
 }
 
 impl Threads {
-    /// Has the log rewritten. One that is asked for already is enough.
+    /// Has the log rewritten.
     pub(crate) fn rewrite(&self) {
-        let _ = self.rewrite.try_send(());
+        self.rewrite.tell();
     }
 
     /// Has the disk flushed.
     pub(crate) fn flush(&self) {
-        if let Some(flush) = &self.flush {
-            let _ = flush.try_send(());
-        }
+        self.flush.iter().for_each(Thread::tell);
     }
 }
 
 /// Starts what `durability` needs.
 pub(crate) fn start(shared: &Arc<Shared>, durability: Durability) -> io::Result<Threads> {
-    let rewrite = spawn("barmkin-rewrite", shared, rewrite)?;
     let flush = match durability {
         Durability::Process => None,
-        Durability::Power => Some(spawn("barmkin-flush", shared, flush)?),
+        Durability::Power => Some(Thread::start("barmkin-flush", shared, flush)?),
     };
-    Ok(Threads { rewrite, flush })
+    Ok(Threads { rewrite: Thread::start("barmkin-rewrite", shared, rewrite)?, flush })
 }
 
-fn spawn(name: &str, shared: &Arc<Shared>, work: fn(&Shared)) -> io::Result<SyncSender<()>> {
-    let (tell, told): (_, Receiver<()>) = sync_channel(1);
-    let shared: Weak<Shared> = Arc::downgrade(shared);
-    std::thread::Builder::new().name(name.to_owned()).spawn(move || {
-        while told.recv().is_ok() {
-            let Some(shared) = shared.upgrade() else { break };
-            work(&shared);
+impl Thread {
+    fn start(name: &str, shared: &Arc<Shared>, work: fn(&Shared)) -> io::Result<Self> {
+        let (tell, told) = sync_channel(1);
+        let shared = shared.clone();
+        let work = move || told.iter().for_each(|()| work(&shared));
+        let handle = std::thread::Builder::new().name(name.to_owned()).spawn(work)?;
+        Ok(Self { tell: Some(tell), handle: Some(handle) })
+    }
+
+    /// What it is told while it works, it does afterwards; once is enough.
+    fn tell(&self) {
+        if let Some(tell) = &self.tell {
+            let _ = tell.try_send(());
         }
-    })?;
-    Ok(tell)
+    }
+}
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        self.tell = None;
+        if let Some(handle) = self.handle.take() {
+            let _ = handle.join();
+        }
+    }
 }
 
 /// Rewrites the log from memory. Requests wait while what is live is copied,

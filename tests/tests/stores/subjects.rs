@@ -7,7 +7,7 @@ use barmkin_tests::harness::{Redis, Tool};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
@@ -53,8 +53,15 @@ pub(crate) fn server(what: &str) -> Option<&'static Redis> {
         let server = Redis::start(&program, &["--cluster-enabled", "yes"]);
         let cli = program.with_file_name("redis-cli");
         let slots = ["-p", &server.address().port().to_string(), "cluster", "addslotsrange", "0", "16383"];
-        let given = std::process::Command::new(cli).args(slots).output().unwrap();
+        let given = std::process::Command::new(&cli).args(slots).output().unwrap();
         assert!(given.stdout.starts_with(b"OK"), "{given:?}");
+        let info = ["-p", &server.address().port().to_string(), "cluster", "info"];
+        let is_up = || std::process::Command::new(&cli).args(info).output().unwrap().stdout;
+        let began = Instant::now();
+        while !is_up().starts_with(b"cluster_state:ok") {
+            assert!(began.elapsed() < Duration::from_secs(30), "the cluster does not come up");
+            std::thread::sleep(Duration::from_millis(20));
+        }
         Some(server)
     };
     SERVER.get_or_init(start).as_ref()

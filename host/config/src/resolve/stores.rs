@@ -128,11 +128,11 @@ fn password(from: &str, site: &Site, context: &mut Context<'_>) -> Option<String
 fn pem(path: &str, site: &Site, context: &mut Context<'_>) -> Option<Vec<u8>> {
     let path = context.sources.beside(site.file, path);
     let read = context.files.read(&path, PEM_BYTES_MAX);
-    read        .map_err(|error| {
-            let message = format!("`{}` cannot be read: {error}", path.display());
-            context.findings.error(site, message).help("name a file of PEM, relative to this one");
-        })
-        .ok()
+    read.map_err(|error| {
+        let message = format!("`{}` cannot be read: {error}", path.display());
+        context.findings.error(site, message).help("name a file of PEM, relative to this one");
+    })
+    .ok()
 }
 
 fn kind_name(kind: StoreKind) -> &'static str {
