@@ -64,7 +64,7 @@ pub fn chain_of_four() -> Result<Gate, SetUpError> {
         replay.grants.sets = vec![HeaderName::from_static("barmkin-duplicate")];
     }
     if let Some(quota) = spec.policies.get_mut("quota") {
-        quota.grants.quotas = [("quota".to_owned(), "quota".to_owned())].into();
+        quota.grants.quotas = [("quota".to_owned(), vec!["quota".to_owned()])].into();
     }
     spec.policies.insert("roles".to_owned(), policy(barmkin_stock::RBAC_SCOPES.component, fifty_roles(), &[], false));
     let mut route = Route::new("hooks");
@@ -85,7 +85,7 @@ fn policy(component: &'static [u8], settings: serde_json::Value, keys: &[(&str, 
 
 fn endless() -> Quota {
     Quota {
-        rate: Gcra { interval: Duration::from_nanos(1), limit: u64::from(u32::MAX) },
+        rule: Gcra { interval: Duration::from_nanos(1), limit: u64::from(u32::MAX) }.into(),
         key: QuotaKey::Principal,
         keep: Keep::default(),
     }

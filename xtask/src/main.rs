@@ -42,7 +42,7 @@ enum Task {
         #[arg(long)]
         short: bool,
     },
-    /// Gets what the other tasks use: the wasm target, Envoy, nginx, Caddy.
+    /// Gets what the other tasks use: the wasm target, Envoy, nginx, Caddy, Redis.
     Setup,
 }
 

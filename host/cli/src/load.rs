@@ -31,9 +31,10 @@ pub(crate) fn engine() -> Result<Engine> {
     Engine::new(&EngineSettings::default()).context("the engine cannot be created")
 }
 
-/// Everything a generation of `config` works with.
-pub(crate) fn services(config: &Config) -> Services {
-    Services::new(MemoryStore::new(config.store()))
+/// What a generation is proven with: a store of its own, so that the one that
+/// serves is left alone.
+pub(crate) fn services() -> Services {
+    Services::new(MemoryStore::default())
 }
 
 /// Builds and proves what `config` says.

@@ -15,6 +15,7 @@ mod rollback;
 mod schema;
 mod serve;
 mod status;
+mod store;
 mod test;
 
 use clap::Parser;

@@ -1,10 +1,10 @@
 //! `barmkin serve`: opens every way in, and answers until it is told to stop.
 
 use crate::live::{Live, Operate, Orders, compile_in_the_background};
-use crate::load;
+use crate::{load, store};
 use anyhow::{Context, Result, bail};
 use barmkin_admin::{By, Command, Control, Reloads, Tally};
-use barmkin_config::{Address, Admin, Dialect, Listener, ListenerKind};
+use barmkin_config::{Address, Admin, Dialect, Listener, ListenerKind, StoreConfig};
 use barmkin_host::{ClientAddress, Gate, SystemClock};
 use barmkin_tls::{HTTP1, HTTP2, ServerTls, Socket};
 use std::process::ExitCode;
@@ -20,6 +20,10 @@ use tracing_subscriber::EnvFilter;
 pub(crate) struct Args {
     #[command(flatten)]
     file: load::File,
+    /// Starts although the embedded store lost what it remembered. What was
+    /// signed before this start is then refused.
+    #[arg(long)]
+    accept_loss: bool,
     /// How the log is written.
     #[arg(long, value_enum, default_value_t)]
     log_format: LogFormat,
@@ -39,13 +43,13 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     start_log(args.log_format);
     compile_in_the_background().context("no threads to compile on")?;
     let (tally, reloads) = (Arc::new(Tally::new(Arc::new(SystemClock))), Reloads::default());
-    let live = Live::load(&args.file.file, tally.clone(), reloads.clone())?;
-    tracing::info!("the store is in memory: a restart forgets which deliveries came, and what quotas were used");
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
+    let open = |config: &StoreConfig| runtime.block_on(store::open(config, args.accept_loss));
+    let live = Live::load(&args.file.file, open, tally.clone(), reloads.clone())?;
     let (gate, engine, fixed, view) =
         (live.gate().clone(), live.engine().clone(), live.config().fixed().clone(), live.view());
     let orders = Orders::start(live)?;
     let operate = Arc::new(Operate::new(orders, view, gate.clone(), engine, tally, reloads));
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
     runtime.block_on(serve(gate, &fixed.listeners, fixed.admin.as_ref(), operate))?;
     Ok(ExitCode::SUCCESS)
 }

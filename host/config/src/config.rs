@@ -10,7 +10,8 @@ use crate::load::{self, Loaded};
 use crate::report::{Finding, Report};
 use crate::resolve::{self, Context, Keys, PolicyOrigin, Resolved};
 use crate::source::{FileId, Site, Sources, Spot};
-use barmkin_host::{KeyRing, MemoryLimits, Spec};
+use crate::store::StoreConfig;
+use barmkin_host::{KeyRing, Spec};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -119,9 +120,9 @@ impl Config {
         &self.fixed.listeners
     }
 
-    /// How much the memory store may hold.
-    pub fn store(&self) -> MemoryLimits {
-        self.fixed.store
+    /// Where nonces and quotas live.
+    pub fn store(&self) -> &StoreConfig {
+        &self.fixed.store
     }
 
     /// What a reload cannot change.

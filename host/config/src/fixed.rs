@@ -1,7 +1,8 @@
 //! What is read at the start only: a reload cannot change it.
 
 use crate::listener::{Address, Listener};
-use barmkin_host::{Digest, MemoryLimits};
+use crate::store::StoreConfig;
+use barmkin_host::Digest;
 
 /// The part of a configuration that takes a restart to change: sockets are
 /// opened once, and the store outlives every generation.
@@ -9,8 +10,8 @@ use barmkin_host::{Digest, MemoryLimits};
 pub struct Fixed {
     /// The ways in, by name.
     pub listeners: Vec<Listener>,
-    /// How much the memory store may hold.
-    pub store: MemoryLimits,
+    /// Where nonces and quotas live.
+    pub store: StoreConfig,
     /// Where operators ask.
     pub admin: Option<Admin>,
     /// What may be loaded.

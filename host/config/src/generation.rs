@@ -31,7 +31,10 @@ impl Config {
     fn prove(&self, built: Result<Generation, BuildErrors>) -> Result<Generation, Report> {
         let mut findings = Findings::default();
         match &built {
-            Ok(generation) => self.check_bodies(generation, &mut findings),
+            Ok(generation) => {
+                self.check_bodies(generation, &mut findings);
+                self.check_ends(generation, &mut findings);
+            }
             Err(errors) => errors.0.iter().for_each(|error| self.add(error, &mut findings)),
         }
         match (built, self.report(findings)) {
@@ -58,6 +61,20 @@ impl Config {
             let message =
                 format!("the chain of route `{route}` needs the body, which listener `{name}` does not carry");
             findings.error(spot, message).help(help);
+        }
+    }
+
+    /// A quota of requests at once is refused on a listener that does not see
+    /// when they end.
+    fn check_ends(&self, generation: &Generation, findings: &mut Findings) {
+        let Some(listener) = self.listeners().iter().find(|listener| !listener.sees_responses()) else { return };
+        for route in generation.routes_with_concurrency() {
+            let spot = self.spot(&At::Route(route.to_owned()), "chain");
+            let message = format!(
+                "the chain of route `{route}` counts requests at once, whose end listener `{}` does not see",
+                listener.name
+            );
+            findings.error(spot, message).help("use a listener of kind `reverse-proxy`, or a quota with a `rate`");
         }
     }
 
@@ -92,7 +109,7 @@ fn key_of(problem: &Problem) -> String {
     match problem {
         Problem::Setting { setting, .. } => format!("settings.{}", setting.trim_matches('`')),
         Problem::Settings(_) => "settings".to_owned(),
-        Problem::NotGranted { .. } | Problem::VouchNotGranted => "grants".to_owned(),
+        Problem::NotGranted { .. } | Problem::VouchNotGranted | Problem::GrantedQuotas(_) => "grants".to_owned(),
         Problem::UnusedGrant { kind, name } => format!("grants.{}.{name}", table_of(kind)),
         Problem::WrongAlgorithm { need, .. } => format!("grants.keys.{need}"),
         Problem::ForbiddenField(_) => "grants.sets".to_owned(),

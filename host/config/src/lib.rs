@@ -14,7 +14,7 @@
 //!     eprintln!("{warning}");
 //! }
 //! let engine = Engine::new(&EngineSettings::default())?;
-//! let services = Services::new(MemoryStore::new(config.store()));
+//! let services = Services::new(MemoryStore::default());
 //! let gate = Gate::new(config.build(&engine, services)?);
 //! # let _ = gate;
 //! # Ok(()) }
@@ -37,6 +37,7 @@ mod schema;
 mod secret;
 mod source;
 mod stock;
+mod store;
 mod units;
 mod unknown;
 mod withdraw;
@@ -47,4 +48,5 @@ pub use fixed::{Admin, Fixed, Pin};
 pub use listener::{Address, Dialect, Listener, ListenerKind, Timeouts, Tls};
 pub use report::{Finding, Place, Report, Severity};
 pub use schema::schema;
+pub use store::{RedisConfig, StoreConfig};
 pub use withdraw::{Because, Withdrawn};

@@ -117,6 +117,12 @@ pub struct Timeouts {
 }
 
 impl Listener {
+    /// Whether the upstream's responses come by, and with them the end of each
+    /// request.
+    pub fn sees_responses(&self) -> bool {
+        matches!(self.kind, ListenerKind::ReverseProxy { .. })
+    }
+
     /// Whether requests come with their bodies.
     pub fn carries_bodies(&self) -> bool {
         match self.kind {

@@ -1,6 +1,5 @@
 //! Quantities as operators write them: always with their unit.
 
-use barmkin_host::Gcra;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de};
 use std::fmt;
@@ -89,24 +88,36 @@ impl Unit for SizeUnit {
 pub(crate) struct RateUnit;
 
 impl Unit for RateUnit {
-    /// With the count as what can be taken at once.
-    type Value = Gcra;
+    type Value = Rate;
     const NAME: &'static str = "rate";
     const EXPECTED: &'static str = "a whole number from 1 to 1000000 per s, min, h or day, such as `100/min`";
     const PATTERN: &'static str = "^[1-9][0-9]*/(s|min|h|day)$";
 
-    fn read(text: &str) -> Option<Gcra> {
-        let (number, unit) = split(text)?;
-        let period_nanos: u64 = match unit {
-            "/s" => 1_000_000_000,
-            "/min" => 60 * 1_000_000_000,
-            "/h" => 3_600 * 1_000_000_000,
-            "/day" => 86_400 * 1_000_000_000,
+    fn read(text: &str) -> Option<Rate> {
+        let (count, unit) = split(text)?;
+        let seconds = match unit {
+            "/s" => 1,
+            "/min" => 60,
+            "/h" => 3_600,
+            "/day" => 86_400,
             _ => return None,
         };
-        // Rounded up, so that no more than the rate is ever admitted.
-        let interval = Duration::from_nanos(period_nanos.div_ceil(number.max(1)));
-        (1..=1_000_000).contains(&number).then_some(Gcra { interval, limit: number })
+        (1..=1_000_000).contains(&count).then_some(Rate { count, period: Duration::from_secs(seconds) })
+    }
+}
+
+/// So many in a period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Rate {
+    pub(crate) count: u64,
+    pub(crate) period: Duration,
+}
+
+impl Rate {
+    /// Between two. Rounded up, so that no more than the rate is ever admitted.
+    pub(crate) fn interval(&self) -> Duration {
+        let nanos = u64::try_from(self.period.as_nanos()).unwrap_or(u64::MAX);
+        Duration::from_nanos(nanos.div_ceil(self.count.max(1)))
     }
 }
 
@@ -212,8 +223,8 @@ mod tests {
     #[test]
     fn a_rate_never_admits_more_than_it_says() {
         let rate = RateUnit::read("7/s").unwrap();
-        assert_eq!((rate.interval, rate.limit), (Duration::from_nanos(142_857_143), 7));
-        assert_eq!(RateUnit::read("100/min").unwrap().interval, Duration::from_millis(600));
+        assert_eq!((rate.interval(), rate.count), (Duration::from_nanos(142_857_143), 7));
+        assert_eq!(RateUnit::read("100/min").unwrap().interval(), Duration::from_millis(600));
         for bad in ["0/s", "100", "100/minute", "/s", "1000001/s", "100 /s"] {
             assert_eq!(RateUnit::read(bad), None, "{bad}");
         }

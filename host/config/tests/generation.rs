@@ -12,7 +12,7 @@ fn built(folder: &TempDir) -> String {
     let config = load(folder).unwrap_or_else(|report| panic!("{report}"));
     let settings = EngineSettings { concurrent_checks_max: 8, warm_slots: 8, ..EngineSettings::default() };
     let engine = Engine::new(&settings).unwrap();
-    let built = config.build(&engine, Services::new(MemoryStore::new(config.store())));
+    let built = config.build(&engine, Services::new(MemoryStore::default()));
     built.map_or_else(|report| relative(folder.path(), &report.to_string()), |_| String::new())
 }
 

@@ -114,7 +114,7 @@ fn a_stock_policy_gets_the_only_quota_there_is() {
     let quota = |name: &str| format!("[quotas.{name}]\nrate = \"1/s\"\nkey = \"route\"\n");
     let config = loaded(&format!("version = 1\n{}{route}", quota("only")));
     let policy = config.spec().policies.get("stock:rate-quota").unwrap();
-    assert_eq!(policy.grants.quotas.get("quota").map(String::as_str), Some("only"));
+    assert_eq!(policy.grants.quotas.get("quota").map(Vec::as_slice), Some(&["only".to_owned()][..]));
     assert!(!policy.grants.vouch);
 
     assert_eq!(

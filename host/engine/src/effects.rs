@@ -5,7 +5,7 @@
 
 use crate::generation::spec::Keep;
 use crate::metrics::Metrics;
-use crate::store::{Gcra, Holder, NonceId, QuotaId, Store};
+use crate::store::{Draw, Holder, NonceId, Store};
 use http::StatusCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,13 +20,22 @@ pub(crate) struct Effect {
 #[derive(Debug)]
 pub(crate) enum EffectKind {
     Claimed(NonceId),
-    Took { quota: QuotaId, rate: Gcra, cost: u32, at: Duration },
+    Took { subject: Arc<str>, draw: Draw, cost: u32, at: Duration },
+}
+
+impl Effect {
+    /// Whether it counts a request that is under way: then it is given back
+    /// when that ends, however it ends.
+    fn ends_with_request(&self) -> bool {
+        matches!(&self.kind, EffectKind::Took { draw, .. } if draw.rule.is_concurrency())
+    }
 }
 
 /// The effects of one request, in the order in which they happened.
 ///
 /// Dropped undecided (the client went away while a remote store was awaited),
-/// they stay: a lost undo leaves an effect used.
+/// they stay: a lost undo leaves an effect used. Only what counts a request
+/// that is under way ends with it.
 pub(crate) struct Journal {
     store: Store,
     metrics: Arc<dyn Metrics>,
@@ -69,12 +78,24 @@ impl Journal {
     /// The verdict is allow: makes final what does not wait for the response.
     pub(crate) async fn allow(mut self) -> Settlement {
         let effects = std::mem::take(&mut self.effects);
-        let (waiting, kept): (Vec<_>, Vec<_>) = effects.into_iter().partition(|effect| effect.keep == Keep::OnSuccess);
+        let waits = |effect: &Effect| effect.keep == Keep::OnSuccess || effect.ends_with_request();
+        let (waiting, kept): (Vec<_>, Vec<_>) = effects.into_iter().partition(waits);
         for effect in kept {
             self.confirm(&effect).await;
         }
         self.effects = waiting;
         Settlement { journal: (!self.effects.is_empty()).then(|| Box::new(self)) }
+    }
+
+    /// The request has ended.
+    async fn settle(mut self, succeeded: bool) {
+        while let Some(effect) = self.effects.pop() {
+            if succeeded && !effect.ends_with_request() {
+                self.confirm(&effect).await;
+            } else {
+                self.give_back(&effect).await;
+            }
+        }
     }
 
     async fn confirm(&self, effect: &Effect) {
@@ -87,12 +108,12 @@ impl Journal {
     }
 
     async fn give_back(&self, effect: &Effect) {
-        if effect.keep == Keep::Always {
+        if effect.keep == Keep::Always && !effect.ends_with_request() {
             return;
         }
         let given = match &effect.kind {
             EffectKind::Claimed(nonce) => self.store.release(nonce, self.holder).await,
-            EffectKind::Took { quota, rate, cost, at } => self.store.give_back(quota, rate, *cost, *at).await,
+            EffectKind::Took { subject, draw, cost, at } => self.store.give_back(subject, draw, *cost, *at).await,
         };
         if let Err(error) = given {
             self.metrics.undo_lost();
@@ -101,10 +122,21 @@ impl Journal {
     }
 }
 
+impl Drop for Journal {
+    fn drop(&mut self) {
+        let mut effects = std::mem::take(&mut self.effects);
+        effects.retain(Effect::ends_with_request);
+        if !effects.is_empty() {
+            let rest = Self { store: self.store.clone(), metrics: self.metrics.clone(), holder: self.holder, effects };
+            self.store.finish(rest.settle(false));
+        }
+    }
+}
+
 /// The effects of an allowed request that wait for the upstream's response.
 ///
 /// Dropping it keeps them: so they are kept where no response is seen, and
-/// when it never comes.
+/// when it never comes. Units of a concurrency quota are given back either way.
 #[derive(Default)]
 #[must_use = "tell it the response's status, or drop it to keep the effects"]
 pub struct Settlement {
@@ -120,31 +152,17 @@ impl Settlement {
     /// The upstream answered: keeps the effects below 400, gives them back
     /// otherwise.
     pub async fn response(mut self, status: StatusCode) {
-        if let Some(mut journal) = self.journal.take() {
-            if status.as_u16() < 400 {
-                let effects = std::mem::take(&mut journal.effects);
-                for effect in &effects {
-                    journal.confirm(effect).await;
-                }
-            } else {
-                journal.undo(0).await;
-            }
+        if let Some(journal) = self.journal.take() {
+            journal.settle(status.as_u16() < 400).await;
         }
     }
 }
 
 impl Drop for Settlement {
     fn drop(&mut self) {
-        if let Some(mut journal) = self.journal.take() {
-            let effects = std::mem::take(&mut journal.effects);
-            if let Store::Local(store) = &journal.store {
-                for effect in &effects {
-                    if let EffectKind::Claimed(nonce) = &effect.kind {
-                        // Unconfirmed, it counts as used once no longer held.
-                        let _ = store.confirm(nonce, journal.holder);
-                    }
-                }
-            }
+        if let Some(journal) = self.journal.take() {
+            let store = journal.store.clone();
+            store.finish(journal.settle(true));
         }
     }
 }

@@ -94,8 +94,8 @@ pub use reason::{HostReason, Reason};
 pub use record::{Decided, Recorder};
 pub use request::{Body, BodyNeed, Client, ClientAddress, Head, RequestId};
 pub use store::{
-    Claim, Gcra, Holder, LocalStore, MemoryLimits, MemoryStore, NonceId, QuotaId, RemoteStore, Store, StoreError,
-    StoreFuture, Take,
+    Claim, Claimed, Draw, Gcra, Holder, Ledger, LocalStore, MemoryLimits, MemoryStore, NonceId, QuotaRule, Recent,
+    RemoteStore, Store, StoreError, StoreFuture, Take, Tally, Window,
 };
 pub use verdict::{Change, Denial, Digest, Outcome, Permit, REASON_FIELD, REQUEST_ID_FIELD, Step, Verdict};
 

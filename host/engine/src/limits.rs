@@ -124,3 +124,17 @@ pub const MANIFEST_ITEMS_MAX: usize = 64;
 /// How long a claim or take of an undecided request is held before it counts
 /// as used: longer than any verdict takes.
 pub const HELD_FOR: Duration = Duration::from_secs(60);
+
+/// By how much a sender's clock may be ahead of ours.
+pub const CLOCK_SKEW: Duration = Duration::from_secs(60);
+
+/// Quotas that are granted under one name: each is looked up by each take.
+pub const GRANTED_QUOTAS_MAX: usize = 8;
+
+/// The limit of a quota that remembers every take: a sliding window, or
+/// concurrency. Each costs memory, and a refusal looks through them.
+pub const REMEMBERED_TAKES_MAX: u64 = 10_000;
+
+/// When to try again where too many requests are under way: any may end at any
+/// moment.
+pub const CONCURRENCY_RETRY: Duration = Duration::from_secs(1);

@@ -113,6 +113,9 @@ host_reasons! {
     Overloaded = "overloaded", SERVICE_UNAVAILABLE;
     /// The store did not answer, or is full (law 2).
     StoreUnavailable = "store-unavailable", SERVICE_UNAVAILABLE;
+    /// The store lost what it remembered, and this was signed before: it may
+    /// have been used. Whatever the policy's `on-error`, it is refused.
+    SignedBeforeLoss = "signed-before-loss", SERVICE_UNAVAILABLE;
 }
 
 impl fmt::Display for HostReason {

@@ -101,7 +101,7 @@ fn a_policy_gets_what_it_asks_for_and_was_granted() {
     });
     assert_eq!(error, "policy `p`: there is no nonce space `nowhere`");
     let error = with(|grants| {
-        grants.quotas.insert("more".into(), "quota".into());
+        grants.quotas.insert("more".into(), vec!["quota".into()]);
     });
     assert_eq!(error, "policy `p`: the policy is granted quota `more`, which it does not use");
     let error = with(|grants| grants.sets.clear());

@@ -168,11 +168,14 @@ impl RemoteStore for Slow {
     fn release<'a>(&'a self, nonce: &'a NonceId, holder: Holder) -> StoreFuture<'a, ()> {
         later(move || self.store.release(nonce, holder))
     }
-    fn take<'a>(&'a self, quota: &'a QuotaId, rate: &'a Gcra, cost: u32) -> StoreFuture<'a, Take> {
-        later(move || self.store.take(quota, rate, cost))
+    fn take<'a>(&'a self, subject: &'a Arc<str>, draws: &'a [Draw], cost: u32) -> StoreFuture<'a, Take> {
+        later(move || self.store.take(subject, draws, cost))
     }
-    fn give_back<'a>(&'a self, quota: &'a QuotaId, rate: &'a Gcra, cost: u32, at: Duration) -> StoreFuture<'a, ()> {
-        later(move || self.store.give_back(quota, rate, cost, at))
+    fn give_back<'a>(&'a self, subject: &'a Arc<str>, draw: &'a Draw, cost: u32, at: Duration) -> StoreFuture<'a, ()> {
+        later(move || self.store.give_back(subject, draw, cost, at))
+    }
+    fn run_beside(&self, work: Pin<Box<dyn Future<Output = ()> + Send>>) {
+        block_on(work);
     }
 }
 
@@ -243,10 +246,10 @@ impl LocalStore for Down {
     fn release(&self, _: &NonceId, _: Holder) -> Result<(), StoreError> {
         Err(StoreError::Unavailable("down".into()))
     }
-    fn take(&self, _: &QuotaId, _: &Gcra, _: u32) -> Result<Take, StoreError> {
+    fn take(&self, _: &Arc<str>, _: &[Draw], _: u32) -> Result<Take, StoreError> {
         Err(StoreError::Unavailable("down".into()))
     }
-    fn give_back(&self, _: &QuotaId, _: &Gcra, _: u32, _: Duration) -> Result<(), StoreError> {
+    fn give_back(&self, _: &Arc<str>, _: &Draw, _: u32, _: Duration) -> Result<(), StoreError> {
         Err(StoreError::Unavailable("down".into()))
     }
 }

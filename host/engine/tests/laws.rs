@@ -53,18 +53,18 @@ impl LocalStore for Shared {
     fn release(&self, nonce: &NonceId, holder: Holder) -> Result<(), StoreError> {
         self.0.release(nonce, holder)
     }
-    fn take(&self, quota: &QuotaId, rate: &Gcra, cost: u32) -> Result<Take, StoreError> {
-        self.0.take(quota, rate, cost)
+    fn take(&self, subject: &Arc<str>, draws: &[Draw], cost: u32) -> Result<Take, StoreError> {
+        self.0.take(subject, draws, cost)
     }
-    fn give_back(&self, quota: &QuotaId, rate: &Gcra, cost: u32, at: std::time::Duration) -> Result<(), StoreError> {
-        self.0.give_back(quota, rate, cost, at)
+    fn give_back(&self, subject: &Arc<str>, draw: &Draw, cost: u32, at: std::time::Duration) -> Result<(), StoreError> {
+        self.0.give_back(subject, draw, cost, at)
     }
 }
 
 struct Bench {
     gate: Gate,
     store: Arc<MemoryStore>,
-    rate: Gcra,
+    draw: Draw,
 }
 
 static BENCH: LazyLock<Bench> = LazyLock::new(|| {
@@ -78,22 +78,22 @@ static BENCH: LazyLock<Bench> = LazyLock::new(|| {
         public,
     ];
     let spec = spec(policies.collect(), routes, LIMIT);
-    let rate = spec.quotas["quota"].rate;
+    let draw = Draw { quota: "quota".into(), rule: spec.quotas["quota"].rule };
     // A clock that stands still: what was taken does not flow back.
     let store = Arc::new(MemoryStore::with_clock(MemoryLimits::default(), || std::time::Duration::from_secs(1)));
-    Bench { gate: gate(&spec, Shared(store.clone())), store, rate }
+    Bench { gate: gate(&spec, Shared(store.clone())), store, draw }
 });
 
 impl Bench {
     fn taken(&self, route: &str) -> u64 {
-        let id = QuotaId { quota: "quota".into(), subject: format!("route\0{route}").into() };
-        LIMIT - self.store.take(&id, &self.rate, 0).unwrap().remaining
+        let subject = format!("route\0{route}").into();
+        LIMIT - self.store.take(&subject, std::slice::from_ref(&self.draw), 0).unwrap().remaining
     }
 
     fn reset(&self, route: &str) {
-        let id = QuotaId { quota: "quota".into(), subject: format!("route\0{route}").into() };
+        let subject = format!("route\0{route}").into();
         let taken = u32::try_from(self.taken(route)).unwrap();
-        self.store.give_back(&id, &self.rate, taken, std::time::Duration::from_secs(1)).unwrap();
+        self.store.give_back(&subject, &self.draw, taken, std::time::Duration::from_secs(1)).unwrap();
     }
 }
 

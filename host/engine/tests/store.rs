@@ -1,10 +1,11 @@
-//! The memory store against a plain model, and GCRA against a plain bucket.
+//! What only the memory store promises: its bounds. What every store promises,
+//! `tests/tests/stores` shows of all of them.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "tests")]
 
-use barmkin_host::{Claim, Gcra, Holder, LocalStore, MemoryLimits, MemoryStore, NonceId, QuotaId, StoreError, limits};
-use proptest::prelude::*;
-use std::collections::HashMap;
+use barmkin_host::{
+    Claim, Draw, Gcra, Holder, LocalStore, MemoryLimits, MemoryStore, NonceId, QuotaRule, StoreError, Window,
+};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -20,116 +21,8 @@ fn nonce(id: u8) -> NonceId {
     NonceId { space: "deliveries".into(), digest: [id; 32] }
 }
 
-fn quota(subject: &str) -> QuotaId {
-    QuotaId { quota: "per-partner".into(), subject: subject.into() }
-}
-
-#[derive(Clone, Debug)]
-enum Step {
-    Claim { nonce: u8, retain_ms: u64, holder: Option<u8> },
-    Confirm { nonce: u8, holder: u8 },
-    Release { nonce: u8, holder: u8 },
-    Wait { ms: u64 },
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    prop_oneof![
-        4 => (0..4u8, 1..100_000u64, prop::option::of(0..3u8))
-            .prop_map(|(nonce, retain_ms, holder)| Step::Claim { nonce, retain_ms, holder }),
-        1 => (0..4u8, 0..3u8).prop_map(|(nonce, holder)| Step::Confirm { nonce, holder }),
-        1 => (0..4u8, 0..3u8).prop_map(|(nonce, holder)| Step::Release { nonce, holder }),
-        2 => (0..70_000u64).prop_map(|ms| Step::Wait { ms }),
-    ]
-}
-
-proptest! {
-    /// Claims answer as the words of `LocalStore::claim` say, whatever came
-    /// before.
-    #[test]
-    fn claims_follow_the_model(steps in prop::collection::vec(step(), 1..60)) {
-        struct Live { expires: u64, holder: Option<u8>, held_until: u64 }
-        let (store, hand) = store(MemoryLimits::default());
-        let mut model: HashMap<u8, Live> = HashMap::new();
-        let held_for = u64::try_from(limits::HELD_FOR.as_millis()).unwrap();
-        for step in steps {
-            let now = hand.load(Ordering::SeqCst);
-            model.retain(|_, live| live.expires > now);
-            match step {
-                Step::Wait { ms } => { hand.fetch_add(ms, Ordering::SeqCst); }
-                Step::Claim { nonce: id, retain_ms, holder } => {
-                    let expected = match model.get(&id) {
-                        None => Claim::FirstUse,
-                        Some(live) if live.holder.is_some() && now < live.held_until => Claim::InProgress,
-                        Some(_) => Claim::Replayed,
-                    };
-                    let owner = holder.map(|holder| Holder(holder.into()));
-                    prop_assert_eq!(store.claim(&nonce(id), Duration::from_millis(retain_ms), owner), Ok(expected));
-                    if expected == Claim::FirstUse {
-                        model.insert(id, Live { expires: now + retain_ms, holder, held_until: now + held_for });
-                    }
-                }
-                Step::Confirm { nonce: id, holder } => {
-                    store.confirm(&nonce(id), Holder(holder.into())).unwrap();
-                    if let Some(live) = model.get_mut(&id).filter(|live| live.holder == Some(holder)) {
-                        live.holder = None;
-                    }
-                }
-                Step::Release { nonce: id, holder } => {
-                    store.release(&nonce(id), Holder(holder.into())).unwrap();
-                    if model.get(&id).is_some_and(|live| live.holder == Some(holder)) {
-                        model.remove(&id);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Never more than the limit and what flowed back since, with and without
-    /// takes that are given back.
-    #[test]
-    fn a_quota_is_never_exceeded(
-        interval_ms in 1..1_000u64,
-        limit in 1..20u64,
-        takes in prop::collection::vec((0..2_000u64, 1..6u32, any::<bool>()), 1..80),
-    ) {
-        let (store, hand) = store(MemoryLimits::default());
-        let rate = Gcra { interval: Duration::from_millis(interval_ms), limit };
-        // The plain reference: a bucket of milliseconds that drains by itself.
-        let mut level = 0u64;
-        for (wait, cost, give_back) in takes {
-            hand.fetch_add(wait, Ordering::SeqCst);
-            level = level.saturating_sub(wait);
-            let after = level + u64::from(cost) * interval_ms;
-            let fits = after <= limit * interval_ms;
-            let take = store.take(&quota("a"), &rate, cost).unwrap();
-            prop_assert_eq!(take.admitted, fits);
-            if take.admitted {
-                if give_back {
-                    store.give_back(&quota("a"), &rate, cost, take.at).unwrap();
-                } else {
-                    level = after;
-                }
-            } else if let Some(retry) = take.retry_after {
-                prop_assert_eq!(u64::try_from(retry.as_millis()).unwrap(), after - limit * interval_ms);
-            } else {
-                prop_assert!(u64::from(cost) > limit);
-            }
-        }
-    }
-
-    /// Giving back late gives back only what is still missing.
-    #[test]
-    fn a_late_give_back_admits_nothing_extra(wait in 0..10_000u64, cost in 1..10u32) {
-        let (store, hand) = store(MemoryLimits::default());
-        let rate = Gcra { interval: Duration::from_millis(500), limit: 10 };
-        let first = store.take(&quota("a"), &rate, cost).unwrap();
-        hand.fetch_add(wait, Ordering::SeqCst);
-        store.give_back(&quota("a"), &rate, cost, first.at).unwrap();
-        let look = store.take(&quota("a"), &rate, 0).unwrap();
-        prop_assert_eq!(look.remaining, 10);
-        prop_assert!(store.take(&quota("a"), &rate, 10).unwrap().admitted);
-        prop_assert!(!store.take(&quota("a"), &rate, 1).unwrap().admitted);
-    }
+fn draw(rule: impl Into<QuotaRule>) -> [Draw; 1] {
+    [Draw { quota: "per-partner".into(), rule: rule.into() }]
 }
 
 #[test]
@@ -165,8 +58,8 @@ fn a_full_store_refuses_and_forgets_nothing_live() {
     hand.store(60_000, Ordering::SeqCst);
     assert_eq!(claim(refused), Ok(Claim::FirstUse));
 
-    let rate = Gcra { interval: Duration::from_secs(1), limit: 1 };
-    let take = |subject: usize| store.take(&quota(&subject.to_string()), &rate, 1);
+    let rate = draw(Gcra { interval: Duration::from_secs(1), limit: 1 });
+    let take = |subject: usize| store.take(&subject.to_string().into(), &rate, 1);
     let refused = (0..256).find(|subject| take(*subject).is_err()).unwrap();
     assert!(matches!(take(refused), Err(StoreError::Full { .. })));
     hand.fetch_add(1_000, Ordering::SeqCst);
@@ -180,4 +73,16 @@ fn claims_released_again_and_again_take_no_room() {
         assert_eq!(store.claim(&nonce(1), Duration::from_secs(86_400), Some(Holder(1))), Ok(Claim::FirstUse));
         store.release(&nonce(1), Holder(1)).unwrap();
     }
+}
+
+#[test]
+fn takes_that_are_remembered_count_against_the_bound() {
+    let (store, hand) = store(MemoryLimits { nonces: 16, quotas: 16 * 8 });
+    let sliding = draw(QuotaRule::SlidingWindow(Window { limit: 1_000, length: Duration::from_secs(1) }));
+    let take = |subject: &str| store.take(&subject.into(), &sliding, 1);
+    let taken = (0..1_000).find(|_| take("a").is_err()).unwrap();
+    assert_eq!(taken, 7, "one entry for the quota, and one for each take");
+    assert_eq!(take("a"), Err(StoreError::Full { entries: 128 }));
+    hand.fetch_add(1_000, Ordering::SeqCst);
+    assert!(take("a").unwrap().admitted);
 }

@@ -3,8 +3,8 @@
 use super::score::Outcome;
 use anyhow::{Context, Result, ensure};
 use barmkin_host::{
-    Body, Claim, Client, Clock, Engine, FixedClock, Gate, Gcra, Generation, Head, Holder, Keep, KeyRing, LocalStore,
-    Member, MemoryLimits, MemoryStore, NonceId, PathMatch, PolicySpec, Quota, QuotaId, QuotaKey, Route, RouteMatch,
+    Body, Claim, Client, Clock, Draw, Engine, FixedClock, Gate, Gcra, Generation, Head, Holder, Keep, KeyRing,
+    LocalStore, Member, MemoryLimits, MemoryStore, NonceId, PathMatch, PolicySpec, Quota, QuotaKey, Route, RouteMatch,
     Services, Spec, StoreError, Take, Verdict,
 };
 use http::{HeaderMap, Method};
@@ -63,7 +63,7 @@ struct Counter {
     gate: Gate,
     clock: Arc<FixedClock>,
     store: Watched,
-    rate: Gcra,
+    draw: Draw,
 }
 
 impl Counter {
@@ -71,7 +71,8 @@ impl Counter {
         // A burst of n beside the steady rate: n + 1 at once.
         let limit = sequence.max_burst + 1;
         let rate = Gcra { interval: Duration::from_millis(sequence.emission_interval_ms), limit };
-        let quota = Quota { rate, key: QuotaKey::ClientAddress, keep: Keep::OnAllow };
+        let draw = Draw { quota: QUOTA.into(), rule: rate.into() };
+        let quota = Quota { rule: draw.rule, key: QuotaKey::ClientAddress, keep: Keep::OnAllow };
         let mut spec = Spec { quotas: [(QUOTA.to_owned(), quota)].into(), ..Spec::default() };
         // `rate-quota` takes nothing for nothing: rows of 0 ask the store.
         let costs: BTreeSet<u32> = sequence.rows.iter().map(|row| row.1).filter(|cost| *cost > 0).collect();
@@ -79,7 +80,7 @@ impl Counter {
             let name = cost.to_string();
             let mut policy = PolicySpec::new(barmkin_stock::RATE_QUOTA.component);
             policy.settings = json!({ "cost": cost });
-            policy.grants.quotas.insert("quota".to_owned(), QUOTA.to_owned());
+            policy.grants.quotas.insert("quota".to_owned(), vec![QUOTA.to_owned()]);
             let mut route = Route::new(name.clone());
             route.matches = RouteMatch { path: PathMatch::Exact(format!("/{cost}")), ..RouteMatch::default() };
             route.chain.push(Member::Policy(name.clone()));
@@ -92,14 +93,14 @@ impl Counter {
         let services = Services { clock: clock.clone(), ..Services::new(store.clone()) };
         let generation = Generation::build(engine, &spec, &KeyRing::default(), services)
             .map_err(|errors| anyhow::anyhow!("{errors}"))?;
-        Ok(Self { gate: Gate::new(generation), clock, store, rate })
+        Ok(Self { gate: Gate::new(generation), clock, store, draw })
     }
 
     /// Whether the row's take was admitted, and what the store said of it.
     fn take(&self, row: &Row) -> Result<(bool, Take)> {
         self.clock.set_unix_ms(row.0);
         if row.1 == 0 {
-            let take = self.store.look(&self.rate)?;
+            let take = self.store.look(&self.draw)?;
             return Ok((take.admitted, take));
         }
         let head = Head {
@@ -148,7 +149,7 @@ impl Row {
 #[derive(Clone)]
 struct Watched {
     store: Arc<MemoryStore>,
-    last: Arc<Mutex<Option<(QuotaId, Take)>>>,
+    last: Arc<Mutex<Option<(Arc<str>, Take)>>>,
 }
 
 impl Watched {
@@ -162,10 +163,9 @@ impl Watched {
     }
 
     /// A take of nothing from the quota that was last taken from.
-    fn look(&self, rate: &Gcra) -> Result<Take, StoreError> {
-        let quota = self.last.lock().expect("no panic under the lock").as_ref().map(|(quota, _)| quota.clone());
-        let quota = quota.unwrap_or_else(|| QuotaId { quota: QUOTA.into(), subject: "nobody yet".into() });
-        self.store.take(&quota, rate, 0)
+    fn look(&self, draw: &Draw) -> Result<Take, StoreError> {
+        let subject = self.last.lock().expect("no panic under the lock").as_ref().map(|(subject, _)| subject.clone());
+        self.store.take(&subject.unwrap_or_else(|| "nobody yet".into()), std::slice::from_ref(draw), 0)
     }
 }
 
@@ -182,13 +182,13 @@ impl LocalStore for Watched {
         self.store.release(nonce, holder)
     }
 
-    fn take(&self, quota: &QuotaId, rate: &Gcra, cost: u32) -> Result<Take, StoreError> {
-        let take = self.store.take(quota, rate, cost)?;
-        *self.last.lock().expect("no panic under the lock") = Some((quota.clone(), take));
+    fn take(&self, subject: &Arc<str>, draws: &[Draw], cost: u32) -> Result<Take, StoreError> {
+        let take = self.store.take(subject, draws, cost)?;
+        *self.last.lock().expect("no panic under the lock") = Some((subject.clone(), take));
         Ok(take)
     }
 
-    fn give_back(&self, quota: &QuotaId, rate: &Gcra, cost: u32, at: Duration) -> Result<(), StoreError> {
-        self.store.give_back(quota, rate, cost, at)
+    fn give_back(&self, subject: &Arc<str>, draw: &Draw, cost: u32, at: Duration) -> Result<(), StoreError> {
+        self.store.give_back(subject, draw, cost, at)
     }
 }

@@ -38,6 +38,12 @@ impl Process {
         let _ = self.child.wait();
     }
 
+    /// Sends it a signal, as `kill -NAME` does.
+    pub(super) fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([format!("-{name}"), self.child.id().to_string()]).status();
+        assert!(sent.is_ok_and(|sent| sent.success()), "`kill -{name}` failed");
+    }
+
     /// What it has written so far.
     pub(super) fn output(&self) -> String {
         std::fs::read(self.folder.path().join("output"))

@@ -22,7 +22,7 @@ pub fn reference_gate(rules: &str) -> ReferenceGate {
     let config = Config::load(file, &LoadOptions::at(SystemClock.now())).unwrap_or_else(|report| panic!("{report}"));
     let engine = Engine::new(&EngineSettings { concurrent_checks_max: 16, ..EngineSettings::default() })
         .expect("this machine runs the engine");
-    let services = Services::new(MemoryStore::new(config.store()));
+    let services = Services::new(MemoryStore::default());
     let generation = config.build(&engine, services).unwrap_or_else(|report| panic!("{report}"));
     ReferenceGate { gate: Arc::new(Gate::new(generation)) }
 }

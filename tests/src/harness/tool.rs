@@ -12,6 +12,8 @@ pub enum Tool {
     Nginx,
     /// Caddy.
     Caddy,
+    /// Redis.
+    Redis,
 }
 
 impl Tool {
@@ -21,6 +23,7 @@ impl Tool {
             Self::Envoy => ("BARMKIN_ENVOY", "Envoy"),
             Self::Nginx => ("BARMKIN_NGINX", "nginx"),
             Self::Caddy => ("BARMKIN_CADDY", "Caddy"),
+            Self::Redis => ("BARMKIN_REDIS", "redis-server"),
         };
         let found = std::env::var_os(variable).map(PathBuf::from);
         if found.is_none() {

@@ -1,4 +1,4 @@
-//! nginx and Caddy: the machine's own, or unpacked from Debian's packages.
+//! nginx, Caddy and Redis: the machine's own, or unpacked from Debian's packages.
 //!
 //! A package that is unpacked rather than installed needs no root, and starts
 //! no service.
@@ -8,9 +8,11 @@ use anyhow::{Context, Result, ensure};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A server that comes as one program in one package.
+/// A server that comes as one program.
 pub(crate) struct Package {
     name: &'static str,
+    /// Packages that its program is in, besides its own.
+    others: &'static [&'static str],
     program: &'static str,
     version: &'static str,
     /// What else it links to, for machines that have nothing.
@@ -19,13 +21,23 @@ pub(crate) struct Package {
 
 pub(crate) const NGINX: Package = Package {
     name: "nginx",
+    others: &[],
     program: "usr/sbin/nginx",
     version: "-v",
     libraries: &["libcrypt1", "libpcre2-8-0", "libssl3", "zlib1g"],
 };
 
 pub(crate) const CADDY: Package =
-    Package { name: "caddy", program: "usr/bin/caddy", version: "version", libraries: &[] };
+    Package { name: "caddy", others: &[], program: "usr/bin/caddy", version: "version", libraries: &[] };
+
+/// In Debian the server is another name for a program of the tools.
+pub(crate) const REDIS: Package = Package {
+    name: "redis-server",
+    others: &["redis-tools"],
+    program: "usr/bin/redis-server",
+    version: "--version",
+    libraries: &["libjemalloc2", "liblua5.1-0", "liblzf1", "libssl3", "libsystemd0", "lua-bitop", "lua-cjson"],
+};
 
 /// The program of `package`, fetched if the machine has none.
 pub(crate) fn get(package: &Package) -> Result<PathBuf> {
@@ -56,17 +68,21 @@ impl Package {
 
     fn unpack(&self, folder: &Path) -> Result<()> {
         std::fs::create_dir_all(folder).with_context(|| format!("`{}` cannot be made", folder.display()))?;
-        let download = || shell::output(apt().args(["download", self.name]).current_dir(folder));
+        let packages = || std::iter::once(self.name).chain(self.others.iter().copied());
+        let download = || shell::output(apt().arg("download").args(packages()).current_dir(folder));
         if download().is_err() && is_root() {
             shell::output(apt().arg("update"))?;
         }
         download()?;
-        let archives = folder.read_dir()?.flatten().map(|entry| entry.path());
-        let archive = archives
-            .filter(|path| path.extension().is_some_and(|extension| extension == "deb"))
-            .find(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(self.name)))
-            .with_context(|| format!("no archive of `{}` was downloaded", self.name))?;
-        shell::output(Command::new("dpkg").arg("--extract").arg(archive).arg(folder)).map(drop)
+        for package in packages() {
+            let archives = folder.read_dir()?.flatten().map(|entry| entry.path());
+            let archive = archives
+                .filter(|path| path.extension().is_some_and(|extension| extension == "deb"))
+                .find(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(package)))
+                .with_context(|| format!("no archive of `{package}` was downloaded"))?;
+            shell::output(Command::new("dpkg").arg("--extract").arg(archive).arg(folder))?;
+        }
+        Ok(())
     }
 }
 

@@ -15,8 +15,8 @@ pub(crate) use orders::{Orders, compile_in_the_background};
 use crate::load;
 use anyhow::{Result, bail};
 use barmkin_admin::{Answered, Attempt, By, Outcome, Reloads, rfc3339};
-use barmkin_config::{Config, LoadOptions};
-use barmkin_host::{Clock, Digest, Engine, Gate, Generation, KeySource, Metrics, Spec, SystemClock};
+use barmkin_config::{Config, LoadOptions, StoreConfig};
+use barmkin_host::{Clock, Digest, Engine, Gate, Generation, KeySource, Metrics, Services, Spec, Store, SystemClock};
 use history::History;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -62,7 +62,12 @@ enum Change {
 
 impl Live {
     /// Loads `path`, and has a gate by it.
-    pub(crate) fn load(path: &Path, metrics: Arc<dyn Metrics>, reloads: Reloads) -> Result<Self> {
+    pub(crate) fn load(
+        path: &Path,
+        open_store: impl FnOnce(&StoreConfig) -> Result<Store>,
+        metrics: Arc<dyn Metrics>,
+        reloads: Reloads,
+    ) -> Result<Self> {
         let now = SystemClock.now();
         let (config, files) = Config::read(path, &LoadOptions::at(now));
         let config = config?;
@@ -71,8 +76,7 @@ impl Live {
             bail!("`{}` declares no listener: add a `[listen.NAME]`", path.display());
         }
         let engine = load::engine()?;
-        let mut services = load::services(&config);
-        services.metrics = metrics;
+        let services = Services { metrics, ..Services::new(open_store(config.store())?) };
         let generation = config.build(&engine, services)?;
         tracing::info!(
             generation = %generation.digest(),

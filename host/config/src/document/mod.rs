@@ -11,9 +11,11 @@ mod store;
 pub(crate) use admin::{Admin, Pin};
 pub(crate) use key::{Encoding, Key, KeyAlgorithm, Secret};
 pub(crate) use listen::{ClientCertificate, Dialect, Listen, ListenKind, Timeouts};
-pub(crate) use policy::{OnError, Policy};
+pub(crate) use policy::{OnError, OneOrMore, Policy};
 pub(crate) use route::{Match, Member, PathPattern, Preflight, Route};
-pub(crate) use store::{Keep, Nonces, OnDuplicate, Quota, QuotaKey, SameDelivery, Store, StoreKind};
+pub(crate) use store::{
+    Durability, Keep, Nonces, OnDuplicate, Quota, QuotaAlgorithm, QuotaKey, SameDelivery, Store, StoreKind, StoreTls,
+};
 
 use crate::source::Site;
 use schemars::JsonSchema;

@@ -39,15 +39,34 @@ pub(crate) struct Grants {
     /// Nonce spaces.
     #[serde(default)]
     pub(crate) nonces: BTreeMap<String, String>,
-    /// Quotas.
+    /// Quotas: one, or a list of which each take is from all or from none.
     #[serde(default)]
-    pub(crate) quotas: BTreeMap<String, String>,
+    pub(crate) quotas: BTreeMap<String, OneOrMore>,
     /// Fields it may set on what is forwarded.
     #[serde(default)]
     pub(crate) sets: Vec<String>,
     /// Whether its allow counts, and it may name the principal and set facts.
     #[serde(default)]
     pub(crate) vouch: bool,
+}
+
+/// A name, or a list of names.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(crate) enum OneOrMore {
+    /// A name.
+    One(String),
+    /// A list of names.
+    More(Vec<String>),
+}
+
+impl OneOrMore {
+    pub(crate) fn names(&self) -> &[String] {
+        match self {
+            Self::One(name) => std::slice::from_ref(name),
+            Self::More(names) => names,
+        }
+    }
 }
 
 /// What a policy's failure counts as.

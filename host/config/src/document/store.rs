@@ -8,12 +8,55 @@ use serde::Deserialize;
 pub(crate) struct Store {
     /// Which store.
     pub(crate) kind: StoreKind,
-    /// The most live nonces; when they are there, further claims are refused.
+    /// `memory`, `embedded`: the most live nonces; when they are there, further
+    /// claims are refused.
     #[schemars(range(min = 1))]
     pub(crate) nonces_max: Option<usize>,
-    /// The most quotas that are not full.
+    /// `memory`, `embedded`: the most quotas that are not full.
     #[schemars(range(min = 1))]
     pub(crate) quotas_max: Option<usize>,
+    /// `embedded`: its folder, relative to this file.
+    pub(crate) path: Option<String>,
+    /// `embedded`: what an answer survives; `process` unless given.
+    pub(crate) durability: Option<Durability>,
+    /// `redis`: `redis://host:port/db`, with TLS `rediss://`.
+    #[schemars(regex(pattern = "^(redis|rediss|redis\\+unix|unix)://."))]
+    pub(crate) url: Option<String>,
+    /// `redis`: who logs in; the default user unless given.
+    pub(crate) username: Option<String>,
+    /// `redis`: where the password is: `file:` and a path, or `env:` and the name
+    /// of a variable.
+    #[schemars(regex(pattern = "^(file|env):."))]
+    pub(crate) password: Option<String>,
+    /// `redis`: what every key begins with; `barmkin` unless given.
+    pub(crate) prefix: Option<String>,
+    /// `redis`: how long one call may take; `250ms` unless given.
+    pub(crate) timeout: Option<Text<DurationUnit>>,
+    /// `redis` with TLS.
+    pub(crate) tls: Option<StoreTls>,
+}
+
+/// Certificates for Redis with TLS: files of PEM, relative to this file.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct StoreTls {
+    /// Who may certify the server; the machine's own list unless given.
+    pub(crate) root: Option<String>,
+    /// The certificate with which the gate identifies itself.
+    pub(crate) certificate: Option<String>,
+    /// Its key.
+    pub(crate) key: Option<String>,
+}
+
+/// What the answer to a claim or a take survives.
+#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Durability {
+    /// The death of the process: costs microseconds.
+    #[default]
+    Process,
+    /// Also power loss: waits for the disk, milliseconds.
+    Power,
 }
 
 /// Which store.
@@ -22,6 +65,10 @@ pub(crate) struct Store {
 pub(crate) enum StoreKind {
     /// In this process: a restart forgets it.
     Memory,
+    /// In a folder of this machine: a restart forgets nothing.
+    Embedded,
+    /// In Redis or Valkey, for several gates together.
+    Redis,
 }
 
 /// A nonce space.
@@ -82,16 +129,40 @@ pub(crate) enum Keep {
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct Quota {
-    /// The steady rate.
-    pub(crate) rate: Text<RateUnit>,
-    /// The most at once; the rate's count unless given.
+    /// How it counts; `gcra` unless given.
+    #[serde(default)]
+    pub(crate) algorithm: QuotaAlgorithm,
+    /// The steady rate, or how much in each window. Not for `concurrency`.
+    pub(crate) rate: Option<Text<RateUnit>>,
+    /// `gcra`: the most at once; the rate's count unless given.
     #[schemars(range(min = 1))]
     pub(crate) burst: Option<u64>,
+    /// `concurrency`: the most at once.
+    #[schemars(range(min = 1))]
+    pub(crate) limit: Option<u64>,
+    /// `concurrency`: when a request counts as ended although nobody said so;
+    /// `1m` unless given.
+    pub(crate) lease: Option<Text<DurationUnit>>,
     /// Whom it is counted against.
     pub(crate) key: QuotaKey,
-    /// When a unit stays taken.
-    #[serde(default)]
-    pub(crate) keep: Keep,
+    /// When a unit stays taken; `on-allow` unless given. Not for `concurrency`,
+    /// whose units come back when the request ends.
+    pub(crate) keep: Option<Keep>,
+}
+
+/// How a quota counts.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum QuotaAlgorithm {
+    /// A steady rate with a burst.
+    #[default]
+    Gcra,
+    /// So many in each minute, hour or day of the store's clock.
+    FixedWindow,
+    /// So many in any minute, hour or day.
+    SlidingWindow,
+    /// So many requests at once.
+    Concurrency,
 }
 
 /// Whom a quota is counted against.

@@ -107,7 +107,12 @@ fn read(secret: &document::Secret, key: &document::Key, site: &Site, context: &m
     }
 }
 
-fn read_text(source: &Source<'_>, id: &str, site: &Site, context: &mut Context<'_>) -> Result<SecretBytes, Remark> {
+pub(super) fn read_text(
+    source: &Source<'_>,
+    id: &str,
+    site: &Site,
+    context: &mut Context<'_>,
+) -> Result<SecretBytes, Remark> {
     match source {
         Source::File(path) => {
             let (text, remarks) = secret::from_file(&context.sources.beside(site.file, path), context.files)?;

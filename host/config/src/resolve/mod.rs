@@ -3,6 +3,7 @@
 mod admin;
 mod components;
 mod keys;
+mod limits;
 mod listeners;
 mod pin;
 mod policies;
@@ -44,14 +45,14 @@ pub(crate) struct Context<'c> {
 /// used, the findings say.
 pub(crate) fn resolve(document: &Document, context: &mut Context<'_>) -> Resolved {
     let listeners = listeners::resolve(&document.listen, context);
-    let store = stores::limits(document.store.as_ref());
+    let store = stores::resolve(document.store.as_ref(), context);
     let keys = keys::resolve(&document.keys, context);
     let mut policies = policies::declared(document, context);
     let routes = routes::resolve(document, &mut policies, context);
     let Policies { specs, origins } = policies;
     let spec = Spec {
-        nonces: stores::nonces(&document.nonces, context),
-        quotas: stores::quotas(&document.quotas, context),
+        nonces: limits::nonces(&document.nonces, context),
+        quotas: limits::quotas(&document.quotas, context),
         policies: specs,
         routes,
         principal_field: principal_field(document.forward.as_ref(), context),

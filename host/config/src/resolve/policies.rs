@@ -1,4 +1,4 @@
-use crate::document::{self, Document, Entry, OnError};
+use crate::document::{self, Document, Entry, OnError, OneOrMore};
 use crate::resolve::Context;
 use crate::resolve::components::{self, Component};
 use crate::source::Site;
@@ -103,13 +103,21 @@ fn grants(
 ) -> Grants {
     let declared = &policy.grants;
     let at = site.key("grants");
-    check_known("key", "keys", &declared.keys, &document.keys, &at, context);
-    check_known("nonce space", "nonces", &declared.nonces, &document.nonces, &at, context);
-    check_known("quota", "quotas", &declared.quotas, &document.quotas, &at, context);
+    check_known("key", "keys", &declared.keys, |name| std::slice::from_ref(name), &document.keys, &at, context);
+    check_known(
+        "nonce space",
+        "nonces",
+        &declared.nonces,
+        |name| std::slice::from_ref(name),
+        &document.nonces,
+        &at,
+        context,
+    );
+    check_known("quota", "quotas", &declared.quotas, OneOrMore::names, &document.quotas, &at, context);
     let mut grants = Grants {
         keys: declared.keys.clone(),
         nonces: declared.nonces.clone(),
-        quotas: declared.quotas.clone(),
+        quotas: declared.quotas.iter().map(|(need, names)| (need.clone(), names.names().to_vec())).collect(),
         sets: Vec::new(),
         vouch: declared.vouch,
     };
@@ -128,15 +136,16 @@ fn grants(
     grants
 }
 
-fn check_known<T>(
+fn check_known<G, T>(
     kind: &str,
     table: &str,
-    granted: &BTreeMap<String, String>,
+    granted: &BTreeMap<String, G>,
+    names: fn(&G) -> &[String],
     declared: &BTreeMap<String, Entry<T>>,
     site: &Site,
     context: &mut Context<'_>,
 ) {
-    for (need, name) in granted {
+    for (need, name) in granted.iter().flat_map(|(need, granted)| names(granted).iter().map(move |name| (need, name))) {
         if !declared.contains_key(name) {
             let names: Vec<&str> = declared.keys().map(String::as_str).collect();
             let help = nearest(name, &names)
@@ -156,17 +165,38 @@ fn bind(
     document: &Document,
     context: &mut Context<'_>,
 ) {
-    bind_only("nonce space", "nonces", stock.nonces, &mut grants.nonces, &document.nonces, name, site, context);
-    bind_only("quota", "quotas", stock.quotas, &mut grants.quotas, &document.quotas, name, site, context);
+    bind_only(
+        "nonce space",
+        "nonces",
+        stock.nonces,
+        &mut grants.nonces,
+        |name| name,
+        &document.nonces,
+        name,
+        site,
+        context,
+    );
+    bind_only(
+        "quota",
+        "quotas",
+        stock.quotas,
+        &mut grants.quotas,
+        |name| vec![name],
+        &document.quotas,
+        name,
+        site,
+        context,
+    );
     grants.sets.extend(stock.sets.iter().copied().map(HeaderName::from_static));
 }
 
 #[expect(clippy::too_many_arguments, reason = "the two kinds differ in all of them")]
-fn bind_only<T>(
+fn bind_only<G, T>(
     kind: &str,
     table: &str,
     needs: &[&str],
-    granted: &mut BTreeMap<String, String>,
+    granted: &mut BTreeMap<String, G>,
+    grant: fn(String) -> G,
     declared: &BTreeMap<String, Entry<T>>,
     policy: &str,
     site: &Site,
@@ -175,7 +205,7 @@ fn bind_only<T>(
     for need in needs.iter().filter(|need| !granted.contains_key(**need)).copied().collect::<Vec<_>>() {
         let mut names = declared.keys();
         match (names.next(), names.next()) {
-            (Some(only), None) => drop(granted.insert(need.to_owned(), only.clone())),
+            (Some(only), None) => drop(granted.insert(need.to_owned(), grant(only.clone()))),
             (None, _) => context
                 .findings
                 .error(site, format!("policy `{policy}` needs a {kind}, and none is declared"))

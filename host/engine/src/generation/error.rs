@@ -125,6 +125,9 @@ pub enum Problem {
         /// The name.
         name: String,
     },
+    /// Quotas that cannot be granted under one name.
+    #[error("the quotas granted together {0}")]
+    GrantedQuotas(String),
     /// The operator's key is for something else.
     #[error("key `{key}` is for {algorithm}, but the policy uses `{need}` for {accepted}")]
     WrongAlgorithm {
@@ -211,6 +214,10 @@ impl Problem {
                 "nonce space" => format!("declare it as `[nonces.{name}]`"),
                 kind => format!("declare it as `[{kind}s.{name}]`"),
             },
+            Self::GrantedQuotas(_) => {
+                "let a policy of its own take from the other: what it took is given back if the request is denied"
+                    .into()
+            }
             Self::FieldSetTwice { .. } => "let one of them set it".into(),
             Self::EmptyChain => "name at least one policy, or delete the route".into(),
             Self::NobodyVouches => {

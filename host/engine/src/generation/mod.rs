@@ -165,6 +165,16 @@ impl Generation {
         self.routes.iter().filter(|route| route.body_need != BodyNeed::None).map(|route| &*route.name)
     }
 
+    /// Names of the routes whose chain counts requests at once: not for
+    /// listeners that do not see when a request ends.
+    pub fn routes_with_concurrency(&self) -> impl Iterator<Item = &str> {
+        let counts = |member: &BuiltMember| match member {
+            BuiltMember::Policy(index) => self.policy(*index).counts_requests_at_once(),
+            BuiltMember::AnyOf(group) => group.iter().any(|index| self.policy(*index).counts_requests_at_once()),
+        };
+        self.routes.iter().filter(move |route| route.chain.iter().any(counts)).map(|route| &*route.name)
+    }
+
     /// Fields that this gate sets for the upstream. Clients' own copies are
     /// removed, always (law 10).
     pub fn gate_fields(&self) -> &[HeaderName] {

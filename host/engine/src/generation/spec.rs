@@ -1,7 +1,7 @@
 //! What a generation is built from: plain data, by name.
 
 use crate::limits;
-use crate::store::Gcra;
+use crate::store::QuotaRule;
 use http::{HeaderName, Method};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -90,8 +90,8 @@ pub enum OnDuplicate {
 /// How much of something a caller may have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quota {
-    /// How much.
-    pub rate: Gcra,
+    /// How much, and how that is counted.
+    pub rule: QuotaRule,
     /// Whom it is counted against.
     pub key: QuotaKey,
     /// When a take stays.
@@ -148,8 +148,9 @@ pub struct Grants {
     pub keys: BTreeMap<String, String>,
     /// Nonce spaces.
     pub nonces: BTreeMap<String, String>,
-    /// Quotas.
-    pub quotas: BTreeMap<String, String>,
+    /// Quotas: of several under one name, each take is from all or from none.
+    /// They count by the same key.
+    pub quotas: BTreeMap<String, Vec<String>>,
     /// Fields it may set on what is forwarded.
     pub sets: Vec<HeaderName>,
     /// Whether its allow counts, and it may name the principal and set facts.

@@ -2,10 +2,11 @@
 
 use crate::generation::error::{At, BuildError, Problem};
 use crate::generation::spec::{Member, PathMatch, Route, Spec};
-use crate::limits::{BODY_BYTES_MAX, CHAIN_MAX};
+use crate::limits::{BODY_BYTES_MAX, CHAIN_MAX, REMEMBERED_TAKES_MAX};
 use crate::policy::{BodyInput, Policy};
 use crate::request::is_canonical;
 use crate::routes::tie;
+use crate::store::QuotaRule;
 use std::collections::BTreeMap;
 
 /// Everything wrong with `spec`, given the policies of it that could be
@@ -14,15 +15,7 @@ pub(super) fn validate(spec: &Spec, policies: &[Policy]) -> Vec<BuildError> {
     let mut errors = Vec::new();
     let loaded: BTreeMap<&str, &Policy> = policies.iter().map(|policy| (&*policy.name, policy)).collect();
     for (name, quota) in &spec.quotas {
-        if quota.rate.limit == 0 || quota.rate.interval.is_zero() {
-            let problem = Problem::OutOfRange {
-                what: "the rate",
-                value: "zero".to_owned(),
-                min: "one unit".to_owned(),
-                max: "one a nanosecond".to_owned(),
-            };
-            errors.push(BuildError { at: At::Quota(name.clone()), problem });
-        }
+        errors.extend(check_rule(&quota.rule).map(|problem| BuildError { at: At::Quota(name.clone()), problem }));
     }
     for (index, route) in spec.routes.iter().enumerate() {
         let others = spec.routes.iter().take(index);
@@ -30,6 +23,20 @@ pub(super) fn validate(spec: &Spec, policies: &[Policy]) -> Vec<BuildError> {
         errors.extend(problems.into_iter().map(|problem| BuildError { at: At::Route(route.name.clone()), problem }));
     }
     errors
+}
+
+fn check_rule(rule: &QuotaRule) -> Option<Problem> {
+    let (what, value, max) = match rule {
+        _ if rule.limit() == 0 || rule.span().is_zero() => {
+            ("the rate", "zero".to_owned(), "one a nanosecond".to_owned())
+        }
+        QuotaRule::Gcra(_) | QuotaRule::FixedWindow(_) => return None,
+        _ if rule.limit() <= REMEMBERED_TAKES_MAX => return None,
+        QuotaRule::SlidingWindow(_) | QuotaRule::Concurrency(_) => {
+            ("the limit", rule.limit().to_string(), REMEMBERED_TAKES_MAX.to_string())
+        }
+    };
+    Some(Problem::OutOfRange { what, value, min: "one unit".to_owned(), max })
 }
 
 fn check_route<'a>(

@@ -28,6 +28,16 @@ impl Failure {
     }
 }
 
+impl From<Failure> for CheckError {
+    /// What may be a replay is refused, whatever the policy's `on-error` says.
+    fn from(failure: Failure) -> Self {
+        match failure.reason {
+            HostReason::SignedBeforeLoss => Self::Refused(failure.reason, failure.detail),
+            _ => Self::Failed(failure),
+        }
+    }
+}
+
 /// Names what ended a guest.
 pub(super) fn failure_of(sandbox: &Sandbox, error: &wasmtime::Error) -> Failure {
     if let Some(failure) = error.downcast_ref::<Failure>() {

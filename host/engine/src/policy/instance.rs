@@ -83,6 +83,11 @@ impl Policy {
         self.granted.keys.iter().flat_map(Key::secret_ids).collect()
     }
 
+    /// Whether one of its quotas counts requests that are under way.
+    pub(crate) fn counts_requests_at_once(&self) -> bool {
+        self.granted.quotas.iter().flat_map(|quotas| &quotas.draws).any(|draw| draw.rule.is_concurrency())
+    }
+
     /// Fields it may set on what is forwarded.
     pub(crate) fn sets(&self) -> &[HeaderName] {
         self.manifest.sets()
@@ -125,7 +130,7 @@ impl Policy {
         // INVARIANT (session): the sandbox keeps what it was given above.
         #[expect(clippy::expect_used, reason = "session")]
         let session = sandbox.session.expect("the sandbox keeps its session");
-        (session, result.map_err(CheckError::Failed))
+        (session, result.map_err(CheckError::from))
     }
 
     /// Lets a fresh instance decide.

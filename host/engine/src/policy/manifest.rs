@@ -3,11 +3,12 @@
 use crate::generation::error::Problem;
 use crate::generation::spec::{Grants, Spec};
 use crate::keys::{Algorithm, KeySource};
-use crate::limits::{BODY_BYTES_MAX, MANIFEST_ITEMS_MAX};
+use crate::limits::{BODY_BYTES_MAX, GRANTED_QUOTAS_MAX, MANIFEST_ITEMS_MAX};
 use crate::policy::bindings::barmkin::policy::types as wire;
 use crate::policy::capabilities;
 use crate::policy::decision::is_reserved;
-use crate::policy::sandbox::Granted;
+use crate::policy::sandbox::{Granted, GrantedQuotas};
+use crate::store::Draw;
 use http::HeaderName;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -176,8 +177,8 @@ impl Manifest {
             }
         }
         for need in &self.quotas {
-            match bind("quota", need, &grants.quotas).and_then(|name| find("quota", name, &spec.quotas)) {
-                Ok((name, quota)) => granted.quotas.push((name.as_str().into(), quota.clone())),
+            match bind("quota", need, &grants.quotas).and_then(|names| quotas(names, spec)) {
+                Ok(quotas) => granted.quotas.push(quotas),
                 Err(problem) => problems.push(problem),
             }
         }
@@ -199,12 +200,35 @@ impl Manifest {
     }
 }
 
-fn bind<'a>(kind: &'static str, need: &str, grants: &'a BTreeMap<String, String>) -> Result<&'a str, Problem> {
-    grants.get(need).map(String::as_str).ok_or_else(|| Problem::NotGranted { kind, name: need.to_owned() })
+fn bind<'a, T>(kind: &'static str, need: &str, grants: &'a BTreeMap<String, T>) -> Result<&'a T, Problem> {
+    grants.get(need).ok_or_else(|| Problem::NotGranted { kind, name: need.to_owned() })
 }
 
 fn find<'a, T>(kind: &'static str, name: &str, all: &'a BTreeMap<String, T>) -> Result<(&'a String, &'a T), Problem> {
     all.get_key_value(name).ok_or_else(|| Problem::Unknown { kind, name: name.to_owned() })
+}
+
+/// The quotas that are granted under one name. A store keeps what is counted
+/// against one subject in one place, and can take from all of them in one step
+/// only there.
+fn quotas(names: &[String], spec: &Spec) -> Result<GrantedQuotas, Problem> {
+    if !(1..=GRANTED_QUOTAS_MAX).contains(&names.len()) {
+        return Err(Problem::GrantedQuotas(format!("are {}, but must be from 1 to {GRANTED_QUOTAS_MAX}", names.len())));
+    }
+    let mut granted: Option<GrantedQuotas> = None;
+    for name in names {
+        let (name, quota) = find("quota", name, &spec.quotas)?;
+        let granted = granted.get_or_insert_with(|| GrantedQuotas { key: quota.key, draws: vec![], keeps: vec![] });
+        if granted.key != quota.key {
+            return Err(Problem::GrantedQuotas(format!("count by different keys: `{name}` by another than the first")));
+        }
+        if granted.draws.iter().any(|draw| *draw.quota == **name) {
+            return Err(Problem::GrantedQuotas(format!("have `{name}` twice")));
+        }
+        granted.draws.push(Draw { quota: name.as_str().into(), rule: quota.rule });
+        granted.keeps.push(quota.keep);
+    }
+    granted.ok_or_else(|| Problem::GrantedQuotas("are none".to_owned()))
 }
 
 fn key(name: &str, need: &str, accepted: &[Algorithm], keys: &dyn KeySource) -> Result<crate::keys::Key, Problem> {
@@ -221,7 +245,7 @@ fn key(name: &str, need: &str, accepted: &[Algorithm], keys: &dyn KeySource) -> 
     })
 }
 
-fn unused(kind: &'static str, grants: &BTreeMap<String, String>, used: &BTreeSet<&str>) -> Vec<Problem> {
+fn unused<T>(kind: &'static str, grants: &BTreeMap<String, T>, used: &BTreeSet<&str>) -> Vec<Problem> {
     let unused = grants.keys().filter(|name| !used.contains(name.as_str()));
     unused.map(|name| Problem::UnusedGrant { kind, name: name.clone() }).collect()
 }

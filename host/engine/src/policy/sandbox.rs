@@ -1,14 +1,14 @@
 //! What a running guest is given: its limits, and one request.
 
 use crate::effects::Journal;
-use crate::generation::spec::{NonceSpace, Quota};
+use crate::generation::spec::{Keep, NonceSpace, QuotaKey};
 use crate::keys::Key;
 use crate::limits;
 use crate::policy::deadline::Deadline;
 use crate::policy::log::LogBudget;
 use crate::principal::{Facts, Principal};
 use crate::request::{Body, Request};
-use crate::store::Take;
+use crate::store::{Draw, Take};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,7 +71,16 @@ impl Session {
 pub(crate) struct Granted {
     pub(crate) keys: Vec<Key>,
     pub(crate) nonces: Vec<(Arc<str>, NonceSpace)>,
-    pub(crate) quotas: Vec<(Arc<str>, Quota)>,
+    pub(crate) quotas: Vec<GrantedQuotas>,
+}
+
+/// The quotas that a policy was granted under one name.
+#[derive(Debug)]
+pub(crate) struct GrantedQuotas {
+    pub(crate) key: QuotaKey,
+    pub(crate) draws: Vec<Draw>,
+    /// When a take from each stays.
+    pub(crate) keeps: Vec<Keep>,
 }
 
 /// The host's side of one instance.

@@ -16,29 +16,32 @@ pub struct Gcra {
 }
 
 impl Gcra {
-    /// Takes `cost` at `now` from a bucket that is full again at `full_at`.
-    /// The second value is when it is full again afterwards.
-    pub(crate) fn take(&self, full_at: Duration, now: Duration, cost: u32) -> (Take, Duration) {
+    /// What taking `cost` at `now` comes to, from a bucket that is full again
+    /// at `full_at`.
+    pub(super) fn look(&self, full_at: Duration, now: Duration, cost: u32) -> Take {
         let full_at = full_at.max(now);
-        let wanted = full_at.saturating_add(self.span(u64::from(cost)));
-        let capacity = self.span(self.limit);
-        let admitted = wanted <= now.saturating_add(capacity);
-        let after = if admitted { wanted } else { full_at };
-        let reset_after = after.saturating_sub(now);
+        let wanted = self.after(full_at, now, cost);
+        let latest = now.saturating_add(self.span(self.limit));
+        let admitted = wanted <= latest;
+        let reset_after = if admitted { wanted } else { full_at }.saturating_sub(now);
         let possible = u64::from(cost) <= self.limit;
-        let take = Take {
+        Take {
             admitted,
-            remaining: self.units(capacity.saturating_sub(reset_after)),
+            remaining: self.units(self.span(self.limit).saturating_sub(reset_after)),
             reset_after,
-            retry_after: (!admitted && possible).then(|| wanted.saturating_sub(now.saturating_add(capacity))),
+            retry_after: (!admitted && possible).then(|| wanted.saturating_sub(latest)),
             at: now,
-        };
-        (take, after)
+        }
+    }
+
+    /// When the bucket is full again after `cost` was taken at `now`.
+    pub(super) fn after(&self, full_at: Duration, now: Duration, cost: u32) -> Duration {
+        full_at.max(now).saturating_add(self.span(u64::from(cost)))
     }
 
     /// When the bucket is full again after `cost`, taken at `at`, is given
     /// back at `now`. What has flowed back by itself is not given twice.
-    pub(crate) fn give_back(&self, full_at: Duration, now: Duration, cost: u32, at: Duration) -> Duration {
+    pub(super) fn give_back(&self, full_at: Duration, now: Duration, cost: u32, at: Duration) -> Duration {
         let missing = self.span(u64::from(cost)).saturating_sub(now.saturating_sub(at));
         full_at.saturating_sub(missing)
     }

@@ -4,11 +4,18 @@
 //! The conformance of a store is in these sentences; one suite runs on all.
 
 mod gcra;
+mod ledger;
 mod memory;
+mod recent;
+mod rule;
 
 pub use gcra::Gcra;
+pub use ledger::{Claimed, Ledger};
 pub use memory::{MemoryLimits, MemoryStore};
+pub use recent::Recent;
+pub use rule::{QuotaRule, Tally, Window};
 
+use crate::now_or_never;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,13 +29,13 @@ pub struct NonceId {
     pub digest: [u8; 32],
 }
 
-/// Whose share of which quota.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct QuotaId {
+/// A quota to take from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draw {
     /// The quota, as the operator named it.
     pub quota: Arc<str>,
-    /// Whom it is counted against.
-    pub subject: Box<str>,
+    /// How it counts.
+    pub rule: QuotaRule,
 }
 
 /// Who holds a claim until the verdict: one request.
@@ -46,7 +53,8 @@ pub enum Claim {
     Replayed,
 }
 
-/// What came of taking from a quota.
+/// What came of taking from quotas: from all of them, or from none. Of
+/// several it tells the strictest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Take {
     /// Whether it was taken.
@@ -60,6 +68,26 @@ pub struct Take {
     pub retry_after: Option<Duration>,
     /// When, by the store's clock: what [`LocalStore::give_back`] wants back.
     pub at: Duration,
+}
+
+impl Take {
+    /// The strictest of this and `other`.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let retry_after = match (self.admitted, other.admitted) {
+            (true, _) => other.retry_after,
+            (_, true) => self.retry_after,
+            // One that can never be admitted is not, whatever the other says.
+            (false, false) => self.retry_after.zip(other.retry_after).map(|(one, another)| one.max(another)),
+        };
+        Self {
+            admitted: self.admitted && other.admitted,
+            remaining: self.remaining.min(other.remaining),
+            reset_after: self.reset_after.max(other.reset_after),
+            retry_after,
+            at: self.at,
+        }
+    }
 }
 
 /// A store that did not do what it was asked. The operator must act.
@@ -106,18 +134,26 @@ pub trait LocalStore: Send + Sync {
     /// [`StoreError`]; the nonce then stays used.
     fn release(&self, nonce: &NonceId, holder: Holder) -> Result<(), StoreError>;
 
-    /// Takes `cost` units if they are there, in one step.
+    /// Takes `cost` units for `subject` from every quota of `draws` if all of
+    /// them have as much, otherwise from none, in one step. A cost of 0 only
+    /// looks. No quota is twice among `draws`.
     ///
     /// # Errors
     /// [`StoreError`], when nothing was taken.
-    fn take(&self, quota: &QuotaId, rate: &Gcra, cost: u32) -> Result<Take, StoreError>;
+    fn take(&self, subject: &Arc<str>, draws: &[Draw], cost: u32) -> Result<Take, StoreError>;
 
-    /// Gives `cost` units back that were taken `at`: never more than are still
-    /// missing because of that take.
+    /// Gives `cost` units back that `subject` took from one quota `at`: never
+    /// more than are still missing because of that take.
     ///
     /// # Errors
     /// [`StoreError`]; the units then stay taken.
-    fn give_back(&self, quota: &QuotaId, rate: &Gcra, cost: u32, at: Duration) -> Result<(), StoreError>;
+    fn give_back(&self, subject: &Arc<str>, draw: &Draw, cost: u32, at: Duration) -> Result<(), StoreError>;
+
+    /// When it lost what it remembered, as time since 1970, if it has: what was
+    /// signed before may have been used. It is refused.
+    fn lost_at(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// What a remote store answers with.
@@ -134,9 +170,16 @@ pub trait RemoteStore: Send + Sync {
     /// See [`LocalStore::release`].
     fn release<'a>(&'a self, nonce: &'a NonceId, holder: Holder) -> StoreFuture<'a, ()>;
     /// See [`LocalStore::take`].
-    fn take<'a>(&'a self, quota: &'a QuotaId, rate: &'a Gcra, cost: u32) -> StoreFuture<'a, Take>;
+    fn take<'a>(&'a self, subject: &'a Arc<str>, draws: &'a [Draw], cost: u32) -> StoreFuture<'a, Take>;
     /// See [`LocalStore::give_back`].
-    fn give_back<'a>(&'a self, quota: &'a QuotaId, rate: &'a Gcra, cost: u32, at: Duration) -> StoreFuture<'a, ()>;
+    fn give_back<'a>(&'a self, subject: &'a Arc<str>, draw: &'a Draw, cost: u32, at: Duration) -> StoreFuture<'a, ()>;
+    /// See [`LocalStore::lost_at`].
+    fn lost_at(&self) -> Option<Duration> {
+        None
+    }
+    /// Runs `work` beside the caller: what is given back for a request that
+    /// has gone away. It is bounded, since each call of this store is.
+    fn run_beside(&self, work: Pin<Box<dyn Future<Output = ()> + Send>>);
 }
 
 /// A store of either kind. The policies that use a remote one run on stacks
@@ -181,23 +224,38 @@ impl Store {
         }
     }
 
-    pub(crate) async fn take(&self, quota: &QuotaId, rate: &Gcra, cost: u32) -> Result<Take, StoreError> {
+    pub(crate) async fn take(&self, subject: &Arc<str>, draws: &[Draw], cost: u32) -> Result<Take, StoreError> {
         match self {
-            Self::Local(store) => store.take(quota, rate, cost),
-            Self::Remote(store) => store.take(quota, rate, cost).await,
+            Self::Local(store) => store.take(subject, draws, cost),
+            Self::Remote(store) => store.take(subject, draws, cost).await,
         }
     }
 
     pub(crate) async fn give_back(
         &self,
-        quota: &QuotaId,
-        rate: &Gcra,
+        subject: &Arc<str>,
+        draw: &Draw,
         cost: u32,
         at: Duration,
     ) -> Result<(), StoreError> {
         match self {
-            Self::Local(store) => store.give_back(quota, rate, cost, at),
-            Self::Remote(store) => store.give_back(quota, rate, cost, at).await,
+            Self::Local(store) => store.give_back(subject, draw, cost, at),
+            Self::Remote(store) => store.give_back(subject, draw, cost, at).await,
+        }
+    }
+
+    /// Finishes `work` although nobody waits for it.
+    pub(crate) fn finish(&self, work: impl Future<Output = ()> + Send + 'static) {
+        match self {
+            Self::Local(_) => drop(now_or_never(work)),
+            Self::Remote(store) => store.run_beside(Box::pin(work)),
+        }
+    }
+
+    pub(crate) fn lost_at(&self) -> Option<Duration> {
+        match self {
+            Self::Local(store) => store.lost_at(),
+            Self::Remote(store) => store.lost_at(),
         }
     }
 }

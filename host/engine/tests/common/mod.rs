@@ -43,7 +43,7 @@ pub(crate) fn grants(sets: &[String], vouch: bool) -> Grants {
     Grants {
         keys: [("signing".to_owned(), "signing".to_owned())].into(),
         nonces: [("nonces".to_owned(), "nonces".to_owned())].into(),
-        quotas: [("quota".to_owned(), "quota".to_owned())].into(),
+        quotas: [("quota".to_owned(), vec!["quota".to_owned()])].into(),
         sets: sets.iter().map(|name| name.parse().unwrap()).collect(),
         vouch,
     }
@@ -52,7 +52,7 @@ pub(crate) fn grants(sets: &[String], vouch: bool) -> Grants {
 /// The spec of `policies`, with a quota of `limit` a day for each route.
 pub(crate) fn spec(policies: Vec<(&str, PolicySpec)>, routes: Vec<Route>, limit: u64) -> Spec {
     let interval = Duration::from_secs(86_400) / u32::try_from(limit).unwrap();
-    let quota = Quota { rate: Gcra { interval, limit }, key: QuotaKey::Route, keep: Keep::OnAllow };
+    let quota = Quota { rule: Gcra { interval, limit }.into(), key: QuotaKey::Route, keep: Keep::OnAllow };
     Spec {
         nonces: [("nonces".to_owned(), NonceSpace::default())].into(),
         quotas: [("quota".to_owned(), quota)].into(),

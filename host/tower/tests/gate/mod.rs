@@ -86,13 +86,13 @@ fn replay(space: &str) -> PolicySpec {
 
 fn rate_quota() -> PolicySpec {
     let mut policy = stock("rate-quota");
-    policy.grants.quotas = [("quota".to_owned(), "deliveries".to_owned())].into();
+    policy.grants.quotas = [("quota".to_owned(), vec!["deliveries".to_owned()])].into();
     policy
 }
 
 fn quota() -> Quota {
-    let rate = Gcra { interval: Duration::from_secs(3_600), limit: QUOTA };
-    Quota { rate, key: QuotaKey::Principal, keep: Keep::OnAllow }
+    let rule = Gcra { interval: Duration::from_secs(3_600), limit: QUOTA }.into();
+    Quota { rule, key: QuotaKey::Principal, keep: Keep::OnAllow }
 }
 
 fn stock(name: &str) -> PolicySpec {

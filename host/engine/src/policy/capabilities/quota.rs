@@ -1,14 +1,15 @@
 //! `barmkin:quota`: how much a caller may have.
 
 use crate::effects::{Effect, EffectKind};
-use crate::generation::spec::{Quota, QuotaKey};
+use crate::generation::spec::QuotaKey;
 use crate::limits::SUBJECT_BYTES_MAX;
 use crate::policy::bindings::barmkin::quota::quota::Outcome;
 use crate::policy::capabilities::{no_such, store_failed};
 use crate::policy::failure::Failure;
 use crate::policy::sandbox::{Sandbox, Session};
 use crate::reason::HostReason;
-use crate::store::{QuotaId, Take};
+use crate::store::{Draw, Take};
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ impl Sandbox {
     pub(super) async fn take(&mut self, index: u32, subject: Option<String>, cost: u32) -> Result<Outcome, Failure> {
         let granted = self.granted.clone();
         let session = self.begin_call()?;
-        let (name, quota) = granted.quotas.get(index as usize).ok_or_else(|| no_such("quota", index))?;
+        let quotas = granted.quotas.get(index as usize).ok_or_else(|| no_such("quota", index))?;
         let subject = match subject {
             Some(subject) if subject.len() > SUBJECT_BYTES_MAX => {
                 return Err(Failure::new(
@@ -26,16 +27,19 @@ impl Sandbox {
                 ));
             }
             Some(subject) => format!("policy\0{subject}"),
-            None => match caller(session, quota.key) {
+            None => match caller(session, quotas.key) {
                 Some(caller) => caller,
                 None => return Ok(Outcome::Unidentified),
             },
         };
-        let id = QuotaId { quota: session.scoped(name), subject: subject.into() };
-        let take = session.journal.store().take(&id, &quota.rate, cost).await.map_err(store_failed)?;
+        let subject: Arc<str> = subject.into();
+        let draws = session.scoped_draws(&quotas.draws);
+        let take = session.journal.store().take(&subject, &draws, cost).await.map_err(store_failed)?;
         if take.admitted && cost > 0 {
-            let kind = EffectKind::Took { quota: id, rate: quota.rate, cost, at: take.at };
-            session.journal.push(Effect { keep: quota.keep, kind });
+            for (draw, keep) in draws.iter().zip(&quotas.keeps) {
+                let kind = EffectKind::Took { subject: subject.clone(), draw: draw.clone(), cost, at: take.at };
+                session.journal.push(Effect { keep: *keep, kind });
+            }
         }
         self.takes.resize(granted.quotas.len(), None);
         if let Some(last) = self.takes.get_mut(index as usize) {
@@ -54,8 +58,18 @@ impl Sandbox {
     /// `quota.limit`.
     pub(super) fn quota_limit(&mut self, index: u32) -> Result<u64, Failure> {
         self.begin_call()?;
-        let quota: Option<&(Arc<str>, Quota)> = self.granted.quotas.get(index as usize);
-        Ok(quota.ok_or_else(|| no_such("quota", index))?.1.rate.limit)
+        let quotas = self.granted.quotas.get(index as usize).ok_or_else(|| no_such("quota", index))?;
+        Ok(quotas.draws.iter().map(|draw| draw.rule.limit()).min().unwrap_or_default())
+    }
+}
+
+impl Session {
+    /// `draws` in this session's name space.
+    fn scoped_draws<'d>(&self, draws: &'d [Draw]) -> Cow<'d, [Draw]> {
+        if self.name_space.is_empty() {
+            return draws.into();
+        }
+        draws.iter().map(|draw| Draw { quota: self.scoped(&draw.quota), rule: draw.rule }).collect()
     }
 }
 

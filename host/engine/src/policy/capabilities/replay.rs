@@ -2,7 +2,7 @@
 
 use crate::effects::{Effect, EffectKind};
 use crate::generation::spec::{NonceSpace, OnDuplicate, SameDelivery};
-use crate::limits::SUBJECT_BYTES_MAX;
+use crate::limits::{CLOCK_SKEW, SUBJECT_BYTES_MAX};
 use crate::policy::bindings::barmkin::replay::replay::{Claim, DuplicateTreatment};
 use crate::policy::capabilities::{no_such, store_failed};
 use crate::policy::failure::Failure;
@@ -20,7 +20,10 @@ impl Sandbox {
         let session = self.begin_call()?;
         let (name, space) = granted.nonces.get(space as usize).ok_or_else(|| no_such("nonce space", space))?;
         match delivery_digest(session, space.same_delivery) {
-            Some(digest) => claim(session, name, space, digest, until_unix_ms).await,
+            Some(digest) => {
+                let signed_at = session.established.facts.as_ref().and_then(|facts| facts.signed_at_unix_ms);
+                claim(session, name, space, digest, signed_at.map(Duration::from_millis), until_unix_ms).await
+            }
             None => Ok(Claim::Unidentified),
         }
     }
@@ -39,7 +42,7 @@ impl Sandbox {
             return Err(Failure::new(HostReason::HostCallsExceeded, format!("a nonce of {} bytes", nonce.len())));
         }
         let digest = Sha256::new().chain_update(b"nonce\0").chain_update(&nonce).finalize().into();
-        claim(session, name, space, digest, until_unix_ms).await
+        claim(session, name, space, digest, None, until_unix_ms).await
     }
 
     /// `replay.on-duplicate`.
@@ -59,10 +62,14 @@ async fn claim(
     name: &Arc<str>,
     space: &NonceSpace,
     digest: [u8; 32],
+    signed_at: Option<Duration>,
     until_unix_ms: u64,
 ) -> Result<Claim, Failure> {
     let nonce = NonceId { space: session.scoped(name), digest };
     let retain = space.retain.max(Duration::from_millis(until_unix_ms).saturating_sub(session.subject.now));
+    if let Some(lost_at) = session.journal.store().lost_at() {
+        refuse_what_may_be_forgotten(lost_at, signed_at, retain, session.subject.now)?;
+    }
     let holder = session.journal.holder(space.keep);
     let claim = session.journal.store().claim(&nonce, retain, holder).await.map_err(store_failed)?;
     Ok(match claim {
@@ -73,6 +80,25 @@ async fn claim(
         store::Claim::InProgress => Claim::InProgress,
         store::Claim::Replayed => Claim::Replayed,
     })
+}
+
+/// A store that lost what it remembered cannot tell what was used before.
+/// What was signed since, by a clock that may be ahead, was not. What bears no
+/// date waits until it would have been forgotten anyway.
+fn refuse_what_may_be_forgotten(
+    lost_at: Duration,
+    signed_at: Option<Duration>,
+    retain: Duration,
+    now: Duration,
+) -> Result<(), Failure> {
+    let may_be_used = match signed_at {
+        Some(signed_at) => signed_at < lost_at.saturating_add(CLOCK_SKEW),
+        None => now < lost_at.saturating_add(retain),
+    };
+    if may_be_used {
+        return Err(Failure::new(HostReason::SignedBeforeLoss, "the store lost what was used before"));
+    }
+    Ok(())
 }
 
 fn delivery_digest(session: &Session, same: SameDelivery) -> Option<[u8; 32]> {

@@ -1,0 +1,71 @@
+//! The store that a configuration names.
+
+use anyhow::{Error, Result, anyhow};
+use barmkin_config::{RedisConfig, StoreConfig};
+use barmkin_host::{MemoryStore, Store};
+use barmkin_store_embedded::{Durability, EmbeddedStore};
+use barmkin_store_redis::{RedisStore, Tls};
+use std::sync::Arc;
+
+/// Opens the store to serve with, within the runtime that serves.
+pub(crate) async fn open(config: &StoreConfig, accept_loss: bool) -> Result<Store> {
+    match config {
+        StoreConfig::Memory(limits) => {
+            tracing::info!(
+                "the store is in memory: a restart forgets which deliveries came, and what quotas were used"
+            );
+            Ok(MemoryStore::new(*limits).into())
+        }
+        StoreConfig::Embedded { folder, limits, survives_power_loss } => {
+            let settings = barmkin_store_embedded::Settings {
+                folder: folder.clone(),
+                limits: *limits,
+                durability: if *survives_power_loss { Durability::Power } else { Durability::Process },
+                accept_loss,
+            };
+            let store = EmbeddedStore::open(&settings).map_err(|error| {
+                let help = error.help();
+                refused(error, help)
+            })?;
+            tracing::info!(folder = %folder.display(), durability = ?settings.durability, "the store is in a folder");
+            Ok(store.into_store())
+        }
+        StoreConfig::Redis(config) => {
+            let store = RedisStore::new(&redis(config)).map_err(|error| {
+                let help = error.help();
+                refused(error, help)
+            })?;
+            match store.try_server().await {
+                Ok(Ok(())) => tracing::info!("the store is in Redis"),
+                Ok(Err(error)) => {
+                    tracing::warn!(%error, "Redis is not there yet: until it is, what needs it is denied")
+                }
+                Err(error) => {
+                    let help = error.help();
+                    return Err(refused(error, help));
+                }
+            }
+            Ok(Store::Remote(Arc::new(store)))
+        }
+    }
+}
+
+fn redis(config: &RedisConfig) -> barmkin_store_redis::Settings {
+    let default = barmkin_store_redis::Settings::new(&config.url);
+    barmkin_store_redis::Settings {
+        username: config.username.clone(),
+        password: config.password.clone(),
+        prefix: config.prefix.clone().unwrap_or(default.prefix),
+        timeout: config.timeout.unwrap_or(default.timeout),
+        tls: Tls { root_pem: config.root_pem.clone(), client_pem: config.client_pem.clone() },
+        url: default.url,
+    }
+}
+
+fn refused(error: impl std::error::Error + Send + Sync + 'static, help: Option<&str>) -> Error {
+    let error = Error::new(error).context("the store cannot be opened");
+    match help {
+        Some(help) => anyhow!("{error:#}\n  help: {help}"),
+        None => error,
+    }
+}

@@ -1,0 +1,133 @@
+//! Nonce spaces and quotas.
+
+use crate::document::{self, Entry, QuotaAlgorithm};
+use crate::resolve::Context;
+use crate::source::Site;
+use crate::units::Rate;
+use barmkin_host::{Keep, NonceSpace, OnDuplicate, Quota, QuotaKey, QuotaRule, SameDelivery, Window};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// When a request counts as ended although nobody said so: no common proxy
+/// waits longer for a response.
+const LEASE: Duration = Duration::from_secs(60);
+
+pub(super) fn nonces(
+    declared: &BTreeMap<String, Entry<document::Nonces>>,
+    context: &mut Context<'_>,
+) -> BTreeMap<String, NonceSpace> {
+    let space = |(name, entry): (&String, &Entry<document::Nonces>)| {
+        let Entry { site, value: nonces } = entry;
+        let retain = context.read_or(site.key("retain"), nonces.retain.as_ref(), NonceSpace::default().retain);
+        let space = NonceSpace {
+            retain,
+            same_delivery: same_delivery(nonces.same_delivery),
+            on_duplicate: on_duplicate(nonces.on_duplicate),
+            keep: keep(nonces.keep),
+        };
+        (name.clone(), space)
+    };
+    declared.iter().map(space).collect()
+}
+
+pub(super) fn quotas(
+    declared: &BTreeMap<String, Entry<document::Quota>>,
+    context: &mut Context<'_>,
+) -> BTreeMap<String, Quota> {
+    let quota = |(name, entry): (&String, &Entry<document::Quota>)| {
+        let Entry { site, value: quota } = entry;
+        let keep = quota.keep.map_or_else(Keep::default, keep);
+        (name.clone(), Quota { rule: rule(quota, site, context), key: quota_key(quota.key), keep })
+    };
+    declared.iter().map(quota).collect()
+}
+
+fn rule(quota: &document::Quota, site: &Site, context: &mut Context<'_>) -> QuotaRule {
+    use QuotaAlgorithm::{Concurrency, FixedWindow, Gcra, SlidingWindow};
+    let options: [(&str, bool, &[QuotaAlgorithm]); 5] = [
+        ("rate", quota.rate.is_some(), &[Gcra, FixedWindow, SlidingWindow]),
+        ("burst", quota.burst.is_some(), &[Gcra]),
+        ("limit", quota.limit.is_some(), &[Concurrency]),
+        ("lease", quota.lease.is_some(), &[Concurrency]),
+        ("keep", quota.keep.is_some(), &[Gcra, FixedWindow, SlidingWindow]),
+    ];
+    for (option, is_given, algorithms) in options {
+        if is_given && !algorithms.contains(&quota.algorithm) {
+            let name = algorithm_name(quota.algorithm);
+            context
+                .findings
+                .error(site.key(option), format!("a quota by `{name}` has no `{option}`"))
+                .help("remove it");
+        }
+    }
+    for (option, given) in [("burst", quota.burst), ("limit", quota.limit)] {
+        if given == Some(0) {
+            context
+                .findings
+                .error(site.key(option), "a quota of which nothing can be taken would deny every request")
+                .help("write at least 1");
+        }
+    }
+    let needs = if quota.algorithm == Concurrency {
+        quota.limit.is_none().then_some(("limit", "say how many requests may be under way at once"))
+    } else {
+        quota.rate.is_none().then_some(("rate", "write it as `100/min`"))
+    };
+    if let Some((option, help)) = needs {
+        let name = algorithm_name(quota.algorithm);
+        context.findings.error(site, format!("a quota by `{name}` needs a `{option}`")).help(help);
+    }
+    // Stands for one that cannot be read.
+    let any = Rate { count: 1, period: Duration::from_secs(1) };
+    let rate = context.read_or(site.key("rate"), quota.rate.as_ref(), any);
+    let window = Window { limit: rate.count, length: rate.period };
+    match quota.algorithm {
+        Gcra => barmkin_host::Gcra { interval: rate.interval(), limit: quota.burst.unwrap_or(rate.count) }.into(),
+        FixedWindow => QuotaRule::FixedWindow(window),
+        SlidingWindow => QuotaRule::SlidingWindow(window),
+        Concurrency => QuotaRule::Concurrency(Window {
+            limit: quota.limit.unwrap_or(1),
+            length: context.read_or(site.key("lease"), quota.lease.as_ref(), LEASE),
+        }),
+    }
+}
+
+fn algorithm_name(algorithm: QuotaAlgorithm) -> &'static str {
+    match algorithm {
+        QuotaAlgorithm::Gcra => "gcra",
+        QuotaAlgorithm::FixedWindow => "fixed-window",
+        QuotaAlgorithm::SlidingWindow => "sliding-window",
+        QuotaAlgorithm::Concurrency => "concurrency",
+    }
+}
+
+fn same_delivery(same_delivery: document::SameDelivery) -> SameDelivery {
+    match same_delivery {
+        document::SameDelivery::Signature => SameDelivery::Signature,
+        document::SameDelivery::MessageId => SameDelivery::MessageId,
+    }
+}
+
+fn on_duplicate(on_duplicate: document::OnDuplicate) -> OnDuplicate {
+    match on_duplicate {
+        document::OnDuplicate::Deny => OnDuplicate::Deny,
+        document::OnDuplicate::Acknowledge => OnDuplicate::Acknowledge,
+        document::OnDuplicate::Mark => OnDuplicate::Mark,
+    }
+}
+
+fn keep(keep: document::Keep) -> Keep {
+    match keep {
+        document::Keep::OnAllow => Keep::OnAllow,
+        document::Keep::Always => Keep::Always,
+        document::Keep::OnSuccess => Keep::OnSuccess,
+    }
+}
+
+fn quota_key(key: document::QuotaKey) -> QuotaKey {
+    match key {
+        document::QuotaKey::Principal => QuotaKey::Principal,
+        document::QuotaKey::ClientAddress => QuotaKey::ClientAddress,
+        document::QuotaKey::Route => QuotaKey::Route,
+    }
+}

@@ -1,0 +1,58 @@
+//! Where nonces and quotas live, as plain data: which crate keeps them is the
+//! caller's business.
+
+use barmkin_host::MemoryLimits;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Where nonces and quotas live.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreConfig {
+    /// In this process.
+    Memory(MemoryLimits),
+    /// In a folder of this machine.
+    Embedded {
+        /// The folder.
+        folder: PathBuf,
+        /// How much it may hold.
+        limits: MemoryLimits,
+        /// Whether an answer survives power loss, or the death of the process
+        /// alone.
+        survives_power_loss: bool,
+    },
+    /// In Redis.
+    Redis(Box<RedisConfig>),
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        Self::Memory(MemoryLimits::default())
+    }
+}
+
+/// How a Redis server is reached. What is not given has the client's default.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RedisConfig {
+    /// Its address.
+    pub url: String,
+    /// Who logs in.
+    pub username: Option<String>,
+    /// Their password.
+    pub password: Option<String>,
+    /// What every key begins with.
+    pub prefix: Option<String>,
+    /// How long one call may take.
+    pub timeout: Option<Duration>,
+    /// Who may certify the server, as PEM.
+    pub root_pem: Option<Vec<u8>>,
+    /// The gate's own certificate and key, as PEM.
+    pub client_pem: Option<(Vec<u8>, Vec<u8>)>,
+}
+
+impl fmt::Debug for RedisConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // An address may have a password in it.
+        f.debug_struct("RedisConfig").field("prefix", &self.prefix).finish_non_exhaustive()
+    }
+}

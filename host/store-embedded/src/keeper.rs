@@ -1,0 +1,128 @@
+//! The threads of a store: one rewrites the log, and where answers wait for the
+//! disk, another flushes it.
+
+use crate::open::Durability;
+use crate::store::Shared;
+use std::fs::File;
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+/// The threads. They have ended when this is dropped, so that the folder is free
+/// for the next.
+pub(crate) struct Threads {
+    rewrite: Thread,
+    flush: Option<Thread>,
+}
+
+/// A thread that works when it is told, and ends when nobody can tell it any
+/// more.
+struct Thread {
+    tell: Option<SyncSender<()>>,
+    handle: Option<JoinHandle<()>>,
+}
+
+impl Threads {
+    /// Has the log rewritten.
+    pub(crate) fn rewrite(&self) {
+        self.rewrite.tell();
+    }
+
+    /// Has the disk flushed.
+    pub(crate) fn flush(&self) {
+        self.flush.iter().for_each(Thread::tell);
+    }
+}
+
+/// Starts what `durability` needs.
+pub(crate) fn start(shared: &Arc<Shared>, durability: Durability) -> io::Result<Threads> {
+    let flush = match durability {
+        Durability::Process => None,
+        Durability::Power => Some(Thread::start("barmkin-flush", shared, flush)?),
+    };
+    Ok(Threads { rewrite: Thread::start("barmkin-rewrite", shared, rewrite)?, flush })
+}
+
+impl Thread {
+    fn start(name: &str, shared: &Arc<Shared>, work: fn(&Shared)) -> io::Result<Self> {
+        let (tell, told) = sync_channel(1);
+        let shared = shared.clone();
+        let work = move || told.iter().for_each(|()| work(&shared));
+        let handle = std::thread::Builder::new().name(name.to_owned()).spawn(work)?;
+        Ok(Self { tell: Some(tell), handle: Some(handle) })
+    }
+
+    /// What it is told while it works, it does afterwards; once is enough.
+    fn tell(&self) {
+        if let Some(tell) = &self.tell {
+            let _ = tell.try_send(());
+        }
+    }
+}
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        self.tell = None;
+        if let Some(handle) = self.handle.take() {
+            let _ = handle.join();
+        }
+    }
+}
+
+/// Rewrites the log from memory. Requests wait while what is live is copied,
+/// not while it is written.
+fn rewrite(shared: &Shared) {
+    if let Err(error) = try_rewrite(shared) {
+        tracing::warn!(%error, "the store's log could not be rewritten and goes on growing");
+        shared.lock().postpone_rewrite();
+    }
+}
+
+fn try_rewrite(shared: &Shared) -> io::Result<()> {
+    let (base, number, folder) = {
+        // No flush may come between the old log and the new one.
+        let _alone = shared.synced.alone();
+        let (folder, active, file, head_file, waits) = {
+            let log = &shared.lock().log;
+            (log.folder.clone(), log.head.active, log.file.clone(), log.head_file.clone(), !log.witness_each)
+        };
+        let next = File::create(folder.log(active + 1))?;
+        if waits {
+            // So that little is left to flush under the lock.
+            file.sync_data()?;
+            folder.sync()?;
+        }
+        let now = (shared.now)();
+        let (base, number) = shared.lock().begin_rewrite(next, now)?;
+        if waits {
+            head_file.sync_data()?;
+        }
+        (base, number, folder)
+    };
+    folder.write_whole(&folder.base(number), &base)?;
+    let (head, head_file) = {
+        let mut inner = shared.lock();
+        inner.end_rewrite(number, base.len() as u64)?;
+        (inner.log.head, inner.log.head_file.clone())
+    };
+    head_file.sync_data()?;
+    folder.clean(&head)
+}
+
+/// Flushes what was written so far, and then says so in the head.
+fn flush(shared: &Shared) {
+    let _alone = shared.synced.alone();
+    let (file, head_file, end, written) = {
+        let log = &shared.lock().log;
+        (log.file.clone(), log.head_file.clone(), log.end, shared.synced.written())
+    };
+    let flushed = file.sync_data().and_then(|()| shared.lock().log.witness(end)).and_then(|()| head_file.sync_data());
+    if let Err(error) = flushed {
+        // What the kernel could not write it may have dropped: nothing that is
+        // acknowledged from here on could be relied on.
+        tracing::error!(%error, "the store's disk fails: it refuses everything until a restart");
+        shared.lock().broken = Some(format!("its disk fails: {error}"));
+    }
+    shared.synced.publish(written);
+}

@@ -1,0 +1,53 @@
+//! A store of Barmkin in a folder of this machine.
+//!
+//! What it remembers is in memory, bounded, and every change of it is also
+//! appended to a log before it is answered (law 6). A restart reads the log:
+//! it opens no replay window and fills no quota.
+//!
+//! # What it survives, and at what cost
+//!
+//! | durability | survives | costs a claim or a take |
+//! |---|---|---|
+//! | [`Process`](Durability::Process) | death of the process at any moment (`kill -9`, a crash), a torn write, a full disk | two writes to the page cache, about 3 us; nothing waits |
+//! | [`Power`](Durability::Power) | also power loss and death of the kernel | two flushes of the disk, shared by all requests that wait at once: 0.2 to 10 ms |
+//!
+//! With `Process` a power loss may lose the last seconds before it. The store
+//! then finds that its log is shorter than what it acknowledged, and refuses to
+//! start rather than let a used nonce in again.
+//!
+//! A crash costs at most what was in flight: the claims and units of requests
+//! without a verdict count as used, and units of concurrency until their lease
+//! is over. Nothing that was given back in time is taken again, nothing that was
+//! acknowledged is free.
+//!
+//! # Damage
+//!
+//! The log's length is witnessed apart from the log, and every record has its
+//! checksum. After a truncation or a flipped bit either everything that was
+//! acknowledged is there, or opening it fails with [`OpenError::Damaged`]. With
+//! [`Settings::accept_loss`] it starts with what can be read; then everything
+//! that was signed before that start is refused with `signed-before-loss`, and
+//! what bears no signing time until its nonce space's `retain` has passed, since
+//! the nonces that were lost would be forgotten by then. The damaged folder
+//! stays beside the new one, with `.damaged` added to its name.
+//!
+//! # Growth
+//!
+//! The log is rewritten from memory when it has grown to twice what is live (at
+//! least 8 MiB). That holds up requests only while the live entries are copied:
+//! about 60 ms for a million of them. With the disk full the store refuses, and
+//! goes on when there is room again.
+
+mod error;
+mod head;
+mod keeper;
+mod log;
+mod open;
+mod power;
+mod record;
+mod recover;
+mod store;
+
+pub use error::OpenError;
+pub use open::{Durability, Settings};
+pub use store::EmbeddedStore;

@@ -1,0 +1,121 @@
+//! Claims answer as the words of `LocalStore::claim` say, whatever came before.
+
+use crate::subjects::{Kind, Subject, block_on, each};
+use barmkin_host::{Claim, Holder, NonceId, Store, limits};
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
+use std::collections::HashMap;
+use std::time::Duration;
+
+#[derive(Clone, Debug)]
+enum Step {
+    Claim { nonce: u8, retain_ms: u64, holder: Option<u8> },
+    Confirm { nonce: u8, holder: u8 },
+    Release { nonce: u8, holder: u8 },
+    Wait { ms: u64 },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (0..4u8, 1..100_000u64, prop::option::of(0..3u8))
+            .prop_map(|(nonce, retain_ms, holder)| Step::Claim { nonce, retain_ms, holder }),
+        1 => (0..4u8, 0..3u8).prop_map(|(nonce, holder)| Step::Confirm { nonce, holder }),
+        1 => (0..4u8, 0..3u8).prop_map(|(nonce, holder)| Step::Release { nonce, holder }),
+        2 => (0..70_000u64).prop_map(|ms| Step::Wait { ms }),
+    ]
+}
+
+struct Live {
+    expires: u64,
+    holder: Option<u8>,
+    held_until: u64,
+}
+
+pub(crate) fn nonce(id: u8) -> NonceId {
+    NonceId { space: "deliveries".into(), digest: [id; 32] }
+}
+
+/// How many cases a store gets: those that leave the process cost more.
+pub(crate) fn cases(kind: Kind) -> ProptestConfig {
+    let cases = match kind {
+        Kind::Memory => 256,
+        Kind::EmbeddedProcess | Kind::Redis => 48,
+        Kind::EmbeddedPower => 6,
+    };
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+#[test]
+fn claims_follow_the_model() {
+    each("the model of claims", |kind| {
+        let steps = prop::collection::vec(step(), 1..60);
+        TestRunner::new(cases(kind))
+            .run(&steps, |steps| follow(&Subject::new(kind), steps))
+            .unwrap_or_else(|error| panic!("{kind:?}: {error}"));
+    });
+}
+
+fn follow(store: &Subject, steps: Vec<Step>) -> Result<(), TestCaseError> {
+    let held_for = u64::try_from(limits::HELD_FOR.as_millis()).unwrap();
+    let mut model: HashMap<u8, Live> = HashMap::new();
+    for step in steps {
+        let now = store.now_ms();
+        model.retain(|_, live| live.expires > now);
+        match step {
+            Step::Wait { ms } => store.wait(ms),
+            Step::Claim { nonce: id, retain_ms, holder } => {
+                let expected = match model.get(&id) {
+                    None => Claim::FirstUse,
+                    Some(live) if live.holder.is_some() && now < live.held_until => Claim::InProgress,
+                    Some(_) => Claim::Replayed,
+                };
+                let owner = holder.map(|holder| Holder(holder.into()));
+                prop_assert_eq!(store.claim(&nonce(id), Duration::from_millis(retain_ms), owner), Ok(expected));
+                if expected == Claim::FirstUse {
+                    model.insert(id, Live { expires: now + retain_ms, holder, held_until: now + held_for });
+                }
+            }
+            Step::Confirm { nonce: id, holder } => {
+                store.confirm(&nonce(id), Holder(holder.into()));
+                if let Some(live) = model.get_mut(&id).filter(|live| live.holder == Some(holder)) {
+                    live.holder = None;
+                }
+            }
+            Step::Release { nonce: id, holder } => {
+                store.release(&nonce(id), Holder(holder.into()));
+                if model.get(&id).is_some_and(|live| live.holder == Some(holder)) {
+                    model.remove(&id);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn of_concurrent_claims_exactly_one_is_first() {
+    each("claims at once", |kind| {
+        let subject = Subject::new(kind);
+        for round in 0..40 {
+            let claim = |holder| {
+                let (store, nonce) = (subject.store.clone(), nonce(round));
+                async move {
+                    let (retain, holder) = (Duration::from_secs(60), Some(Holder(holder)));
+                    match store {
+                        Store::Local(store) => store.claim(&nonce, retain, holder).unwrap(),
+                        Store::Remote(store) => store.claim(&nonce, retain, holder).await.unwrap(),
+                    }
+                }
+            };
+            let claims = block_on(async {
+                let tasks: Vec<_> = (0..8).map(|holder| tokio::spawn(claim(holder))).collect();
+                let mut claims = Vec::new();
+                for task in tasks {
+                    claims.push(task.await.unwrap());
+                }
+                claims
+            });
+            assert_eq!(claims.iter().filter(|claim| **claim == Claim::FirstUse).count(), 1, "{kind:?}: {claims:?}");
+        }
+    });
+}

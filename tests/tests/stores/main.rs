@@ -1,0 +1,22 @@
+//! One suite for all stores: memory, embedded with either durability, and Redis.
+//!
+//! What they promise is said at `LocalStore`; this holds them to it, against
+//! plain models of it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "tests"
+)]
+
+mod claims;
+mod crash;
+mod damage;
+mod keeps;
+mod quotas;
+mod redis;
+mod subjects;
+mod vectors;
