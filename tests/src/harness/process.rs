@@ -23,6 +23,10 @@ impl Process {
         Self { child: child.unwrap_or_else(|error| panic!("{command:?} did not start: {error}")), folder }
     }
 
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(super) fn is_alive(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
     }
