@@ -1,8 +1,10 @@
-//! The tasks of this repository: `cargo xtask test`, `demo`, `soak` and `setup`.
+//! The tasks of this repository: `cargo xtask test`, `demo`, `soak`, `bench` and
+//! `setup`.
 //!
 //! Knows the workspace from outside only: it runs what others build, and
 //! depends on none of it, so that it is there in seconds.
 
+mod bench;
 mod demo;
 mod shell;
 mod soak;
@@ -42,6 +44,15 @@ enum Task {
         #[arg(long)]
         short: bool,
     },
+    /// Measures what a check costs, and what it is compared with.
+    Bench {
+        /// Only these groups, separated by commas; an unknown one has them listed.
+        #[arg(long)]
+        only: Option<String>,
+        /// A tenth of everything: to see that it runs, not what it costs.
+        #[arg(long)]
+        quick: bool,
+    },
     /// Gets what the other tasks use: the wasm target, Envoy, nginx, Caddy, Redis.
     Setup,
 }
@@ -51,6 +62,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Task::Test { no_skip } => test::run(no_skip),
         Task::Demo { once } => demo::run(once),
         Task::Soak { scenario, short } => soak::run(scenario, short),
+        Task::Bench { only, quick } => bench::run(only.as_deref(), quick),
         Task::Setup => {
             tools::Tools::get()?.report();
             Ok(ExitCode::SUCCESS)

@@ -10,7 +10,7 @@ use std::process::Command;
 
 /// A running Envoy.
 pub struct Envoy {
-    _process: Process,
+    process: Process,
     address: SocketAddr,
 }
 
@@ -33,12 +33,17 @@ impl Envoy {
         let is_live = || Request::new("GET", "/ready", "admin").send(admin).is_ok_and(|answer| answer.status == 200);
         let ready = wait_until(is_live, || process.is_alive());
         process.expect("Envoy", ready);
-        Self { _process: process, address }
+        Self { process, address }
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Its process.
+    pub fn process_id(&self) -> u32 {
+        self.process.id()
     }
 }
 

@@ -23,12 +23,12 @@ impl Process {
         Self { child: child.unwrap_or_else(|error| panic!("{command:?} did not start: {error}")), folder }
     }
 
-    pub(super) fn is_alive(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(None))
-    }
-
     pub(super) fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    pub(super) fn is_alive(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
     }
 
     /// Ends it at once, as a crash would.

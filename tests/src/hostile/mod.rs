@@ -45,7 +45,7 @@ static GUEST: LazyLock<Arc<[u8]>> = LazyLock::new(|| {
 pub fn program(name: &str) -> PolicySpec {
     let mut policy = PolicySpec::new(GUEST.clone());
     policy.settings = serde_json::json!({ "program": name });
-    policy.grants.quotas = BTreeMap::from([("quota".to_owned(), "units".to_owned())]);
+    policy.grants.quotas = BTreeMap::from([("quota".to_owned(), vec!["units".to_owned()])]);
     policy
 }
 
@@ -70,7 +70,7 @@ pub fn spec(policy: PolicySpec, units: u64) -> Spec {
         route
     };
     let interval = Duration::from_secs(86_400) / u32::try_from(units).unwrap();
-    let quota = Quota { rate: Gcra { interval, limit: units }, key: QuotaKey::Route, keep: Keep::OnAllow };
+    let quota = Quota { rule: Gcra { interval, limit: units }.into(), key: QuotaKey::Route, keep: Keep::OnAllow };
     Spec {
         quotas: BTreeMap::from([("units".to_owned(), quota)]),
         policies: BTreeMap::from([("hostile".to_owned(), policy), ("good".to_owned(), program("behaves"))]),

@@ -30,7 +30,10 @@ pub(crate) fn policy(name: &str, settings: serde_json::Value, grants: &[(&str, &
         let of_kind = match *granted {
             "signing" | "hashing" => &mut policy.grants.keys,
             "nonces" => &mut policy.grants.nonces,
-            "quota" => &mut policy.grants.quotas,
+            "quota" => {
+                policy.grants.quotas.insert((*own).to_owned(), vec![(*granted).to_owned()]);
+                continue;
+            }
             _ => {
                 policy.grants.vouch = true;
                 continue;
@@ -52,7 +55,10 @@ pub(crate) fn gate(policies: Vec<(&str, PolicySpec)>) -> Result<Gate, BuildError
     let rate = Gcra { interval: Duration::from_secs(3_600), limit: 3 };
     let spec = Spec {
         nonces: BTreeMap::from([("nonces".to_owned(), NonceSpace::default())]),
-        quotas: BTreeMap::from([("quota".to_owned(), Quota { rate, key: QuotaKey::Route, keep: Keep::default() })]),
+        quotas: BTreeMap::from([(
+            "quota".to_owned(),
+            Quota { rule: rate.into(), key: QuotaKey::Route, keep: Keep::default() },
+        )]),
         policies: policies.into_iter().map(|(name, policy)| (name.to_owned(), policy)).collect(),
         routes: vec![route],
         ..Spec::default()

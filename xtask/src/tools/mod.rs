@@ -38,6 +38,11 @@ impl Tools {
         ]))
     }
 
+    /// Envoy alone: what the bench needs.
+    pub(crate) fn envoy() -> Result<PathBuf> {
+        tool("envoy", "BARMKIN_ENVOY", envoy::get).found
+    }
+
     /// Says what there is, and what not.
     pub(crate) fn report(&self) {
         for tool in &self.0 {

@@ -1,0 +1,28 @@
+use crate::benches::measured::{Steady, serve_all, serve_gate, serve_http, suspend};
+use clap::Subcommand;
+use std::path::PathBuf;
+
+/// What a child is.
+#[derive(Subcommand)]
+pub(crate) enum Role {
+    /// A gate in its steady state.
+    Steady(Steady),
+    /// Checks that wait.
+    Suspended,
+    /// A hyper server with the tower layer.
+    Http,
+    /// An ext_authz service that is the gate.
+    Gate { socket: PathBuf },
+    /// An ext_authz service that allows everything.
+    AllowAll { socket: PathBuf },
+}
+
+pub(crate) fn run(role: Role) -> anyhow::Result<()> {
+    match role {
+        Role::Steady(steady) => steady.run(),
+        Role::Suspended => suspend(),
+        Role::Http => serve_http(),
+        Role::Gate { socket } => serve_gate(&socket),
+        Role::AllowAll { socket } => serve_all(&socket),
+    }
+}

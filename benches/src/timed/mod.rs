@@ -1,0 +1,13 @@
+//! What is timed by the CPU clock of its thread, in batches that take turns.
+
+mod chain;
+mod hmac;
+mod parts;
+mod rbac;
+mod rounds;
+
+pub use chain::chain;
+pub use hmac::hmac;
+pub use parts::{derive_parts, parts};
+pub use rbac::rbac;
+pub use rounds::{Times, median, rounds};
