@@ -59,7 +59,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         let unix_ms = u64::try_from(now.as_millisecond()).context("`--now` is before 1970")?;
         services.clock = Arc::new(FixedClock::at_unix_ms(unix_ms));
     }
-    let gate = Gate::new(load::generation(&config, &load::engine()?, services)?);
+    let gate = Gate::new(load::generation(&config, &load::engine(config.fixed().cache.as_deref())?, services)?);
     let json = args.json;
     let (head, body) = request(args)?;
     let verdict = gate.check_now(head, body)?;

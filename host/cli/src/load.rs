@@ -1,6 +1,6 @@
 //! From a configuration file to what decides.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use barmkin_config::{Config, LoadOptions, Secrets};
 use barmkin_host::{Clock, Engine, EngineSettings, Generation, MemoryStore, Services, SystemClock};
 use std::path::{Path, PathBuf};
@@ -26,9 +26,10 @@ pub(crate) fn config(file: &Path, secrets: Secrets) -> Result<Config> {
     Ok(config)
 }
 
-/// An engine for one process.
-pub(crate) fn engine() -> Result<Engine> {
-    Engine::new(&EngineSettings::default()).context("the engine cannot be created")
+/// An engine for one process, which keeps what it compiles in `cache`.
+pub(crate) fn engine(cache: Option<&Path>) -> Result<Engine> {
+    let settings = EngineSettings { cache: cache.map(Path::to_owned), ..EngineSettings::default() };
+    Ok(Engine::new(&settings)?)
 }
 
 /// What a generation is proven with: a store of its own, so that the one that

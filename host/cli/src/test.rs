@@ -101,7 +101,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 }
 
 fn generation(cases: &Cases, folder: &Path, clock: Arc<FixedClock>) -> Result<Generation> {
-    let engine = load::engine()?;
+    let engine = load::engine(None)?;
     match (&cases.configuration, &cases.component) {
         (Some(file), None) => {
             let config = load::config(&folder.join(file), Secrets::Read)?;

@@ -3,6 +3,7 @@
 use crate::listener::{Address, Listener};
 use crate::store::StoreConfig;
 use barmkin_host::Digest;
+use std::path::PathBuf;
 
 /// The part of a configuration that takes a restart to change: sockets are
 /// opened once, and the store outlives every generation.
@@ -12,6 +13,8 @@ pub struct Fixed {
     pub listeners: Vec<Listener>,
     /// Where nonces and quotas live.
     pub store: StoreConfig,
+    /// Where compiled policies are kept.
+    pub cache: Option<PathBuf>,
     /// Where operators ask.
     pub admin: Option<Admin>,
     /// What may be loaded.
@@ -45,6 +48,7 @@ impl Fixed {
         let mut differences = unlike(&self.listeners, &other.listeners);
         differences.extend(unlike(&other.listeners, &self.listeners));
         differences.extend(section(self.store != other.store, "store"));
+        differences.extend(section(self.cache != other.cache, "cache"));
         differences.extend(section(self.admin != other.admin, "admin"));
         differences.extend(section(self.pin != other.pin, "pin"));
         differences.sort();

@@ -75,7 +75,7 @@ impl Live {
         if config.listeners().is_empty() {
             bail!("`{}` declares no listener: add a `[listen.NAME]`", path.display());
         }
-        let engine = load::engine()?;
+        let engine = load::engine(config.fixed().cache.as_deref())?;
         let services = Services { metrics, ..Services::new(open_store(config.store())?) };
         let generation = config.build(&engine, services)?;
         tracing::info!(

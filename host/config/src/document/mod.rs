@@ -55,6 +55,8 @@ pub(crate) struct Document {
     /// Routes. Their order means nothing: the most specific one wins.
     #[schemars(default)]
     pub(crate) routes: Vec<Entry<Route>>,
+    /// Where compiled policies are kept for the next start.
+    pub(crate) cache: Option<Entry<Cache>>,
     /// Where operators ask a running gate.
     pub(crate) admin: Option<Entry<Admin>>,
     /// What may be loaded.
@@ -87,6 +89,15 @@ impl<T: JsonSchema> JsonSchema for Entry<T> {
     fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
         T::json_schema(generator)
     }
+}
+
+/// Where compiled policies are kept for the next start.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Cache {
+    /// The folder, relative to this file. It is made if there is none; only the
+    /// user that runs the gate may be able to write to it.
+    pub(crate) path: String,
 }
 
 /// What the upstream learns.

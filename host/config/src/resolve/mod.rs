@@ -60,8 +60,10 @@ pub(crate) fn resolve(document: &Document, context: &mut Context<'_>) -> Resolve
     };
     let origins = Origins::new(document, origins);
     let admin = document.admin.as_ref().and_then(|admin| admin::resolve(admin, context));
+    let cache = document.cache.as_ref();
+    let cache = cache.map(|cache| context.sources.beside(cache.site.file, &cache.value.path));
     let pin = document.pin.as_ref().map(|pin| pin::resolve(pin, document, &spec, &origins, context));
-    Resolved { fixed: Fixed { listeners, store, admin, pin }, spec, keys, origins }
+    Resolved { fixed: Fixed { listeners, store, cache, admin, pin }, spec, keys, origins }
 }
 
 impl Context<'_> {
