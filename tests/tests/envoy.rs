@@ -115,3 +115,30 @@ fn a_body_that_envoy_does_not_hand_over_whole_is_refused() {
     assert_eq!(setup.send(&delivery(&larger, &larger)).status, 413);
     assert_eq!(setup.upstream.take_received().len(), 1);
 }
+
+#[test]
+fn envoy_asks_by_http_too() {
+    let Some(program) = Tool::Envoy.find("forward-auth for Envoy") else { return };
+    let upstream = Upstream::start();
+    let gate = Barmkin::serve(&rules::api(), &SECRETS, &[("envoy", ListenerKind::ForwardAuth("envoy-http"))]);
+    let envoy = Envoy::start(&program, &Gate::Http(gate.address("envoy")), upstream.address());
+    let send = |request: &Request| request.send(envoy.address()).expect("Envoy answers");
+
+    let scarce = Request::new("GET", "/v1/scarce?page=2", "api.example.com").with("x-api-key", "reader-key");
+    let forged = scarce.clone().with("barmkin-principal", "admin");
+    assert_eq!(send(&forged).field(Upstream::MARK), Some("reached"));
+    let received = upstream.take_received();
+    let principals: Vec<_> = received[0].fields.get_all("barmkin-principal").iter().collect();
+    assert_eq!(received.len(), 1);
+    assert_eq!(principals, ["reader"], "the gate's own and no other");
+
+    let refused = send(&scarce);
+    assert_denied(&refused, 429, "over-quota");
+    assert!(refused.field("retry-after").is_some(), "{refused:?}");
+    let unknown = Request::new("GET", "/v1/scarce", "api.example.com").with("x-api-key", "no-key");
+    assert_denied(&send(&unknown), 401, "unknown-api-key");
+    assert_denied(&send(&Request::new("GET", "/v1/%2e%2e/admin", "api.example.com")), 400, "ambiguous-path");
+    drop(gate);
+    assert_eq!(send(&Request::new("GET", "/public", "api.example.com")).status, 403, "Envoy fails closed");
+    assert_eq!(upstream.take_received().len(), 0);
+}

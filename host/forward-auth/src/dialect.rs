@@ -87,7 +87,7 @@ pub enum Dialect {
     ///   path_prefix: /gate
     ///   authorization_response:
     ///     allowed_upstream_headers: {patterns: [{exact: x-principal}]}
-    /// allowed_headers: {patterns: [{prefix: ""}]}
+    /// allowed_headers: {patterns: [{safe_regex: {regex: ".*"}}]}
     /// ```
     EnvoyHttp {
         /// As `path_prefix` above; empty when there is none.

@@ -53,29 +53,32 @@ pub enum Gate<'a> {
     Tcp(SocketAddr),
     /// On a Unix socket.
     Unix(&'a Path),
+    /// On a port, asked by HTTP and not by gRPC: without bodies.
+    Http(SocketAddr),
 }
 
 fn bootstrap(address: SocketAddr, admin: SocketAddr, gate: &Gate<'_>, upstream: SocketAddr) -> Value {
-    let gate = match gate {
-        Gate::Tcp(address) => socket(*address),
-        Gate::Unix(path) => json!({ "pipe": { "path": path } }),
-    };
     let http2 = json!({
         "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
             "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
             "explicit_http_config": { "http2_protocol_options": {} },
         },
     });
+    let (at, options, service) = match gate {
+        Gate::Tcp(address) => (socket(*address), http2, by_grpc()),
+        Gate::Unix(path) => (json!({ "pipe": { "path": path } }), http2, by_grpc()),
+        Gate::Http(address) => (socket(*address), json!({}), by_http()),
+    };
     json!({
         "admin": { "address": socket(admin) },
         "static_resources": {
             "listeners": [{
                 "name": "in",
                 "address": socket(address),
-                "filter_chains": [{ "filters": [connection_manager()] }],
+                "filter_chains": [{ "filters": [connection_manager(&service)] }],
             }],
             "clusters": [
-                cluster("gate", &gate, http2),
+                cluster("gate", &at, options),
                 cluster("upstream", &socket(upstream), json!({})),
             ],
         },
@@ -83,7 +86,7 @@ fn bootstrap(address: SocketAddr, admin: SocketAddr, gate: &Gate<'_>, upstream: 
 }
 
 /// The HTTP side: what a listener that is guarded by the gate should have.
-fn connection_manager() -> Value {
+fn connection_manager(ext_authz: &Value) -> Value {
     json!({
         "name": "envoy.filters.network.http_connection_manager",
         "typed_config": {
@@ -99,18 +102,7 @@ fn connection_manager() -> Value {
             "http_filters": [
                 {
                     "name": "envoy.filters.http.ext_authz",
-                    "typed_config": {
-                        "@type": "type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthz",
-                        "transport_api_version": "V3",
-                        "grpc_service": { "envoy_grpc": { "cluster_name": "gate" }, "timeout": "5s" },
-                        "failure_mode_allow": false,
-                        "encode_raw_headers": true,
-                        "with_request_body": {
-                            "max_request_bytes": Envoy::BODY_BYTES_MAX,
-                            "allow_partial_message": false,
-                            "pack_as_bytes": true,
-                        },
-                    },
+                    "typed_config": ext_authz,
                 },
                 {
                     "name": "envoy.filters.http.router",
@@ -120,6 +112,40 @@ fn connection_manager() -> Value {
                 },
             ],
         },
+    })
+}
+
+/// As the documentation of `barmkin-envoy` has it.
+fn by_grpc() -> Value {
+    json!({
+        "@type": "type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthz",
+        "transport_api_version": "V3",
+        "grpc_service": { "envoy_grpc": { "cluster_name": "gate" }, "timeout": "5s" },
+        "failure_mode_allow": false,
+        "encode_raw_headers": true,
+        "with_request_body": {
+            "max_request_bytes": Envoy::BODY_BYTES_MAX,
+            "allow_partial_message": false,
+            "pack_as_bytes": true,
+        },
+    })
+}
+
+/// As the documentation of `barmkin-forward-auth` has it.
+fn by_http() -> Value {
+    json!({
+        "@type": "type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthz",
+        "transport_api_version": "V3",
+        "failure_mode_allow": false,
+        "http_service": {
+            "server_uri": { "uri": "http://gate", "cluster": "gate", "timeout": "5s" },
+            "authorization_response": {
+                "allowed_upstream_headers": {
+                    "patterns": [{ "exact": "barmkin-principal" }, { "exact": "x-request-id" }],
+                },
+            },
+        },
+        "allowed_headers": { "patterns": [{ "safe_regex": { "regex": ".*" } }] },
     })
 }
 
