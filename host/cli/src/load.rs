@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use barmkin_config::{Config, LoadOptions, Secrets};
-use barmkin_host::{Clock, Engine, EngineSettings, Generation, MemoryStore, Services, SystemClock};
+use barmkin_host::{Clock, Engine, EngineSettings, Generation, MemoryStore, Services, Store, SystemClock};
 use std::path::{Path, PathBuf};
 
 /// Where a configuration is looked for unless it is named.
@@ -32,18 +32,19 @@ pub(crate) fn engine() -> Result<Engine> {
 }
 
 /// Policies for whose memory there is room at least: a reload may add some.
-const POLICIES_MIN: usize = 32;
+const POLICIES_MIN: usize = 8;
 
-/// Checks of one policy that a thread may have under way: more than one only
-/// where a remote store is awaited.
-const CHECKS_PER_THREAD: usize = 2;
+/// Checks that a thread has under way while others wait for a remote store.
+const SUSPENDED_CHECKS: usize = 4;
 
-/// An engine that serves `policies`, and lets go of the memory of those that
-/// were before: what stays warm is what two generations need on all threads.
-pub(crate) fn serving_engine(policies: usize) -> Result<Engine> {
-    // wasmtime divides what it keeps over so many parts.
+/// An engine that serves `policies`. What stays warm is what two generations
+/// need on all threads: more would keep the memory of policies that are no
+/// more.
+pub(crate) fn serving_engine(policies: usize, store: &Store) -> Result<Engine> {
+    // wasmtime divides what it keeps among so many.
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(16);
-    let warm = threads * policies.max(POLICIES_MIN) * 2 * CHECKS_PER_THREAD;
+    let checks = threads * if store.is_local() { 1 } else { SUSPENDED_CHECKS };
+    let warm = checks * policies.max(POLICIES_MIN) * 2;
     let default = EngineSettings::default();
     let warm_slots = u32::try_from(warm).unwrap_or(u32::MAX).min(default.warm_slots);
     Engine::new(&EngineSettings { warm_slots, ..default }).context("the engine cannot be created")

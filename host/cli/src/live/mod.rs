@@ -39,6 +39,7 @@ pub(crate) struct Live {
     left: Option<Digest>,
     /// What is on disk, if it cannot be used.
     refused: Option<Refused>,
+    metrics: Arc<dyn Metrics>,
     reloads: Reloads,
     view: View,
 }
@@ -81,8 +82,9 @@ impl Live {
         if config.listeners().is_empty() {
             bail!("`{}` declares no listener: add a `[listen.NAME]`", path.display());
         }
-        let engine = load::serving_engine(config.spec().policies.len())?;
-        let services = Services { metrics, ..Services::new(open_store(config.store())?) };
+        let store = open_store(config.store())?;
+        let engine = load::serving_engine(config.spec().policies.len(), &store)?;
+        let services = Services { metrics: metrics.clone(), ..Services::new(store) };
         let generation = config.build(&engine, services)?;
         tracing::info!(
             generation = %generation.digest(),
@@ -101,6 +103,7 @@ impl Live {
             config,
             left: None,
             refused: None,
+            metrics,
             reloads,
             view: View::default(),
         };
@@ -259,6 +262,8 @@ impl Live {
     }
 
     fn swap(&self, generation: Generation) {
+        // Nothing of a generation has missed a deadline yet.
+        generation.components().for_each(|(policy, _)| self.metrics.quarantine(policy, false));
         self.gate.swap(generation);
         self.reloads.serves_since(SystemClock.now());
     }
