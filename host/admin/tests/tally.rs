@@ -74,7 +74,11 @@ fn failures_of_policies_are_told_from_their_denies() {
             r#"barmkin_policy_failures_total{policy="p",reason="deadline-exceeded"} 1"#,
         ],
     );
-    let last = serde_json::json!(tally.policies())["p"]["last-failure"].clone();
+    tally.quarantine("p", true);
+    assert_has(&expose(&registry), &[r#"barmkin_policy_quarantined{policy="p"} 1"#]);
+    let status = serde_json::json!(tally.policies());
+    assert_eq!(status["p"]["quarantined"], true);
+    let last = status["p"]["last-failure"].clone();
     let at = rfc3339(Duration::from_secs(1_795_478_400));
     assert_eq!(at, "2026-11-24T00:00:00Z");
     assert_eq!(last, serde_json::json!({ "at": at, "reason": "deadline-exceeded", "detail": "too slow" }));

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use barmkin_config::{Config, LoadOptions, Secrets};
-use barmkin_host::{Clock, Engine, EngineSettings, Generation, MemoryStore, Services, SystemClock};
+use barmkin_host::{Clock, Engine, EngineSettings, Generation, MemoryStore, Services, Store, SystemClock};
 use std::path::{Path, PathBuf};
 
 /// Where a configuration is looked for unless it is named.
@@ -30,6 +30,25 @@ pub(crate) fn config(file: &Path, secrets: Secrets) -> Result<Config> {
 pub(crate) fn engine(cache: Option<&Path>) -> Result<Engine> {
     let settings = EngineSettings { cache: cache.map(Path::to_owned), ..EngineSettings::default() };
     Ok(Engine::new(&settings)?)
+}
+
+/// Policies for whose memory there is room at least: a reload may add some.
+const POLICIES_MIN: usize = 8;
+
+/// Checks that a thread has under way while others wait for a remote store.
+const SUSPENDED_CHECKS: usize = 4;
+
+/// An engine that serves `config`. What stays warm is what two generations
+/// need on all threads: more would keep the memory of policies that are no
+/// more.
+pub(crate) fn serving_engine(config: &Config, store: &Store) -> Result<Engine> {
+    // wasmtime divides what it keeps among so many.
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(16);
+    let checks = threads * if store.is_local() { 1 } else { SUSPENDED_CHECKS };
+    let warm = checks * config.spec().policies.len().max(POLICIES_MIN) * 2;
+    let default = EngineSettings::default();
+    let warm_slots = u32::try_from(warm).unwrap_or(u32::MAX).min(default.warm_slots);
+    Ok(Engine::new(&EngineSettings { warm_slots, cache: config.fixed().cache.clone(), ..default })?)
 }
 
 /// What a generation is proven with: a store of its own, so that the one that

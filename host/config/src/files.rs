@@ -3,8 +3,8 @@
 use crate::source::read_limited;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
-use std::ffi::OsStr;
-use std::path::{Component, Path, PathBuf};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 /// Symbolic links on the way to one file, as Linux has it.
 const LINKS_MAX: usize = 40;
@@ -24,25 +24,26 @@ impl Files {
         self.contents.clone().finalize().into()
     }
 
-    /// The folders in which something happens when one of the files changes:
-    /// those of the files, and of every symbolic link on the way to them, since
-    /// mounted secrets change by a link that is replaced. A folder that is not
-    /// there stands for the nearest above it that is.
-    pub fn folders(&self) -> BTreeSet<PathBuf> {
-        let mut folders = BTreeSet::new();
+    /// What to watch to notice a change of one of them.
+    pub fn watched(&self) -> Watched {
+        let mut watched = Watched::default();
         for path in &self.paths {
-            add_folders(path, &mut LINKS_MAX.clone(), &mut folders);
+            watched.add(path);
         }
         for folder in &self.below {
             // As if there were a file in it.
-            add_folders(&folder.join("_"), &mut LINKS_MAX.clone(), &mut folders);
+            watched.add(&folder.join("_"));
+            watched.open.extend(std::path::absolute(folder));
         }
-        folders
+        watched
     }
 
     pub(crate) fn read(&mut self, path: &Path, max: usize) -> std::io::Result<Vec<u8>> {
         let read = read_limited(path, max);
         self.note(path, read.as_deref().ok());
+        // Who may read it decides whether it can be used.
+        let permissions = std::fs::metadata(path).map(|metadata| metadata.permissions());
+        self.contents.update(format!("{permissions:?}"));
         read
     }
 
@@ -62,28 +63,69 @@ impl Files {
     }
 }
 
-fn add_folders(path: &Path, links_left: &mut usize, folders: &mut BTreeSet<PathBuf>) {
-    let mut folder = if path.is_absolute() { PathBuf::new() } else { PathBuf::from(".") };
-    let mut parts = path.components().peekable();
-    while let Some(part) = parts.next() {
-        if part == Component::CurDir {
-            continue;
+/// What to watch to notice a change of files.
+///
+/// A file changes when it is written or replaced, but also when a symbolic link
+/// on the way to it is, as mounted secrets do. So the folders of the file and of
+/// every such link are watched; a folder that is not there stands for the
+/// nearest above it that is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Watched {
+    folders: BTreeSet<PathBuf>,
+    names: BTreeSet<OsString>,
+    /// Folders in which every name counts.
+    open: BTreeSet<PathBuf>,
+}
+
+impl Watched {
+    /// The folders, by absolute paths.
+    pub fn folders(&self) -> impl Iterator<Item = &Path> {
+        self.folders.iter().map(PathBuf::as_path)
+    }
+
+    /// Whether something that happened to `path` (absolute) may be a change:
+    /// other files in the folders may be written all the time.
+    pub fn concerns(&self, path: &Path) -> bool {
+        path.file_name().is_none_or(|name| self.names.contains(name))
+            || self.folders.contains(path)
+            || self.open.iter().any(|folder| path.starts_with(folder))
+    }
+
+    /// Adds everything of `other`.
+    pub fn extend(&mut self, other: &Self) {
+        self.folders.extend(other.folders.iter().cloned());
+        self.names.extend(other.names.iter().cloned());
+        self.open.extend(other.open.iter().cloned());
+    }
+
+    fn add(&mut self, path: &Path) {
+        // Without a current folder there is nothing to watch.
+        if let Ok(path) = std::path::absolute(path) {
+            self.add_absolute(&path, LINKS_MAX);
         }
-        let is_last = parts.peek().is_none();
-        let here = folder.join(part);
-        let link = std::fs::read_link(&here).ok().filter(|_| *links_left > 0);
-        if is_last || link.is_some() || !here.exists() {
-            folders.insert(folder.clone());
+    }
+
+    fn add_absolute(&mut self, path: &Path, links_left: usize) {
+        let mut folder = PathBuf::new();
+        let mut parts = path.components().peekable();
+        while let Some(part) = parts.next() {
+            let is_last = parts.peek().is_none();
+            let here = folder.join(part);
+            let link = std::fs::read_link(&here).ok().filter(|_| links_left > 0);
+            let is_missing = !is_last && link.is_none() && !here.exists();
+            if is_last || link.is_some() || is_missing {
+                self.folders.insert(folder.clone());
+                self.names.insert(part.as_os_str().to_owned());
+            }
+            if is_missing {
+                return;
+            }
+            if let Some(link) = link {
+                let rest: PathBuf = parts.collect();
+                return self.add_absolute(&folder.join(link).join(rest), links_left - 1);
+            }
+            folder = here;
         }
-        if !is_last && link.is_none() && !here.exists() {
-            return;
-        }
-        if let Some(link) = link {
-            *links_left -= 1;
-            let rest: PathBuf = parts.map(|part| -> &OsStr { part.as_os_str() }).collect();
-            return add_folders(&folder.join(link).join(rest), links_left, folders);
-        }
-        folder = here;
     }
 }
 
@@ -91,6 +133,10 @@ fn add_folders(path: &Path, links_left: &mut usize, folders: &mut BTreeSet<PathB
 mod tests {
     use super::*;
     use std::os::unix::fs::symlink;
+
+    fn folders(files: &Files) -> BTreeSet<PathBuf> {
+        files.watched().folders().map(Path::to_owned).collect()
+    }
 
     #[test]
     fn every_folder_on_the_way_to_a_mounted_secret_is_watched() {
@@ -105,7 +151,12 @@ mod tests {
         let mut files = Files::default();
         files.note(&folder.path().join("current/github"), None);
         let expected: BTreeSet<_> = [folder.path(), &mount, &mount.join("..2026_11")].map(Path::to_owned).into();
-        assert_eq!(files.folders(), expected);
+        assert_eq!(folders(&files), expected);
+        let watched = files.watched();
+        for name in ["current", "mount/github", "mount/..data", "mount/..2026_11/github", "mount"] {
+            assert!(watched.concerns(&folder.path().join(name)), "{name}");
+        }
+        assert!(!watched.concerns(&folder.path().join("mount/access.log")));
     }
 
     #[test]
@@ -114,13 +165,16 @@ mod tests {
         let mut files = Files::default();
         files.note(&folder.path().join("a/b/c"), None);
         files.expect_below(&folder.path().join("rules"));
-        assert_eq!(files.folders(), [folder.path().to_owned()].into());
+        assert_eq!(folders(&files), [folder.path().to_owned()].into());
+        for name in ["a", "rules", "rules/any.toml"] {
+            assert!(files.watched().concerns(&folder.path().join(name)), "{name}");
+        }
         std::fs::create_dir(folder.path().join("rules")).unwrap();
-        assert!(files.folders().contains(&folder.path().join("rules")));
+        assert!(folders(&files).contains(&folder.path().join("rules")));
 
         symlink("loop", folder.path().join("loop")).unwrap();
         files.note(&folder.path().join("loop/x"), None);
-        assert!(files.folders().contains(folder.path()));
+        assert!(folders(&files).contains(folder.path()));
     }
 
     #[test]

@@ -43,7 +43,7 @@ mod unknown;
 mod withdraw;
 
 pub use config::{Config, LoadOptions, Secrets};
-pub use files::Files;
+pub use files::{Files, Watched};
 pub use fixed::{Admin, Fixed, Pin};
 pub use listener::{Address, Dialect, Listener, ListenerKind, Timeouts, Tls};
 pub use report::{Finding, Place, Report, Severity};

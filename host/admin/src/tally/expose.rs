@@ -3,6 +3,7 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType::{Counter, Gauge, Histogram};
 use std::fmt;
+use std::sync::atomic::Ordering;
 
 impl Collector for Tally {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
@@ -58,6 +59,12 @@ impl Tally {
             counts
                 .failed
                 .each(|reason, failed| count(&mut failures, &[("policy", policy), ("reason", reason)], read(failed)))
+        })?;
+        let help = "1 while a policy is not asked, since it kept missing its deadline";
+        let mut quarantined = encoder.encode_descriptor("barmkin_policy_quarantined", help, None, Gauge)?;
+        self.policies.each(|policy, counts| {
+            let is_quarantined = u64::from(counts.quarantined.load(Ordering::Relaxed));
+            quarantined.encode_family(&[("policy", policy)])?.encode_gauge(&is_quarantined)
         })?;
         let help = "Decisions of shadow policies, by whether the chain decided likewise";
         let mut shadows = encoder.encode_descriptor("barmkin_shadow_decisions", help, None, Counter)?;

@@ -9,7 +9,7 @@ use barmkin_host::{Clock, Metrics, Outcome, Reason, Step, Unenforced};
 use latency::Latency;
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 use table::Table;
@@ -62,6 +62,7 @@ struct PolicyCounts {
     /// By the host's reason: it failed, whatever that counted as.
     failed: Table<AtomicU64, REASONS_MAX>,
     last_failure: Mutex<Option<Failure>>,
+    quarantined: AtomicBool,
     shadow_agreed: AtomicU64,
     shadow_differed: AtomicU64,
     lines_dropped: AtomicU64,
@@ -165,6 +166,10 @@ impl Metrics for Tally {
 
     fn undo_lost(&self) {
         increment(&self.undo_lost);
+    }
+
+    fn quarantine(&self, policy: &str, is_quarantined: bool) {
+        self.policies.with(policy, |counts| counts.quarantined.store(is_quarantined, Ordering::Relaxed));
     }
 
     fn log_dropped(&self, policy: &str) {

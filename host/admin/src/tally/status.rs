@@ -2,6 +2,7 @@ use super::{Tally, lock, read};
 use crate::rfc3339;
 use serde_json::{Map, Value, json};
 use std::convert::Infallible;
+use std::sync::atomic::Ordering;
 
 impl Tally {
     /// What was counted of each policy, and how it last failed, by its name.
@@ -21,6 +22,7 @@ impl Tally {
                 "deny": read(&counts.denied),
                 "failed": failed,
                 "last-failure": last,
+                "quarantined": counts.quarantined.load(Ordering::Relaxed),
                 "shadow": { "agreed": read(&counts.shadow_agreed), "differed": read(&counts.shadow_differed) },
             });
             policies.insert(name.to_owned(), counted);

@@ -15,11 +15,10 @@ pub(crate) use orders::{Orders, compile_in_the_background};
 use crate::load;
 use anyhow::{Result, bail};
 use barmkin_admin::{Answered, Attempt, By, Outcome, Reloads, rfc3339};
-use barmkin_config::{Config, LoadOptions, StoreConfig};
+use barmkin_config::{Config, LoadOptions, StoreConfig, Watched};
 use barmkin_host::{Clock, Digest, Engine, Gate, Generation, KeySource, Metrics, Services, Spec, Store, SystemClock};
 use history::History;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use watch::Watch;
@@ -33,13 +32,14 @@ pub(crate) struct Live {
     config: Config,
     /// The files it was read from, by their contents.
     seen: [u8; 32],
-    folders: BTreeSet<PathBuf>,
+    watched: Watched,
     history: History,
     /// The configuration on disk, if it was rolled back from: it does not come
     /// back by itself.
     left: Option<Digest>,
-    /// Why what is on disk cannot be used.
-    problem: Option<String>,
+    /// What is on disk, if it cannot be used.
+    refused: Option<Refused>,
+    metrics: Arc<dyn Metrics>,
     reloads: Reloads,
     view: View,
 }
@@ -52,6 +52,13 @@ impl View {
     pub(crate) fn get(&self) -> Value {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
+
+/// What is on disk and cannot be used.
+struct Refused {
+    /// The files, by their contents.
+    contents: [u8; 32],
+    problem: String,
 }
 
 /// How a change of what serves ended.
@@ -75,8 +82,9 @@ impl Live {
         if config.listeners().is_empty() {
             bail!("`{}` declares no listener: add a `[listen.NAME]`", path.display());
         }
-        let engine = load::engine(config.fixed().cache.as_deref())?;
-        let services = Services { metrics, ..Services::new(open_store(config.store())?) };
+        let store = open_store(config.store())?;
+        let engine = load::serving_engine(&config, &store)?;
+        let services = Services { metrics: metrics.clone(), ..Services::new(store) };
         let generation = config.build(&engine, services)?;
         tracing::info!(
             generation = %generation.digest(),
@@ -90,11 +98,12 @@ impl Live {
             engine,
             gate: Arc::new(Gate::new(generation)),
             seen: files.digest(),
-            folders: files.folders(),
+            watched: files.watched(),
             history: History::begin(config.spec(), config.keys(), now),
             config,
             left: None,
-            problem: None,
+            refused: None,
+            metrics,
             reloads,
             view: View::default(),
         };
@@ -122,27 +131,29 @@ impl Live {
     fn reload(&mut self, by: &By, watch: &mut Watch) -> Answered {
         let (config, files) = Config::read(&self.path, &LoadOptions::at(SystemClock.now()));
         let digest = files.digest();
-        // What serves may be put back where it was: its folders stay watched.
-        let mut folders = files.folders();
-        folders.extend(self.folders.iter().cloned());
-        watch.follow(folders);
-        let taken = match config {
-            Ok(config) => self.take(config, digest, by),
-            Err(report) => Err(report.to_string()),
+        // What serves may be put back where it was: it stays watched.
+        let mut watched = files.watched();
+        watched.extend(&self.watched);
+        watch.follow(watched);
+        let taken = match (config, &self.refused) {
+            // It was tried, and nothing in it has changed since.
+            (_, Some(refused)) if refused.contents == digest && *by == By::FileChange => Err(refused.problem.clone()),
+            (Ok(config), _) => self.take(config, digest, by),
+            (Err(report), _) => Err(report.to_string()),
         };
         match taken {
             Ok(change) => {
-                self.folders = files.folders();
+                self.watched = files.watched();
                 self.end(change, by)
             }
-            Err(problem) => self.refuse(problem, by),
+            Err(problem) => self.refuse(Refused { contents: digest, problem }, by),
         }
     }
 
     /// Builds and proves `config`, and swaps it in.
     fn take(&mut self, config: Config, digest: [u8; 32], by: &By) -> Result<Change, String> {
         let by_itself = *by == By::FileChange;
-        if digest == self.seen && self.problem.is_none() && (by_itself || self.left.is_none()) {
+        if digest == self.seen && self.refused.is_none() && (by_itself || self.left.is_none()) {
             return Ok(Change::Nothing);
         }
         let differences = self.config.fixed().differences(config.fixed());
@@ -176,15 +187,16 @@ impl Live {
     }
 
     /// Says that what is on disk cannot be used, and withdraws what is gone.
-    fn refuse(&mut self, problem: String, by: &By) -> Answered {
-        let again = self.problem.as_ref() == Some(&problem);
+    fn refuse(&mut self, refused: Refused, by: &By) -> Answered {
+        let is_news = self.refused.as_ref().is_none_or(|before| before.problem != refused.problem);
         let withdrawn = self.withdraw();
-        if !again || *by != By::FileChange || !withdrawn.is_empty() {
+        let problem = refused.problem.clone();
+        self.refused = Some(refused);
+        if is_news || *by != By::FileChange || !withdrawn.is_empty() {
             tracing::error!(%by, problem, "what is on disk cannot be used: what served goes on serving");
             self.history.note(Attempt::Refused, by, SystemClock.now(), Some(&problem));
             self.reloads.ended(Attempt::Refused);
         }
-        self.problem = Some(problem.clone());
         self.show();
         let body = json!({
             "outcome": Attempt::Refused.as_str(),
@@ -250,6 +262,8 @@ impl Live {
     }
 
     fn swap(&self, generation: Generation) {
+        // Nothing of a generation has missed a deadline yet.
+        generation.components().for_each(|(policy, _)| self.metrics.quarantine(policy, false));
         self.gate.swap(generation);
         self.reloads.serves_since(SystemClock.now());
     }
@@ -262,7 +276,7 @@ impl Live {
             Change::Nothing => (Attempt::Unchanged, 0),
         };
         if attempt != Attempt::RolledBack {
-            self.problem = None;
+            self.refused = None;
         }
         let number = self.history.serving().number;
         let is_news = attempt != Attempt::Unchanged || *by != By::FileChange;
@@ -307,7 +321,7 @@ impl Live {
                 "rolled-back-from": self.left.map(|left| left.to_string()),
             },
             "keys": keys,
-            "problem": self.problem,
+            "problem": self.refused.as_ref().map(|refused| &refused.problem),
             "history": self.history.generations(),
             "attempts": self.history.attempts(),
             "as-of": rfc3339(SystemClock.now()),

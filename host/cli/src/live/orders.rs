@@ -55,7 +55,7 @@ impl Orders {
         let run = move || {
             lower_priority();
             let mut watch = Watch::start(wake);
-            watch.follow(live.folders.clone());
+            watch.follow(live.watched.clone());
             let _ = ready.send(());
             Thread { live, watch, changed, receiver }.run();
         };

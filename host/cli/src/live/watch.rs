@@ -1,59 +1,64 @@
 //! Says when something may have changed on disk.
 
+use barmkin_config::Watched;
 use notify::event::{AccessKind, AccessMode};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// Watches folders. What cannot be watched is looked at from time to time.
 pub(super) struct Watch {
     watcher: Option<RecommendedWatcher>,
+    /// Those that are watched.
     folders: BTreeSet<PathBuf>,
+    watched: Arc<RwLock<Watched>>,
     changed: Arc<dyn Fn() + Send + Sync>,
 }
 
 impl Watch {
-    /// Calls `changed` whenever something happens in a folder that is
-    /// followed.
+    /// Calls `changed` whenever something that is followed may have changed.
     pub(super) fn start(changed: impl Fn() + Send + Sync + 'static) -> Self {
         let changed: Arc<dyn Fn() + Send + Sync> = Arc::new(changed);
-        let tell = changed.clone();
+        let watched: Arc<RwLock<Watched>> = Arc::default();
+        let (tell, concerned) = (changed.clone(), watched.clone());
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            // An event that was lost may have been one that matters.
-            if event.is_ok_and(|event| only_looked_at(event.kind)) {
-                return;
+            let concerned = concerned.read().unwrap_or_else(PoisonError::into_inner);
+            if event.map_or(true, |event| may_be_a_change(&event, &concerned)) {
+                tell();
             }
-            tell();
         });
         let watcher = watcher.inspect_err(|error| tracing::warn!(%error, "files cannot be watched")).ok();
-        Self { watcher, folders: BTreeSet::new(), changed }
+        Self { watcher, folders: BTreeSet::new(), watched, changed }
     }
 
-    /// Follows exactly `folders`. When some are new it is as if something had
-    /// happened there, since what did before was not seen.
-    pub(super) fn follow(&mut self, folders: BTreeSet<PathBuf>) {
+    /// Follows exactly `watched`. When folders are new it is as if something
+    /// had happened there, since what did before was not seen.
+    pub(super) fn follow(&mut self, watched: Watched) {
         let Some(watcher) = &mut self.watcher else { return };
-        for gone in self.folders.difference(&folders) {
+        for gone in self.folders.iter().filter(|folder| !watched.folders().any(|watched| watched == *folder)) {
             // One that is no more is not watched any more.
             let _ = watcher.unwatch(gone);
         }
-        let mut followed = BTreeSet::new();
-        for folder in folders {
+        let mut folders = BTreeSet::new();
+        for folder in watched.folders() {
             // Also those that are watched: there may be another of that name.
-            match watcher.watch(&folder, RecursiveMode::NonRecursive) {
-                Ok(()) => drop(followed.insert(folder)),
+            match watcher.watch(folder, RecursiveMode::NonRecursive) {
+                Ok(()) => drop(folders.insert(folder.to_owned())),
                 Err(error) => tracing::warn!(%error, folder = %folder.display(), "a folder cannot be watched"),
             }
         }
-        if !followed.is_subset(&self.folders) {
+        *self.watched.write().unwrap_or_else(PoisonError::into_inner) = watched;
+        if !folders.is_subset(&self.folders) {
             (self.changed)();
         }
-        self.folders = followed;
+        self.folders = folders;
     }
 }
 
-/// Reading the files, as a reload does, is no change of them.
-fn only_looked_at(kind: EventKind) -> bool {
-    matches!(kind, EventKind::Access(access) if access != AccessKind::Close(AccessMode::Write))
+fn may_be_a_change(event: &notify::Event, watched: &Watched) -> bool {
+    // Reading the files, as a reload does, is no change of them; an event that
+    // says nothing may be one.
+    let is_read = matches!(event.kind, EventKind::Access(access) if access != AccessKind::Close(AccessMode::Write));
+    !is_read && (event.paths.is_empty() || event.need_rescan() || event.paths.iter().any(|path| watched.concerns(path)))
 }
