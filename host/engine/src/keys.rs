@@ -71,6 +71,21 @@ impl Encoding {
         }
     }
 
+    /// Whether `text` is how `mac` is written, in constant time.
+    fn writes(self, mac: &[u8], text: &str) -> bool {
+        // The longest: a MAC of 64 bytes in hexadecimal digits.
+        let mut written = [0; 128];
+        let bytes = match self {
+            Self::Hex => hex::encode_to_slice(mac, written.get_mut(..2 * mac.len()).unwrap_or_default())
+                .ok()
+                .map(|()| 2 * mac.len()),
+            Self::Base64 => BASE64_STANDARD.encode_slice(mac, &mut written).ok(),
+            Self::Base64Url => BASE64_URL_SAFE_NO_PAD.encode_slice(mac, &mut written).ok(),
+        };
+        let written = bytes.and_then(|bytes| written.get(..bytes));
+        written.is_some_and(|written| written.ct_eq(text.as_bytes()).into())
+    }
+
     fn decode(self, text: &str) -> Option<Vec<u8>> {
         let bytes = match self {
             Self::Hex => hex::decode(text).ok(),
@@ -292,9 +307,7 @@ impl Material {
 
     fn verifies(&self, parts: &[&[u8]], candidates: &[&Candidate<'_>]) -> bool {
         match (self, self.mac(parts)) {
-            (_, Some(mac)) => candidates
-                .iter()
-                .any(|candidate| candidate.encoding.encode(&mac).as_bytes().ct_eq(candidate.text.as_bytes()).into()),
+            (_, Some(mac)) => candidates.iter().any(|candidate| candidate.encoding.writes(&mac, candidate.text)),
             (Self::Ed25519(key), _) => {
                 let message = parts.concat();
                 candidates.iter().any(|candidate| {
