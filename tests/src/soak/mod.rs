@@ -2,6 +2,8 @@
 
 mod crash;
 mod fleet;
+mod hostile;
+mod overload;
 mod reload;
 mod senders;
 
@@ -13,6 +15,10 @@ use std::path::Path;
 /// What a gate is put through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Scenario {
+    /// Every hostile policy at once, beside a good one.
+    Hostile,
+    /// Twice the load that can be served.
+    Overload,
     /// Reloads under load, good ones and bad ones.
     Reload,
     /// The embedded store: killed under load, and damaged.
@@ -36,6 +42,8 @@ pub struct Verdict {
 /// When it could not be run to its end.
 pub fn run(scenario: Scenario, short: bool, output: &Path) -> anyhow::Result<Verdict> {
     let mut verdict = match scenario {
+        Scenario::Hostile => hostile::run(short),
+        Scenario::Overload => overload::run(short),
         Scenario::Reload => reload::run(short),
         Scenario::Crash => crash::run(short),
         Scenario::Fleet => fleet::run(short),
@@ -52,6 +60,8 @@ pub fn run(scenario: Scenario, short: bool, output: &Path) -> anyhow::Result<Ver
 impl Scenario {
     fn name(self) -> &'static str {
         match self {
+            Self::Hostile => "hostile",
+            Self::Overload => "overload",
             Self::Reload => "reload",
             Self::Crash => "crash",
             Self::Fleet => "fleet",

@@ -9,6 +9,10 @@ use std::process::{Command, ExitCode};
 /// What a gate is put through.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Scenario {
+    /// Every hostile policy at once, beside a good one.
+    Hostile,
+    /// Twice the load that can be served.
+    Overload,
     /// 1,377 reloads under load, good ones and bad ones.
     Reload,
     /// The embedded store: killed 50 times under load, and damaged 200 times.
