@@ -32,6 +32,16 @@ impl Barmkin {
     /// Serves `rules`, a configuration without listeners, with `listeners` and
     /// with `secrets`: names of files below `secrets/`, and what is in them.
     pub fn serve(rules: &str, secrets: &[(&str, &str)], listeners: &[(&'static str, ListenerKind)]) -> Self {
+        Self::serve_with(rules, secrets, listeners, &[])
+    }
+
+    /// The same, with further arguments.
+    pub fn serve_with(
+        rules: &str,
+        secrets: &[(&str, &str)],
+        listeners: &[(&'static str, ListenerKind)],
+        arguments: &[&str],
+    ) -> Self {
         let mut addresses = BTreeMap::new();
         let mut process = Process::start(|folder| {
             let mut configuration = rules.to_owned();
@@ -42,7 +52,7 @@ impl Barmkin {
             }
             let file = write(folder, &configuration, secrets);
             let mut command = Command::new(Self::program());
-            command.arg("serve").arg(file);
+            command.arg("serve").arg(file).args(arguments);
             command
         });
         for (name, kind) in listeners {

@@ -1,6 +1,9 @@
 //! Gates that are kept busy for minutes, while what could go wrong does.
 
+mod crash;
+mod fleet;
 mod reload;
+mod senders;
 
 use anyhow::Context;
 use serde_json::{Map, Value};
@@ -12,6 +15,10 @@ use std::path::Path;
 pub enum Scenario {
     /// Reloads under load, good ones and bad ones.
     Reload,
+    /// The embedded store: killed under load, and damaged.
+    Crash,
+    /// Three gates on one Redis, which is stopped and paused.
+    Fleet,
 }
 
 /// What a scenario showed.
@@ -30,6 +37,8 @@ pub struct Verdict {
 pub fn run(scenario: Scenario, short: bool, output: &Path) -> anyhow::Result<Verdict> {
     let mut verdict = match scenario {
         Scenario::Reload => reload::run(short),
+        Scenario::Crash => crash::run(short),
+        Scenario::Fleet => fleet::run(short),
     }?;
     verdict.figures.insert("passed".to_owned(), verdict.passed().into());
     verdict.figures.insert("short".to_owned(), short.into());
@@ -44,6 +53,8 @@ impl Scenario {
     fn name(self) -> &'static str {
         match self {
             Self::Reload => "reload",
+            Self::Crash => "crash",
+            Self::Fleet => "fleet",
         }
     }
 }

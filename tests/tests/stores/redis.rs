@@ -68,9 +68,8 @@ fn it_comes_back_with_its_server() {
 
         server.kill();
         assert!(matches!(claim(&store, &nonce(4)).await, Err(StoreError::Unavailable(_))));
-        let server = Redis::start_at(&program, server.address(), &[]);
+        server.restart();
         back(&store, &nonce(5)).await;
-        drop(server);
     });
 }
 

@@ -1,6 +1,7 @@
 //! `cargo xtask soak`: keeps a gate busy while what could go wrong does.
 
 use crate::shell;
+use crate::tools::Tools;
 use anyhow::Result;
 use clap::ValueEnum;
 use std::process::{Command, ExitCode};
@@ -10,6 +11,10 @@ use std::process::{Command, ExitCode};
 pub(crate) enum Scenario {
     /// 1,377 reloads under load, good ones and bad ones.
     Reload,
+    /// The embedded store: killed 50 times under load, and damaged 200 times.
+    Crash,
+    /// Three gates on one Redis, which is stopped, paused and restarted.
+    Fleet,
 }
 
 /// Builds the gate and the program that runs the scenario, and runs it. It
@@ -22,5 +27,8 @@ pub(crate) fn run(scenario: Scenario, short: bool) -> Result<ExitCode> {
     let mut soak = Command::new(shell::target()?.join("release/soak"));
     soak.current_dir(shell::root()).arg(name).args(short.then_some("--short"));
     soak.arg("--output").arg(shell::target()?.join("soak"));
+    if let Scenario::Fleet = scenario {
+        Tools::get()?.pass_to(&mut soak);
+    }
     Ok(if soak.status()?.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

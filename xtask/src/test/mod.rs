@@ -51,9 +51,15 @@ pub(crate) fn run(no_skip: bool) -> Result<ExitCode> {
     if let Some(vectors) = tools.path("vectors") {
         step(&mut tally, "conformance", &mut conformance(vectors)?)?;
     }
-    let mut soak = Command::new(shell::built("soak")?);
-    soak.args(["reload", "--short", "--output"]).arg(shell::target()?.join("soak"));
-    step(&mut tally, "soak reload", &mut soak)?;
+    for scenario in ["reload", "crash", "fleet"] {
+        if scenario == "fleet" && tools.path("redis").is_none() {
+            continue;
+        }
+        let mut soak = Command::new(shell::built("soak")?);
+        soak.args([scenario, "--short", "--output"]).arg(shell::target()?.join("soak"));
+        tools.pass_to(&mut soak);
+        step(&mut tally, "soak", &mut soak)?;
+    }
     Ok(tally.sum_up(no_skip))
 }
 
