@@ -144,12 +144,15 @@ impl Row {
     }
 }
 
+/// Who took last, and what came of it.
+type Taken = (Arc<str>, Take);
+
 /// The memory store, with a memory of the last take: rows state more than a
 /// policy tells.
 #[derive(Clone)]
 struct Watched {
     store: Arc<MemoryStore>,
-    last: Arc<Mutex<Option<(Arc<str>, Take)>>>,
+    last: Arc<Mutex<Option<Taken>>>,
 }
 
 impl Watched {

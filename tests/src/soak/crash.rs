@@ -57,7 +57,7 @@ fn kills(store: &Path, pick: usize, random: &mut Random, verdict: &mut Verdict) 
         let mut gate = serve(store, COUNTED[pick], upstream.address(), &[]);
         let address = gate.address("edge");
         // What was let in before stays used.
-        for _ in 0..20.min(sent.accepted.len()) {
+        for _ in 0..20_usize.min(sent.accepted.len()) {
             let back = random.below(sent.accepted.len().min(200) as u64);
             let delivery = sent.accepted[sent.accepted.len() - 1 - usize::try_from(back)?];
             let response = deliver(address, delivery)?;
@@ -87,6 +87,7 @@ fn kills(store: &Path, pick: usize, random: &mut Random, verdict: &mut Verdict) 
     reached.add(&upstream);
     verdict.note("kills", KILLS[pick]);
     verdict.note("requests", sent.requests);
+    verdict.require("refused", sent.refused, sent.refused == 0, "a new delivery is let in, or nobody knows");
     verdict.require("accepted", sent.accepted.len(), sent.accepted.len() > 100, "there must be something to lose");
     verdict.note("replays_tried_after_a_kill", checked + sent.accepted.len());
     verdict.require("accepted_twice", reached.repeated(), reached.repeated() == 0, "each delivery is let in once");

@@ -31,7 +31,7 @@ pub(super) fn run(short: bool) -> Result<Verdict> {
     let listeners = [("edge", ListenerKind::ReverseProxy(upstream.address()))];
     let gates: Vec<Barmkin> = (0..3).map(|_| Barmkin::serve(&rules, &senders::SECRETS, &listeners)).collect();
     let addresses: Vec<SocketAddr> = gates.iter().map(|gate| gate.address("edge")).collect();
-    let mut fleet = Fleet { addresses, next: AtomicU64::new(0) };
+    let fleet = Fleet { addresses, next: AtomicU64::new(0) };
     let mut verdict = Verdict::of(Scenario::Fleet);
     let mut reached = Reached::default();
 
@@ -57,7 +57,7 @@ pub(super) fn run(short: bool) -> Result<Verdict> {
             let (denied, passed) = asked?;
             (strict, lenient) = (strict + denied, lenient + passed);
             slowest = slowest.max(recovered?);
-            Ok(())
+            anyhow::Ok(())
         })?;
         calm = calm.and(fleet.send(DELIVERIES[pick])?);
         reached.add(&upstream);
@@ -100,7 +100,7 @@ impl Calm {
 
 impl Fleet {
     /// Sends so many new deliveries, each to all gates at once.
-    fn send(&mut self, deliveries: u64) -> Result<Calm> {
+    fn send(&self, deliveries: u64) -> Result<Calm> {
         let mut calm = Calm::default();
         for _ in 0..deliveries {
             let times = self.race()?;
