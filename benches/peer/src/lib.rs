@@ -11,6 +11,6 @@ mod serve;
 mod subject;
 
 pub use clock::thread_cpu;
-pub use question::{Claims, Question, Request, Role};
+pub use question::{Question, Request, Role};
 pub use serve::serve;
 pub use subject::{BATCH, Decide, Subject};

@@ -2,6 +2,7 @@
 //! a part of the paths.
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 /// How many roles there are.
 const ROLES: usize = 50;
@@ -28,38 +29,10 @@ pub struct Role {
     pub below: String,
 }
 
-/// A request as a server reads it, and the claims of its caller, verified
-/// already.
+/// A request as JSON text: an object with its `method`, its `path`, its twenty
+/// `headers`, an object too, and the `claims` of its caller, verified already.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Request {
-    /// The method.
-    pub method: String,
-    /// The path.
-    pub path: String,
-    /// Twenty fields.
-    pub headers: Vec<(String, String)>,
-    /// A JSON object, as in the payload of a token.
-    pub claims: String,
-}
-
-/// What is in the claims.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Claims {
-    /// Who.
-    pub sub: String,
-    /// By whom it was issued.
-    pub iss: String,
-    /// For whom.
-    pub aud: String,
-    /// Until when, in seconds since 1970.
-    pub exp: u64,
-    /// Since when.
-    pub iat: u64,
-    /// Whose user it is.
-    pub tenant: String,
-    /// The roles of the caller.
-    pub roles: Vec<String>,
-}
+pub struct Request(pub String);
 
 impl Question {
     /// Fifty roles, and a request to allow and one to deny for each.
@@ -80,21 +53,23 @@ impl Question {
 
 impl Request {
     fn new(role: &Role, held: &str) -> Self {
-        let claims = Claims {
-            sub: "b2c5a7a2-6a3e-4b52-9a6f-0d1c51d1e6aa".to_owned(),
-            iss: "https://id.example.com/".to_owned(),
-            aud: "https://api.example.com/".to_owned(),
-            exp: 1_795_482_000,
-            iat: 1_795_478_400,
-            tenant: "acme".to_owned(),
-            roles: vec!["reader".to_owned(), held.to_owned()],
-        };
-        Self {
-            method: role.method.clone(),
-            path: format!("{}items/7", role.below),
-            headers: HEADERS.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
-            claims: serde_json::to_string(&claims).unwrap_or_default(),
-        }
+        let headers: serde_json::Map<_, _> =
+            HEADERS.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect();
+        let request = json!({
+            "method": role.method,
+            "path": format!("{}items/7", role.below),
+            "headers": headers,
+            "claims": {
+                "sub": "b2c5a7a2-6a3e-4b52-9a6f-0d1c51d1e6aa",
+                "iss": "https://id.example.com/",
+                "aud": "https://api.example.com/",
+                "exp": 1_795_482_000,
+                "iat": 1_795_478_400,
+                "tenant": "acme",
+                "roles": ["reader", held],
+            },
+        });
+        Self(request.to_string())
     }
 }
 

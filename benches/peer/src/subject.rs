@@ -46,8 +46,8 @@ impl Subject {
     pub fn deciding(key: &'static str, question: &Question, mut decide: Decide) -> Result<Self> {
         for (requests, expected) in [(&question.allowed, true), (&question.denied, false)] {
             for request in requests {
-                let allowed = decide(request).with_context(|| format!("`{key}` on `{}`", request.path))?;
-                ensure!(allowed == expected, "`{key}` decides `{}` for {} wrongly", request.path, request.claims);
+                let allowed = decide(request).with_context(|| format!("`{key}` on {}", request.0))?;
+                ensure!(allowed == expected, "`{key}` decides wrongly: {}", request.0);
             }
         }
         let requests: Vec<_> = question.allowed.iter().cloned().map(Rc::new).collect();

@@ -3,12 +3,10 @@
 //! parents. Roles have no members of their own, so that the caller is the only
 //! entity there is.
 
-use anyhow::Result;
-use barmkin_bench_peer::{Claims, Decide, Question, Request};
-use cedar_policy::{
-    Authorizer, Context, Decision, Entities, Entity, EntityId, EntityTypeName, EntityUid, PolicySet,
-    RestrictedExpression,
-};
+use anyhow::{Context, Result};
+use barmkin_bench_peer::{Decide, Question};
+use cedar_policy::{Authorizer, Decision, Entities, Entity, EntityId, EntityTypeName, EntityUid, PolicySet};
+use serde_json::Value;
 use std::fmt::Write;
 
 pub(crate) fn prepare(question: &Question) -> Result<Decide> {
@@ -21,39 +19,20 @@ pub(crate) fn prepare(question: &Question) -> Result<Decide> {
         )?;
     }
     let policies: PolicySet = text.parse()?;
-    let types = Types { user: "User".parse()?, role: "Role".parse()?, action: "Action".parse()? };
-    let api: EntityUid = r#"Api::"v1""#.parse()?;
+    let (user, role): (EntityTypeName, EntityTypeName) = ("User".parse()?, "Role".parse()?);
+    let (action, api): (EntityTypeName, EntityUid) = ("Action".parse()?, r#"Api::"v1""#.parse()?);
     let authorizer = Authorizer::new();
+    let entity = |name: &EntityTypeName, id: &str| EntityUid::from_type_name_and_id(name.clone(), EntityId::new(id));
     Ok(Box::new(move |request| {
-        let (caller, entities) = types.caller(request)?;
-        let action = EntityUid::from_type_name_and_id(types.action.clone(), EntityId::new(&request.method));
-        let check = cedar_policy::Request::new(caller, action, api.clone(), context(request)?, None)?;
+        let document: Value = serde_json::from_str(&request.0)?;
+        let text = |pointer| document.pointer(pointer).and_then(Value::as_str).context("a text");
+        let caller = entity(&user, text("/claims/sub")?);
+        let roles = document.pointer("/claims/roles").and_then(Value::as_array).context("a list of roles")?;
+        let roles = roles.iter().filter_map(Value::as_str).map(|name| entity(&role, name)).collect();
+        let entities = Entities::from_entities([Entity::new_no_attrs(caller.clone(), roles)], None)?;
+        let action = entity(&action, text("/method")?);
+        let context = cedar_policy::Context::from_json_value(document, None)?;
+        let check = cedar_policy::Request::new(caller, action, api.clone(), context, None)?;
         Ok(authorizer.is_authorized(&check, &policies, &entities).decision() == Decision::Allow)
     }))
-}
-
-struct Types {
-    user: EntityTypeName,
-    role: EntityTypeName,
-    action: EntityTypeName,
-}
-
-impl Types {
-    fn caller(&self, request: &Request) -> Result<(EntityUid, Entities)> {
-        let claims: Claims = serde_json::from_str(&request.claims)?;
-        let role = |name: &String| EntityUid::from_type_name_and_id(self.role.clone(), EntityId::new(name));
-        let roles = claims.roles.iter().map(role).collect();
-        let caller = EntityUid::from_type_name_and_id(self.user.clone(), EntityId::new(&claims.sub));
-        let entities = Entities::from_entities([Entity::new_no_attrs(caller.clone(), roles)], None)?;
-        Ok((caller, entities))
-    }
-}
-
-fn context(request: &Request) -> Result<Context> {
-    let text = |text: &str| RestrictedExpression::new_string(text.to_owned());
-    let headers = request.headers.iter().map(|(name, value)| (name.clone(), text(value)));
-    Ok(Context::from_pairs([
-        ("path".to_owned(), text(&request.path)),
-        ("headers".to_owned(), RestrictedExpression::new_record(headers)?),
-    ])?)
 }

@@ -1,8 +1,8 @@
 //! Rego, compiled for regorus's register machine: the faster of its two ways
 //! to evaluate. The roles are data, as Rego's documentation recommends.
 
-use anyhow::{Result, anyhow};
-use barmkin_bench_peer::{Decide, Question, Request};
+use anyhow::Result;
+use barmkin_bench_peer::{Decide, Question};
 use regorus::languages::rego::compiler::Compiler;
 use regorus::rvm::vm::RegoVM;
 use regorus::{Engine, Rc, Value};
@@ -39,25 +39,7 @@ pub(crate) fn prepare(question: &Question) -> Result<Decide> {
     machine.load_program(program);
     machine.set_data(data)?;
     Ok(Box::new(move |request| {
-        machine.set_input(input(request)?);
+        machine.set_input(Value::from_json_str(&request.0)?);
         Ok(machine.execute()? == Value::from(true))
     }))
-}
-
-fn input(request: &Request) -> Result<Value> {
-    let mut headers = Value::new_object();
-    for (name, value) in &request.headers {
-        insert(&mut headers, name, Value::from(value.as_str()))?;
-    }
-    let mut input = Value::new_object();
-    insert(&mut input, "method", Value::from(request.method.as_str()))?;
-    insert(&mut input, "path", Value::from(request.path.as_str()))?;
-    insert(&mut input, "headers", headers)?;
-    insert(&mut input, "claims", Value::from_json_str(&request.claims)?)?;
-    Ok(input)
-}
-
-fn insert(object: &mut Value, name: &str, value: Value) -> Result<()> {
-    object.as_object_mut().map_err(|error| anyhow!("{error}"))?.insert(Value::from(name), value);
-    Ok(())
 }

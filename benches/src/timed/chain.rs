@@ -4,6 +4,7 @@ use crate::fixture::{Counting, Deliveries, Ready, chains_of_four, engine};
 use crate::native::{NativeChain, Verdict as NativeVerdict};
 use anyhow::Result;
 use barmkin_bench_peer::Subject;
+use barmkin_host::measure::keep_instances;
 use barmkin_host::{Body, Client, Gate, Head, MemoryStore, Services, Store, Verdict};
 use std::pin::pin;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ const BODY_BYTES: usize = 1024;
 /// # Errors
 /// When a gate cannot be built.
 pub fn chain() -> Result<Vec<Subject>> {
-    Ok(vec![native()?, fresh()?, fresh_async()?, end_to_end()?])
+    Ok(vec![native()?, warm()?, fresh()?, fresh_async()?, end_to_end()?])
 }
 
 fn native() -> Result<Subject> {
@@ -31,18 +32,30 @@ fn native() -> Result<Subject> {
     }))
 }
 
+/// On instances that are kept, which no gate ever does.
+fn warm() -> Result<Subject> {
+    let gate = gate()?;
+    keep_instances(&gate.generation(), true);
+    Ok(decide_now("chain4_warm", gate))
+}
+
 fn fresh() -> Result<Subject> {
-    let gate = Arc::new(chains_of_four(engine(), Services::new(MemoryStore::default()), 1)?);
-    Ok(Subject::new("chain4_fresh", normalized(gate), |(intake, body)| {
-        allowed(intake.decide_now(body).expect("the store is local"))
-    }))
+    Ok(decide_now("chain4_fresh", gate()?))
+}
+
+fn gate() -> Result<Gate> {
+    chains_of_four(engine(), Services::new(MemoryStore::default()), 1)
+}
+
+fn decide_now(key: &'static str, gate: Gate) -> Subject {
+    Subject::new(key, normalized(gate), |(intake, body)| allowed(intake.decide_now(body).expect("the store is local")))
 }
 
 /// On a store whose futures are ready at once: what is left is that the
 /// policies which ask it run on stacks that could be suspended.
 fn fresh_async() -> Result<Subject> {
     let services = Services::new(Store::Remote(Arc::new(Ready::default())));
-    let gate = Arc::new(chains_of_four(engine(), services, 1)?);
+    let gate = chains_of_four(engine(), services, 1)?;
     Ok(Subject::new("chain4_fresh_async", normalized(gate), |(intake, body)| {
         let mut context = Context::from_waker(Waker::noop());
         let mut check = pin!(intake.decide(body));
@@ -78,7 +91,7 @@ fn end_to_end() -> Result<Subject> {
 }
 
 /// The next delivery, its head normalized and its route found.
-fn normalized(gate: Arc<Gate>) -> impl FnMut() -> (barmkin_host::Intake, Body) {
+fn normalized(gate: Gate) -> impl FnMut() -> (barmkin_host::Intake, Body) {
     let mut deliveries = Deliveries::default();
     move || {
         let (head, body) = deliveries.next(BODY_BYTES).into_head();

@@ -3,10 +3,13 @@
 use crate::fixture::{chain, engine, roles};
 use crate::native::NativeRoles;
 use anyhow::Result;
-use barmkin_bench_peer::{Claims, Decide, Question, Request, Subject};
+use barmkin_bench_peer::{Decide, Question, Subject};
 use barmkin_guest::types;
 use barmkin_host::{Body, Client, Head, MemoryStore, Principal, PrincipalKind, Services};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+use std::borrow::Cow;
+use std::fmt;
 
 /// Sandboxed and native.
 ///
@@ -22,37 +25,80 @@ pub fn rbac(question: &Question) -> Result<Vec<Subject>> {
 fn fresh(question: &Question) -> Result<Decide> {
     let gate = chain(engine(), Services::new(MemoryStore::default()), vec![roles(question)])?;
     Ok(Box::new(move |request| {
-        let claims: Claims = serde_json::from_str(&request.claims)?;
-        let mut principal = Principal::new(PrincipalKind::User, claims.sub, "token");
-        principal.tenant = Some(claims.tenant);
-        principal.roles = claims.roles;
+        let mut document: Document<'_> = serde_json::from_str(&request.0)?;
+        let mut principal = Principal::new(PrincipalKind::User, std::mem::take(&mut document.claims.sub), "token");
+        principal.tenant = document.claims.tenant.take();
+        principal.roles = std::mem::take(&mut document.claims.roles);
         let client = Client { principal: Some(principal), ..Client::default() };
-        Ok(gate.check_now(head(request, client)?, Body::NotCarried)?.reason().is_none())
+        Ok(gate.check_now(document.into_head(client)?, Body::NotCarried)?.reason().is_none())
     }))
 }
 
 fn native(question: &Question) -> Result<Decide> {
     let rule = NativeRoles::new(question)?;
     Ok(Box::new(move |request| {
-        let claims: Claims = serde_json::from_str(&request.claims)?;
-        let mut principal = types::Principal::user(&claims.sub).by("token");
-        principal.tenant = Some(claims.tenant);
-        principal.roles = claims.roles;
-        Ok(rule.allows(&head(request, Client::default())?, principal))
+        let mut document: Document<'_> = serde_json::from_str(&request.0)?;
+        let mut principal = types::Principal::user(&document.claims.sub).by("token");
+        principal.tenant = document.claims.tenant.take();
+        principal.roles = std::mem::take(&mut document.claims.roles);
+        Ok(rule.allows(&document.into_head(Client::default())?, principal))
     }))
 }
 
-fn head(request: &Request, client: Client) -> Result<Head> {
-    let mut headers = HeaderMap::with_capacity(request.headers.len());
-    for (name, value) in &request.headers {
-        headers.append(HeaderName::from_bytes(name.as_bytes())?, HeaderValue::from_str(value)?);
+/// The request, as an embedder would read it who knows its form.
+#[derive(serde::Deserialize)]
+struct Document<'a> {
+    #[serde(borrow)]
+    method: Cow<'a, str>,
+    path: String,
+    headers: Headers,
+    claims: Claims,
+}
+
+#[derive(serde::Deserialize)]
+struct Claims {
+    sub: String,
+    tenant: Option<String>,
+    roles: Vec<String>,
+}
+
+impl Document<'_> {
+    fn into_head(self, client: Client) -> Result<Head> {
+        Ok(Head {
+            method: Method::from_bytes(self.method.as_bytes())?,
+            scheme: "https",
+            authority: None,
+            target: self.path,
+            headers: self.headers.0,
+            client,
+        })
     }
-    Ok(Head {
-        method: Method::from_bytes(request.method.as_bytes())?,
-        scheme: "https",
-        authority: None,
-        target: request.path.clone(),
-        headers,
-        client,
-    })
+}
+
+/// An object, as a header map.
+struct Headers(HeaderMap);
+
+impl<'de> Deserialize<'de> for Headers {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields;
+
+        impl<'de> Visitor<'de> for Fields {
+            type Value = Headers;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object of header fields")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Headers, A::Error> {
+                let mut headers = HeaderMap::with_capacity(32);
+                while let Some((name, value)) = fields.next_entry::<Cow<'de, str>, Cow<'de, str>>()? {
+                    let name = HeaderName::from_bytes(name.as_bytes()).map_err(A::Error::custom)?;
+                    headers.append(name, HeaderValue::from_str(&value).map_err(A::Error::custom)?);
+                }
+                Ok(Headers(headers))
+            }
+        }
+
+        deserializer.deserialize_map(Fields)
+    }
 }

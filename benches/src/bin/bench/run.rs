@@ -134,7 +134,8 @@ impl Options {
             summary.extend(check.map(|check| ("p50_over_check", latency.p50 / check)));
         }
         if self.has(Group::Reload) {
-            summary.extend([("reload_wasm_ms", reload()?), ("code_kib_per_policy", code_kib_per_policy()?)]);
+            summary.extend(reload().context("reload")?);
+            summary.extend([("code_kib_per_policy", code_kib_per_policy()?)]);
         }
         if let Some(program) = self.tool(Group::Envoy, &self.envoy) {
             let over = envoy(program, self.tenth_if_quick(30), 2_000).context("envoy")?;
