@@ -47,6 +47,13 @@ pub enum By {
     },
     /// A connection to the admin port.
     Peer(SocketAddr),
+    /// A connection by TLS.
+    Client {
+        /// Who the client's certificate is for.
+        name: Option<String>,
+        /// From where.
+        address: SocketAddr,
+    },
 }
 
 impl fmt::Display for By {
@@ -56,7 +63,8 @@ impl fmt::Display for By {
             Self::Signal => f.write_str("SIGHUP"),
             Self::Process { uid, pid: Some(pid) } => write!(f, "user {uid}, process {pid}"),
             Self::Process { uid, pid: None } => write!(f, "user {uid}"),
-            Self::Peer(address) => write!(f, "{address}"),
+            Self::Peer(address) | Self::Client { name: None, address } => write!(f, "{address}"),
+            Self::Client { name: Some(name), address } => write!(f, "`{name}` from {address}"),
         }
     }
 }

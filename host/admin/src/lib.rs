@@ -2,7 +2,7 @@
 //!
 //! [`Tally`] counts what the gate decides, within bounds, for `/metrics` and
 //! `/status`; [`Reloads`] counts what became of reloads. [`serve`] answers
-//! operators on a socket of this machine, by a [`Control`] that whoever runs
+//! operators on a socket, by a [`Control`] that whoever runs
 //! the gate brings; [`ask`] is the other end, for commands.
 //!
 //! | request | answer |

@@ -1,6 +1,7 @@
 //! Answers operators.
 
 use crate::control::{Answered, By, Command, Control, Outcome};
+use barmkin_tls::{ServerTls, Socket};
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderValue, ORIGIN};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
@@ -10,11 +11,11 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpStream, UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -32,10 +33,10 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 const DRAIN: Duration = Duration::from_secs(10);
 
 /// A socket that listens for operators.
-#[derive(Debug)]
 pub enum Listener {
-    /// A port. It must be one of this machine: who reaches it may command.
-    Tcp(TcpListener),
+    /// A port. Who reaches it may command: it must be one of this machine, or
+    /// ask for client certificates.
+    Tcp(Socket),
     /// A Unix socket: its permissions say who may.
     Unix(UnixListener),
 }
@@ -45,9 +46,15 @@ pub async fn serve(listener: Listener, control: Arc<dyn Control>, shutdown: impl
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut connections = JoinSet::new();
     let mut shutdown = std::pin::pin!(shutdown);
+    let tls = match &listener {
+        Listener::Tcp(socket) => socket.tls.clone(),
+        Listener::Unix(_) => None,
+    };
+    let mut keep_fresh = std::pin::pin!(Socket::keep_fresh(tls.clone()));
     loop {
         let accepted = tokio::select! {
             () = &mut shutdown => break,
+            () = &mut keep_fresh => continue,
             Some(_) = connections.join_next(), if !connections.is_empty() => continue,
             accepted = async {
                 // The semaphore is never closed.
@@ -56,10 +63,13 @@ pub async fn serve(listener: Listener, control: Arc<dyn Control>, shutdown: impl
             } => accepted,
         };
         match accepted {
-            Ok(((stream, by), place)) => {
-                let control = control.clone();
+            Ok((accepted, place)) => {
+                let (control, tls) = (control.clone(), tls.clone());
                 connections.spawn(async move {
-                    connection(stream, by, control).await;
+                    match begin(accepted, tls.as_deref()).await {
+                        Ok((stream, by)) => connection(stream, by, control).await,
+                        Err(error) => tracing::debug!(%error, "an operator did not shake hands"),
+                    }
                     drop(place);
                 });
             }
@@ -79,14 +89,28 @@ trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-async fn accept(listener: &Listener) -> io::Result<(Box<dyn Stream>, By)> {
+enum Accepted {
+    Tcp(TcpStream, SocketAddr),
+    Unix(UnixStream),
+}
+
+async fn accept(listener: &Listener) -> io::Result<Accepted> {
     match listener {
-        Listener::Tcp(listener) => {
-            let (stream, peer) = listener.accept().await?;
-            Ok((Box::new(stream), By::Peer(peer)))
+        Listener::Tcp(socket) => socket.listener.accept().await.map(|(stream, peer)| Accepted::Tcp(stream, peer)),
+        Listener::Unix(listener) => listener.accept().await.map(|(stream, _)| Accepted::Unix(stream)),
+    }
+}
+
+/// Finds out who asks.
+async fn begin(accepted: Accepted, tls: Option<&ServerTls>) -> io::Result<(Box<dyn Stream>, By)> {
+    match accepted {
+        Accepted::Tcp(stream, address) => {
+            let stream = Socket::begin(tls, stream).await?;
+            let by =
+                if stream.is_tls() { By::Client { name: stream.client_name(), address } } else { By::Peer(address) };
+            Ok((Box::new(stream), by))
         }
-        Listener::Unix(listener) => {
-            let (stream, _) = listener.accept().await?;
+        Accepted::Unix(stream) => {
             let peer = stream.peer_cred()?;
             Ok((Box::new(stream), By::Process { uid: peer.uid(), pid: peer.pid() }))
         }

@@ -44,7 +44,7 @@ async fn over_tcp() -> (String, Arc<Scripted>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let control = Arc::new(Scripted::default());
-    tokio::spawn(serve(Listener::Tcp(listener), control.clone(), std::future::pending()));
+    tokio::spawn(serve(Listener::Tcp(listener.into()), control.clone(), std::future::pending()));
     (address, control)
 }
 

@@ -106,7 +106,8 @@ async fn start_admin(admin: &Admin, operate: Arc<Operate>, mut stopped: watch::R
         Address::Tcp(address) => {
             let socket = TcpListener::bind(address).await.with_context(|| format!("cannot listen at {address}"))?;
             tracing::info!(address = %socket.local_addr()?, "admin listening");
-            barmkin_admin::Listener::Tcp(socket)
+            let tls = admin.tls.as_ref().map(|tls| ServerTls::load(tls.files(), HTTP1)).transpose()?;
+            barmkin_admin::Listener::Tcp(Socket { listener: socket, tls })
         }
         Address::Unix { path, mode, group } => {
             let socket = barmkin_envoy::UnixSocket { path: path.clone(), mode: *mode, group: *group };

@@ -1,6 +1,6 @@
 //! What is read at the start only: a reload cannot change it.
 
-use crate::listener::{Address, Listener};
+use crate::listener::{Address, Listener, Tls};
 use crate::store::StoreConfig;
 use barmkin_host::Digest;
 use std::path::PathBuf;
@@ -24,8 +24,11 @@ pub struct Fixed {
 /// Where operators ask a running gate, and tell it what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Admin {
-    /// A Unix socket, or a port of this machine.
+    /// A Unix socket, or a port: of this machine, unless clients must have a
+    /// certificate.
     pub address: Address,
+    /// TLS, on a port.
+    pub tls: Option<Tls>,
 }
 
 /// What may be loaded; everything, where it does not say.

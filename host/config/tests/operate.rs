@@ -23,7 +23,8 @@ fn the_admin_listener_is_for_this_machine() {
             report_of(&admin(&format!("address = \"{address}\""))),
             format!(
                 "barmkin.toml:3:11: `{address}` can be reached from other machines\n  help: whoever reaches it can \
-                 reload and roll back: use `127.0.0.1:port`, or `unix:` and a path"
+                 reload and roll back: use `127.0.0.1:port` or `unix:` and a path, or ask for client certificates: \
+                 `tls` with `client-ca`"
             )
         );
     }

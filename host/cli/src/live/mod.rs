@@ -135,11 +135,12 @@ impl Live {
         let mut watched = files.watched();
         watched.extend(&self.watched);
         watch.follow(watched);
-        let taken = match (config, &self.refused) {
-            // It was tried, and nothing in it has changed since.
-            (_, Some(refused)) if refused.contents == digest && *by == By::FileChange => Err(refused.problem.clone()),
-            (Ok(config), _) => self.take(config, digest, by),
-            (Err(report), _) => Err(report.to_string()),
+        // What was tried, and has not changed since.
+        let refused = self.refused.as_ref().filter(|refused| *by == By::FileChange && refused.contents == digest);
+        let taken = match (config, refused.map(|refused| refused.problem.clone())) {
+            (_, Some(problem)) => Err(problem),
+            (Ok(config), None) => self.take(config, digest, by),
+            (Err(report), None) => Err(report.to_string()),
         };
         match taken {
             Ok(change) => {

@@ -1,3 +1,4 @@
+use crate::document::Tls;
 use crate::units::{ModeUnit, Text};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -7,11 +8,14 @@ use serde::Deserialize;
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct Admin {
     /// `unix:` and a path, or a port of this machine such as `127.0.0.1:9002`.
+    /// Of other machines only with client certificates.
     pub(crate) address: String,
     /// Permissions of the Unix socket; `600` unless given.
     pub(crate) mode: Option<Text<ModeUnit>>,
     /// The id of the Unix socket's group.
     pub(crate) group: Option<u32>,
+    /// TLS, on a port.
+    pub(crate) tls: Option<Tls>,
 }
 
 /// What may be loaded. It is read at the start: a reload cannot change it.

@@ -10,7 +10,7 @@ mod store;
 
 pub(crate) use admin::{Admin, Pin};
 pub(crate) use key::{Encoding, Key, KeyAlgorithm, Secret};
-pub(crate) use listen::{ClientCertificate, Dialect, Listen, ListenKind, Timeouts};
+pub(crate) use listen::{ClientCertificate, Dialect, Listen, ListenKind, Timeouts, Tls};
 pub(crate) use policy::{OnError, OneOrMore, Policy};
 pub(crate) use route::{Match, Member, PathPattern, Preflight, Route};
 pub(crate) use store::{

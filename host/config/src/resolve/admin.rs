@@ -1,7 +1,8 @@
 use crate::document::{self, Entry};
 use crate::fixed::Admin;
-use crate::listener::Address;
-use crate::resolve::Context;
+use crate::listener::{Address, Tls};
+use crate::resolve::{Context, tls};
+use crate::source::Site;
 use std::net::SocketAddr;
 
 /// Who may connect to an admin socket that says nothing of it: the user that
@@ -11,27 +12,46 @@ const SOCKET_MODE: u32 = 0o600;
 pub(crate) fn resolve(declared: &Entry<document::Admin>, context: &mut Context<'_>) -> Option<Admin> {
     let Entry { site, value: admin } = declared;
     let text = admin.address.as_str();
+    let tls = admin.tls.as_ref().map(|tls| read_tls(tls, &site.key("tls"), context));
     if let Some(path) = text.strip_prefix("unix:").filter(|path| !path.is_empty()) {
+        if tls.is_some() {
+            context
+                .findings
+                .error(site.key("tls"), "a Unix socket has no TLS")
+                .help("its permissions say who may connect: remove it");
+        }
         let mode = context.read_or(site.key("mode"), admin.mode.as_ref(), SOCKET_MODE);
         let path = context.sources.beside(site.file, path);
-        return Some(Admin { address: Address::Unix { path, mode, group: admin.group } });
+        return Some(Admin { address: Address::Unix { path, mode, group: admin.group }, tls: None });
     }
     for (option, is_given) in [("mode", admin.mode.is_some()), ("group", admin.group.is_some())] {
         if is_given {
             context.findings.error(site.key(option), format!("only a Unix socket has a `{option}`")).help("remove it");
         }
     }
+    let knows_clients = tls.as_ref().is_some_and(|tls| tls.clients.as_ref().is_some_and(|(_, required)| *required));
     // An address and no name: what a name stands for can change.
     match text.parse::<SocketAddr>() {
-        Ok(address) if address.ip().is_loopback() => return Some(Admin { address: Address::Tcp(text.to_owned()) }),
-        Ok(_) => context
-            .findings
-            .error(site.key("address"), format!("`{text}` can be reached from other machines"))
-            .help("whoever reaches it can reload and roll back: use `127.0.0.1:port`, or `unix:` and a path"),
+        Ok(address) if address.ip().is_loopback() || knows_clients => {
+            return Some(Admin { address: Address::Tcp(text.to_owned()), tls });
+        }
+        Ok(_) => {
+            context.findings.error(site.key("address"), format!("`{text}` can be reached from other machines")).help(
+                "whoever reaches it can reload and roll back: use `127.0.0.1:port` or `unix:` and a path, or ask for \
+                 client certificates: `tls` with `client-ca`",
+            )
+        }
         Err(_) => context
             .findings
             .error(site.key("address"), format!("`{text}` is not an address for the admin listener"))
             .help("write `unix:` and a path, or `127.0.0.1:port`"),
     }
     None
+}
+
+fn read_tls(declared: &document::Tls, site: &Site, context: &mut Context<'_>) -> Tls {
+    if declared.names_principal.unwrap_or_default() {
+        context.findings.error(site.key("names-principal"), "operators are no principals").help("remove it");
+    }
+    tls::read(declared, site, context)
 }

@@ -1,5 +1,5 @@
 use crate::config::Secrets;
-use crate::document::{ClientCertificate, Listen, ListenKind};
+use crate::document::{self, ClientCertificate, Listen, ListenKind};
 use crate::listener::{Address, Tls};
 use crate::resolve::Context;
 use crate::source::Site;
@@ -17,6 +17,18 @@ pub(super) fn resolve(listen: &Listen, address: &Address, site: &Site, context: 
         return None;
     }
     let names_principal = declared.names_principal.unwrap_or_default();
+    if names_principal && listen.kind != ListenKind::ReverseProxy {
+        context
+            .findings
+            .error(site.key("names-principal"), "the client of this listener is a proxy, not whoever asks")
+            .help("remove it; `client-certificate = true` on `ext-authz` is for what Envoy has verified");
+    }
+    Some(read(declared, &site, context))
+}
+
+/// TLS as it is declared at `site`, tried with the files it names.
+pub(super) fn read(declared: &document::Tls, site: &Site, context: &mut Context<'_>) -> Tls {
+    let names_principal = declared.names_principal.unwrap_or_default();
     if declared.client_ca.is_none() {
         let needless =
             [("client-certificate", declared.client_certificate.is_some()), ("names-principal", names_principal)];
@@ -29,12 +41,6 @@ pub(super) fn resolve(listen: &Listen, address: &Address, site: &Site, context: 
             }
         }
     }
-    if names_principal && listen.kind != ListenKind::ReverseProxy {
-        context
-            .findings
-            .error(site.key("names-principal"), "the client of this listener is a proxy, not whoever asks")
-            .help("remove it; `client-certificate = true` on `ext-authz` is for what Envoy has verified");
-    }
     let beside = |path: &str| context.sources.beside(site.file, path);
     let required = declared.client_certificate != Some(ClientCertificate::Optional);
     let tls = Tls {
@@ -44,9 +50,9 @@ pub(super) fn resolve(listen: &Listen, address: &Address, site: &Site, context: 
         names_principal,
     };
     if context.options.secrets == Secrets::Read {
-        prove(&tls, &site, context);
+        prove(&tls, site, context);
     }
-    Some(tls)
+    tls
 }
 
 /// What is served with was loaded once before.

@@ -1,0 +1,73 @@
+//! Operators on other machines: known by their certificates, or not answered.
+#![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
+
+#[path = "../../tls/tests/support/mod.rs"]
+mod support;
+
+use barmkin_admin::{Answered, By, Command, Control, Listener, Outcome, serve};
+use barmkin_tls::{HTTP1, ServerTls, Socket};
+use serde_json::Value;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use support::{Ca, Folder, Identity, client};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsConnector;
+
+#[derive(Default)]
+struct Asked(Mutex<Vec<String>>);
+
+impl Control for Asked {
+    fn is_ready(&self) -> bool {
+        true
+    }
+
+    fn status(&self) -> Value {
+        Value::Null
+    }
+
+    fn metrics(&self) -> String {
+        String::new()
+    }
+
+    fn command(&self, _: Command, by: By) -> Pin<Box<dyn Future<Output = Answered> + Send>> {
+        self.0.lock().unwrap().push(by.to_string());
+        Box::pin(async { Answered { outcome: Outcome::Done, body: Value::Null } })
+    }
+}
+
+/// What a client of `ca` is answered, from any name that it calls the gate by.
+async fn reload(address: SocketAddr, ca: &Ca, identity: Option<&Identity>) -> std::io::Result<String> {
+    let connector = TlsConnector::from(Arc::new(client(ca, identity, &rustls::version::TLS13)));
+    let stream = TcpStream::connect(address).await?;
+    let mut stream = connector.connect("localhost".try_into().unwrap(), stream).await?;
+    stream.write_all(b"POST /reload HTTP/1.1\r\nhost: gate.example\r\ncontent-length: 0\r\n\r\n").await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    Ok(answer)
+}
+
+#[tokio::test]
+async fn who_asks_from_elsewhere_has_a_certificate_and_is_named_by_it() {
+    let (ca, other, folder) = (Ca::new(), Ca::new(), Folder::new());
+    let files = folder.files(&ca.server(), Some((&ca, true)));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let socket = Socket { listener, tls: Some(ServerTls::load(files, HTTP1).unwrap()) };
+    let asked = Arc::new(Asked::default());
+    tokio::spawn(serve(Listener::Tcp(socket), asked.clone(), std::future::pending()));
+
+    let operator = ca.issue(&[], &["spiffe://example/operator"]);
+    let answer = reload(address, &ca, Some(&operator)).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    let by = asked.0.lock().unwrap().remove(0);
+    assert!(by.starts_with("`spiffe://example/operator` from 127.0.0.1:"), "{by}");
+
+    let stranger = other.issue(&[], &["spiffe://example/operator"]);
+    for identity in [None, Some(&stranger)] {
+        // In TLS 1.3 a client learns it with the first answer.
+        assert!(reload(address, &ca, identity).await.map_or(true, |answer| answer.is_empty()));
+    }
+    assert!(asked.0.lock().unwrap().is_empty());
+}
