@@ -193,12 +193,16 @@ impl Live {
         let withdrawn = self.withdraw();
         let problem = refused.problem.clone();
         self.refused = Some(refused);
-        if is_news || *by != By::FileChange || !withdrawn.is_empty() {
-            tracing::error!(%by, problem, "what is on disk cannot be used: what served goes on serving");
+        let is_told = is_news || *by != By::FileChange || !withdrawn.is_empty();
+        if is_told {
             self.history.note(Attempt::Refused, by, SystemClock.now(), Some(&problem));
             self.reloads.ended(Attempt::Refused);
         }
+        // Whoever reads the log and asks finds it so.
         self.show();
+        if is_told {
+            tracing::error!(%by, problem, "what is on disk cannot be used: what served goes on serving");
+        }
         let body = json!({
             "outcome": Attempt::Refused.as_str(),
             "problem": problem,
@@ -229,9 +233,9 @@ impl Live {
                 self.end(Change::Took { attempt: Attempt::RolledBack, compiled }, by)
             }
             Err(problem) => {
-                tracing::error!(%by, problem, to = past.number, "nothing was rolled back");
                 self.history.note(Attempt::Refused, by, SystemClock.now(), Some(&problem));
                 self.show();
+                tracing::error!(%by, problem, to = past.number, "nothing was rolled back");
                 Answered { outcome: Outcome::Failed, body: json!({ "problem": problem }) }
             }
         }
@@ -282,6 +286,11 @@ impl Live {
         let number = self.history.serving().number;
         let is_news = attempt != Attempt::Unchanged || *by != By::FileChange;
         if is_news {
+            self.reloads.ended(attempt);
+            self.history.note(attempt, by, SystemClock.now(), None);
+        }
+        self.show();
+        if is_news {
             tracing::info!(
                 %by,
                 number,
@@ -291,10 +300,7 @@ impl Live {
                 "{}",
                 attempt.as_str()
             );
-            self.reloads.ended(attempt);
-            self.history.note(attempt, by, SystemClock.now(), None);
         }
-        self.show();
         let body = json!({
             "outcome": attempt.as_str(),
             "number": number,
