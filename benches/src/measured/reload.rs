@@ -1,25 +1,25 @@
 //! From a component's file to the first verdict by it.
 
 use super::clock;
-use crate::fixture::{Deliveries, chain, chains_of_four, signature};
+use crate::fixture::{Deliveries, chain, chains_of_four, quota};
 use crate::process::executable_bytes;
 use crate::timed::median;
 use anyhow::{Result, ensure};
-use barmkin_host::{Body, Engine, EngineSettings, MemoryStore, Services};
+use barmkin_host::{Body, Engine, EngineSettings, MemoryStore, Principal, PrincipalKind, Services};
 use std::path::Path;
 
 /// How often; each compiles on all cores.
 const RELOADS: usize = 9;
 
-/// Milliseconds from `webhook-signature`, the largest stock component, as a file
-/// to a verdict by it: compiled, and from the cache of compiled policies.
+/// Milliseconds from `rate-quota`, a component of a little more than 100 KB, as a
+/// file to a verdict by it: compiled, and from the cache of compiled policies.
 ///
 /// # Errors
 /// When it cannot be loaded.
 pub fn reload() -> Result<[(&'static str, f64); 2]> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("policy.wasm");
-    std::fs::write(&file, &signature().component)?;
+    std::fs::write(&file, &quota().component)?;
     let compiled = median_of(&EngineSettings::default(), &file)?;
     let cache = Some(folder.path().join("compiled"));
     let settings = EngineSettings { cache, ..EngineSettings::default() };
@@ -35,9 +35,10 @@ fn median_of(settings: &EngineSettings, file: &Path) -> Result<f64> {
 }
 
 fn once(engine: &Engine, file: &Path) -> Result<f64> {
-    let (head, body) = Deliveries::default().next(1024).into_head();
+    let (mut head, body) = Deliveries::default().next(1024).into_head();
+    head.client.principal = Some(Principal::new(PrincipalKind::Service, "bench", "listener"));
     let began = clock::now();
-    let mut policy = signature();
+    let mut policy = quota();
     policy.component = std::fs::read(file)?.into();
     let gate = chain(engine, Services::new(MemoryStore::default()), vec![policy])?;
     let verdict = gate.check_now(head, Body::Whole(body))?;

@@ -93,7 +93,7 @@ on-duplicate = "ignore"
         "barmkin.toml:2:8: this must be a table with a name for each key\n\
          barmkin.toml:3:1: routes are a list\n  help: write `[[routes]]` above each of them\n\
          barmkin.toml:5:8: invalid type: integer `100`, expected text: a whole number from 1 to 1000000 per s, min, h or day, such as `100/min`\n\
-         barmkin.toml:7:9: missing field `rate`\n\
+         barmkin.toml:7:9: a quota by `gcra` needs a `rate`\n  help: write it as `100/min`\n\
          barmkin.toml:10:16: unknown variant `ignore`, expected one of `deny`, `acknowledge`, `mark`"
     );
 }
