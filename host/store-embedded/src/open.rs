@@ -61,10 +61,9 @@ impl EmbeddedStore {
         clock: impl Fn() -> Duration + Send + Sync + 'static,
     ) -> Result<Self, OpenError> {
         let folder = Folder(settings.folder.clone());
-        if is_absent(&folder)? {
-            create(&folder, &settings.folder, None, &[])?;
-        }
-        let mut lock = lock(&folder)?;
+        // Locked once: a child that this process starts keeps the first lock
+        // for a moment, and a second one would find it.
+        let mut lock = if is_absent(&folder)? { create(&folder, &settings.folder, None, &[])? } else { lock(&folder)? };
         let (mut head, mut recovered) = read(&folder, settings)?;
         if let Some(detail) = recovered.damage.take() {
             if !settings.accept_loss {
