@@ -8,8 +8,8 @@
 //!
 //! | durability | survives | costs a claim or a take |
 //! |---|---|---|
-//! | [`Process`](Durability::Process) | death of the process at any moment (`kill -9`, a crash), a torn write, a full disk | two writes to the page cache, about 3 us; nothing waits |
-//! | [`Power`](Durability::Power) | also power loss and death of the kernel | two flushes of the disk, shared by all requests that wait at once: 0.2 to 10 ms |
+//! | [`Process`](Durability::Process) | death of the process at any moment (`kill -9`, a crash), a torn write, a full disk | two writes to the page cache; nothing waits |
+//! | [`Power`](Durability::Power) | also power loss and death of the kernel | two flushes of the disk, shared by all requests that wait at once |
 //!
 //! With `Process` a power loss may lose the last seconds before it. The store
 //! then finds that its log is shorter than what it acknowledged, and refuses to
@@ -34,9 +34,8 @@
 //! # Growth
 //!
 //! The log is rewritten from memory when it has grown to twice what is live (at
-//! least 8 MiB). That holds up requests only while the live entries are copied:
-//! about 60 ms for a million of them. With the disk full the store refuses, and
-//! goes on when there is room again.
+//! least 8 MiB). That holds up requests only while the live entries are copied.
+//! With the disk full the store refuses, and goes on when there is room again.
 
 mod error;
 mod head;
