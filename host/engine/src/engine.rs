@@ -2,8 +2,9 @@
 //! process.
 //!
 //! Creating an [`Engine`] reserves address space for its pool (no memory until
-//! it is used), installs wasmtime's signal handlers, by which guards pages
-//! become traps, and starts one thread that ticks once a millisecond.
+//! it is used), installs wasmtime's signal handlers, by which guard pages
+//! become traps, and starts one thread that ticks once a millisecond and asks
+//! for a high priority, so that whom it ends does not keep it waiting.
 
 use crate::clock::monotonic;
 use crate::limits;

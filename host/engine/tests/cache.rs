@@ -9,6 +9,7 @@ use common::{SECRET, act, head, policy, route, scripted, spec};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::time::Duration;
 
 fn settings(cache: &Path) -> EngineSettings {
     EngineSettings {
@@ -49,6 +50,28 @@ fn a_cached_policy_decides_like_one_that_was_just_compiled() {
     assert_eq!(decide(&cache), compiled);
     assert_eq!(entries(&cache), kept);
     assert_eq!(fs::metadata(&kept[0]).unwrap().modified().unwrap(), written, "nothing is compiled again");
+}
+
+#[test]
+fn what_nobody_will_finish_is_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("cache");
+    decide(&cache);
+    fs::remove_file(&entries(&cache)[0]).unwrap();
+    let leave = |name: &str, age: Duration| {
+        let file = fs::File::create(cache.join(name)).unwrap();
+        let made = file.metadata().unwrap().modified().unwrap();
+        file.set_modified(made - age).unwrap();
+    };
+    leave("1-0.unfinished", Duration::from_secs(2 * 60 * 60));
+    leave("2-0.unfinished", Duration::ZERO);
+    leave("notes.txt", Duration::from_secs(2 * 60 * 60));
+
+    decide(&cache);
+    let mut names: Vec<_> = entries(&cache).iter().map(|path| path.file_name().unwrap().to_owned()).collect();
+    names.retain(|name| !name.to_string_lossy().ends_with(".policy"));
+    names.sort();
+    assert_eq!(names, ["2-0.unfinished", "notes.txt"]);
 }
 
 #[test]

@@ -6,12 +6,14 @@ use crate::policy::written::Written;
 use crate::verdict::Digest;
 use rustix::process::geteuid;
 use sha2::{Digest as _, Sha256};
+use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
@@ -22,7 +24,11 @@ const ENTRIES_MAX: usize = 512;
 /// Bytes of a manifest as it is written.
 const MANIFEST_BYTES_MAX: usize = 1024 * 1024;
 
+/// After so long nobody is writing an entry any more: whoever was has died.
+const UNFINISHED_MAX: Duration = Duration::from_secs(60 * 60);
+
 const EXTENSION: &str = "policy";
+const UNFINISHED: &str = "unfinished";
 
 /// A folder of configured and compiled components.
 ///
@@ -117,9 +123,9 @@ impl Cache {
         }
         self.prune()?;
         // Whoever looks finds all of it or nothing; two processes may write.
-        static UNFINISHED: AtomicU64 = AtomicU64::new(0);
-        let number = UNFINISHED.fetch_add(1, Ordering::Relaxed);
-        let unfinished = self.folder.join(format!("{}-{number}.unfinished", std::process::id()));
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let unfinished = self.folder.join(format!("{}-{number}.{UNFINISHED}", std::process::id()));
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
         let written = (|| {
             file.write_all(&u32::try_from(manifest.len()).unwrap_or_default().to_le_bytes())?;
@@ -131,17 +137,23 @@ impl Cache {
         written.inspect_err(|_| drop(fs::remove_file(&unfinished)))
     }
 
-    /// Makes room for one more: the oldest goes first.
+    /// Makes room for one more: the oldest goes first, and what nobody will
+    /// finish. Another process may be faster to remove one.
     fn prune(&self) -> io::Result<()> {
-        let mut entries: Vec<_> = fs::read_dir(&self.folder)?
-            .flatten()
-            .map(|entry| entry.path())
-            .filter(|path| path.extension().is_some_and(|extension| extension == EXTENSION))
-            .filter_map(|path| Some((fs::metadata(&path).ok()?.modified().ok()?, path)))
-            .collect();
+        let (mut entries, mut left) = (Vec::new(), Vec::new());
+        for path in fs::read_dir(&self.folder)?.flatten().map(|entry| entry.path()) {
+            let Ok(modified) = fs::metadata(&path).and_then(|metadata| metadata.modified()) else { continue };
+            match path.extension().and_then(OsStr::to_str) {
+                Some(EXTENSION) => entries.push((modified, path)),
+                Some(UNFINISHED) if modified.elapsed().is_ok_and(|age| age > UNFINISHED_MAX) => left.push(path),
+                _ => {}
+            }
+        }
         entries.sort();
-        let too_many = (entries.len() + 1).saturating_sub(ENTRIES_MAX);
-        entries.iter().take(too_many).try_for_each(|(_, path)| fs::remove_file(path))
+        entries.truncate((entries.len() + 1).saturating_sub(ENTRIES_MAX));
+        left.extend(entries.into_iter().map(|(_, path)| path));
+        left.iter().for_each(|path| drop(fs::remove_file(path)));
+        Ok(())
     }
 
     fn path(&self, key: &Key) -> PathBuf {
