@@ -3,7 +3,7 @@
 
 use super::{Scenario, Verdict};
 use crate::harness::{Barmkin, ListenerKind};
-use crate::hostile;
+use crate::rules;
 use anyhow::Context;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -31,27 +31,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// What 1,500 connections may hold, with all their buffers.
 const GROWTH_MAX_KIB: u64 = 96 * 1024;
 
-/// A policy that writes to all the memory it may have, for each request: what
-/// is decided must cost the gate far more than it costs to ask.
-const RULES: &str = r#"
-version = 1
-[store]
-kind = "memory"
-[quotas.units]
-rate = "1000000/s"
-key = "route"
-[policies.heavy]
-component = "file:COMPONENT"
-settings = { program = "leaves_its_memory_dirty" }
-grants = { quotas = { quota = "units" } }
-[[routes]]
-name = "heavy"
-public = true
-chain = ["heavy"]
-"#;
-
-const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: gate\r\nx-hostile: now\r\nx-forwarded-method: GET\r\n\
-    x-forwarded-uri: /\r\nx-forwarded-host: app\r\nx-forwarded-proto: https\r\n\r\n";
+const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: gate\r\nx-api-key: reader-key\r\nx-forwarded-method: GET\r\n\
+    x-forwarded-uri: /v1/items\r\nx-forwarded-host: api.example.com\r\nx-forwarded-proto: https\r\n\r\n";
 
 #[derive(Default)]
 struct Answers {
@@ -63,11 +44,9 @@ struct Answers {
 
 pub(super) fn run(short: bool) -> anyhow::Result<Verdict> {
     let overloaded = OVERLOADED[usize::from(short)];
-    let folder = tempfile::tempdir()?;
-    let component = folder.path().join("heavy.wasm");
-    std::fs::write(&component, hostile::program("behaves").component)?;
-    let rules = RULES.replace("COMPONENT", &component.display().to_string());
-    let gate = Barmkin::serve(&rules, &[], &[("gate", ListenerKind::ForwardAuth("caddy"))]);
+    // A quota that a minute of this would use up says nothing of the load.
+    let rules = rules::api().replace(r#""100000/min""#, r#""1000000/s""#);
+    let gate = Barmkin::serve(&rules, &rules::SECRETS, &[("gate", ListenerKind::ForwardAuth("caddy"))]);
     let address = gate.address("gate");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     runtime.block_on(async {
