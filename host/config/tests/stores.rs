@@ -47,6 +47,9 @@ fn stores_are_read_by_their_kind() {
     assert_eq!((redis.root_pem, redis.client_pem), (Some(b"A".to_vec()), Some((b"B".to_vec(), b"C".to_vec()))));
 }
 
+/// Its place, its message and its help.
+type Finding<'a> = (&'a str, &'a str, &'a str);
+
 /// Findings as they are reported: each with its place, its message and its help.
 fn report<'a>(findings: impl IntoIterator<Item = (&'a str, String, &'a str)>) -> String {
     let findings =
@@ -96,7 +99,7 @@ fn stores_that_cannot_be_are_reported_at_their_place() {
     let absent = "`absent.pem` cannot be read: No such file or directory (os error 2)";
     let pair = ("a certificate and its key come together", "give both, or neither");
     let pem = "name a file of PEM, relative to this one";
-    let cases: [(&str, &[(&str, &str, &str)]); 7] = [
+    let cases: [(&str, &[Finding<'_>]); 7] = [
         (
             "kind = \"memory\"\nnonces-max = 0\nquotas-max = 0",
             &[("4:14", room, "write at least 1"), ("5:14", room, "write at least 1")],
