@@ -9,7 +9,7 @@ mod operate;
 mod orders;
 mod watch;
 
-pub(crate) use operate::Operate;
+pub(crate) use operate::{Counts, Operate};
 pub(crate) use orders::{Orders, compile_in_the_background};
 
 use crate::load;
