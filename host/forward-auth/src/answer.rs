@@ -5,6 +5,7 @@ use crate::dialect::{Dialect, Removal};
 use crate::original;
 use crate::refusal::Refusal;
 use barmkin_host::{Body, Change, ClientAddress, Denial, Gate, Permit, REASON_FIELD, Verdict};
+use barmkin_tower::TurnedAway;
 use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue};
 use http::{Request, Response, StatusCode};
@@ -41,11 +42,15 @@ impl Endpoint {
     async fn decide(&self, parts: http::request::Parts) -> Result<Response<Bytes>, Refusal> {
         let peer = parts.extensions.get::<SocketAddr>().map(SocketAddr::ip);
         let peer = peer.filter(|peer| self.callers.trusts(Some(*peer))).ok_or(Refusal::UntrustedCaller)?;
+        let is_turned_away = parts.extensions.get::<TurnedAway>().is_some();
         let head = original::read(&self.dialect, parts, peer, &self.callers)?;
         // Taken first: a permit of a newer generation is refused rather than
         // misread.
         let generation = self.gate.generation();
-        match self.gate.decide_in_turn(self.gate.intake(head), Body::NotCarried).await {
+        let intake = self.gate.intake(head);
+        let verdict =
+            if is_turned_away { intake.overloaded() } else { self.gate.decide_in_turn(intake, Body::NotCarried).await };
+        match verdict {
             Verdict::Allow(permit) => allow(&self.dialect, permit, generation.gate_fields()),
             Verdict::Deny(denial) => Ok(deny(&self.dialect, &denial)),
         }
