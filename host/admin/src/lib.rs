@@ -25,7 +25,7 @@ mod server;
 mod store;
 mod tally;
 
-pub use client::{Answer, AskError, ask};
+pub use client::{Answer, AskError, ask, ask_by_tls};
 pub use control::{Answered, By, Command, Control, Outcome};
 pub use pool::pool;
 pub use prometheus_client::registry::Registry;
