@@ -145,7 +145,7 @@ async fn stopping_does_not_wait_for_them() {
     let Crowded { stop, server, holder, .. } = full;
     drop(holder);
     stop.send(()).unwrap();
-    let began = std::time::Instant::now();
+    let began = tokio::time::Instant::now();
     server.await.unwrap();
     assert!(began.elapsed() < TURNED_AWAY_WITHIN);
     assert!(is_closed(&mut silent).await);

@@ -107,7 +107,8 @@ fn misses_in_a_row_are_counted_across_reloads() {
 
 #[test]
 fn another_component_other_settings_grants_or_deadline_begin_anew() {
-    let changed: [(&str, fn(&mut PolicySpec)); 5] = [
+    type Change = (&'static str, fn(&mut PolicySpec));
+    let changed: [Change; 5] = [
         // An empty section, whose name is `a`.
         ("component", |policy| policy.component = [&policy.component[..], &[0, 2, 1, b'a']].concat().into()),
         ("settings", |policy| policy.settings = program("panics").settings),

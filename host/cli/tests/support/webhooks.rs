@@ -70,7 +70,8 @@ impl Webhooks {
         let mut serving = Serving::start_with_log(&folder, log);
         let edge = serving.wait_for("listening");
         let address = edge.pointer("/address").and_then(Value::as_str).unwrap().to_owned();
-        let admin = serving.wait_for("admin listening")["address"].as_str().unwrap().to_owned();
+        let admin = serving.wait_for("admin listening");
+        let admin = admin.pointer("/address").and_then(Value::as_str).unwrap().to_owned();
         Self { folder, serving, address, admin }
     }
 
