@@ -139,10 +139,14 @@ async fn start(listener: &Listener, gate: Arc<Gate>, mut stopped: watch::Receive
         // It ends with the sender, too.
         let _ = stopped.wait_for(|stop| *stop).await;
     };
+    let name = Some(Arc::from(listener.name.as_str()));
     match &listener.kind {
         ListenerKind::ExtAuthz { client_certificate, body_bytes_max } => {
-            let options =
-                barmkin_envoy::Options { client_certificate: *client_certificate, body_bytes_max: *body_bytes_max };
+            let options = barmkin_envoy::Options {
+                client_certificate: *client_certificate,
+                body_bytes_max: *body_bytes_max,
+                listener: name,
+            };
             let socket: barmkin_envoy::Listener = match &listener.address {
                 Address::Tcp(_) => tcp(listener).await?.into(),
                 Address::Unix { path, mode, group } => {
@@ -156,6 +160,7 @@ async fn start(listener: &Listener, gate: Arc<Gate>, mut stopped: watch::Receive
         }
         ListenerKind::ForwardAuth { dialect, trusted_proxies } => {
             let mut options = barmkin_forward_auth::Options::new(dialect_of(*dialect));
+            options.listener = name;
             if !trusted_proxies.is_empty() {
                 options.trusted_proxies.clone_from(trusted_proxies);
             }
@@ -167,6 +172,7 @@ async fn start(listener: &Listener, gate: Arc<Gate>, mut stopped: watch::Receive
         }
         ListenerKind::ReverseProxy { upstream, trusted_proxies, connections_max, timeouts } => {
             let mut options = barmkin_reverse_proxy::Options::new(upstream.parse()?);
+            options.listener = name;
             if !trusted_proxies.is_empty() {
                 options.client_address = ClientAddress::RightmostUntrusted(trusted_proxies.clone());
             }

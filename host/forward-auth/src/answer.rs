@@ -21,12 +21,13 @@ pub(crate) struct Endpoint {
     gate: Arc<Gate>,
     dialect: Dialect,
     callers: ClientAddress,
+    listener: Option<Arc<str>>,
 }
 
 impl Endpoint {
     pub(crate) fn new(gate: Arc<Gate>, options: Options) -> Self {
         let callers = ClientAddress::RightmostUntrusted(options.trusted_proxies);
-        Self { gate, dialect: options.dialect, callers }
+        Self { gate, dialect: options.dialect, callers, listener: options.listener }
     }
 
     pub(crate) async fn answer<B>(self: Arc<Self>, call: Request<B>) -> Result<Response<Full<Bytes>>, Infallible> {
@@ -43,7 +44,8 @@ impl Endpoint {
         let peer = parts.extensions.get::<SocketAddr>().map(SocketAddr::ip);
         let peer = peer.filter(|peer| self.callers.trusts(Some(*peer))).ok_or(Refusal::UntrustedCaller)?;
         let is_turned_away = parts.extensions.get::<TurnedAway>().is_some();
-        let head = original::read(&self.dialect, parts, peer, &self.callers)?;
+        let mut head = original::read(&self.dialect, parts, peer, &self.callers)?;
+        head.client.listener = self.listener.clone();
         // Taken first: a permit of a newer generation is refused rather than
         // misread.
         let generation = self.gate.generation();
