@@ -50,8 +50,11 @@ fn reserve_for(manifest: &Manifest) {
         BodyInput::Bytes(bytes_max) => bytes_max as usize,
         BodyInput::None | BodyInput::OnHost | BodyInput::Digests(_) => 0,
     };
-    // Where it does not fit it will be grown, or refused, when it is needed.
-    ALLOCATOR.reach(ALLOCATOR.next.get().saturating_add(body_bytes).saturating_add(REQUEST_BYTES));
+    // Where it does not fit it will be grown, or refused, when it is needed. A
+    // body needs one block; nearly all else is small, and finds a place where
+    // something of the settings was.
+    let more = REQUEST_BYTES.saturating_sub(ALLOCATOR.given_back()).saturating_add(body_bytes);
+    ALLOCATOR.reach(ALLOCATOR.next.get().saturating_add(more));
 }
 
 struct Bump {
@@ -109,6 +112,26 @@ impl Bump {
         unsafe {
             ptr::write_bytes(ptr::with_exposed_provenance_mut::<u8>(free), 0, self.end.get().saturating_sub(free))
         };
+    }
+
+    /// Bytes of the blocks that were given back.
+    fn given_back(&self) -> usize {
+        let mut bytes = 0;
+        for (index, bin) in self.small.iter().enumerate() {
+            let mut block = bin.get();
+            while !block.is_null() {
+                bytes += (index + 1) * GRAIN;
+                // SAFETY: blocks in bins are free and hold what a small one does.
+                block = unsafe { (*block).next };
+            }
+        }
+        let mut block = self.large.get();
+        while !block.is_null() {
+            // SAFETY: blocks in this list are free and hold what a large one
+            // does.
+            unsafe { (bytes, block) = (bytes + (*block).bytes, (*block).next) };
+        }
+        bytes
     }
 
     fn is_last(&self, pointer: *mut u8, size: usize) -> bool {

@@ -25,7 +25,7 @@ impl<R: Rule> Configured<R> {
     ///
     /// # Errors
     /// Everything that is wrong with the settings.
-    pub fn configure<S: Settings<Rule = R>>(&self, settings: &str) -> Result<Manifest, Vec<SettingProblem>> {
+    pub fn configure<S: Settings<Rule = R>>(&self, settings: String) -> Result<Manifest, Vec<SettingProblem>> {
         let (rule, manifest) = configured::configure::<S>(settings)?;
         if self.0.set(rule).is_err() {
             return Err(Problems::one("", "the policy is already configured", "").into_vec());

@@ -8,8 +8,10 @@ use crate::rule::{Problems, Rule, Settings};
 use crate::types::{Decision, Input, Manifest, SettingProblem};
 
 /// Reads settings and declares what the rule needs.
-pub(crate) fn configure<S: Settings>(settings: &str) -> Result<(S::Rule, Manifest), Vec<SettingProblem>> {
-    let settings: S = read(settings).map_err(Problems::into_vec)?;
+pub(crate) fn configure<S: Settings>(text: impl AsRef<str>) -> Result<(S::Rule, Manifest), Vec<SettingProblem>> {
+    let settings: S = read(text.as_ref()).map_err(Problems::into_vec)?;
+    // What is built takes its place.
+    drop(text);
     let rule = settings.build().map_err(Problems::into_vec)?;
     rule.validate().map_err(Problems::into_vec)?;
     let mut needs = Needs::new(rule.sets(), rule.vouches());

@@ -12,6 +12,13 @@ pub fn allow(principal: Principal) -> Decision {
     Decision::Allow(Allowance { principal: Some(principal), facts: None, changes: Vec::new() })
 }
 
+/// Lets the request in and answers for it, without saying anew who asks: for
+/// rules that decide what somebody may do whom an earlier policy established.
+#[must_use]
+pub fn vouch() -> Decision {
+    Decision::Allow(Allowance { principal: None, facts: None, changes: Vec::new() })
+}
+
 /// Keeps the request out, with a status from 200 to 599 and a stable code in
 /// lower case with hyphens, both of which the client learns.
 #[must_use]

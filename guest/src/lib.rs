@@ -71,10 +71,10 @@
 //!
 //! # What a rule answers
 //!
-//! [`allow`] says that the policy answers for the request, and needs the
-//! operator's grant `vouch`; a policy that only restricts says [`abstain`] when
-//! it is content; [`deny`] ends it. See [`types::Decision`] for what can be
-//! added to each.
+//! [`allow`] says that the policy answers for the request and who asks, and
+//! [`vouch`] only that it does; both need the operator's grant `vouch`. A policy
+//! that only restricts says [`abstain`] when it is content; [`deny`] ends it. See
+//! [`types::Decision`] for what can be added to each.
 //!
 //! # Cargo.toml
 //!
@@ -120,7 +120,7 @@ mod allocator;
 /// nothing.
 pub use barmkin_guest_macros::policy;
 pub use capability::{ConfiguredKey, Key, Nonces, Quota};
-pub use decision::{abstain, allow, deny};
+pub use decision::{abstain, allow, deny, vouch};
 pub use extract::{Extract, Name};
 pub use rule::{Problems, Rule, Settings};
 

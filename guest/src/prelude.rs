@@ -12,4 +12,4 @@ pub use crate::types::{
     Algorithm, Candidate, Claim, Decision, DuplicateTreatment, Encoding, Facts, Outcome, Part, Principal, Refusal,
     Verified,
 };
-pub use crate::{Problems, Rule, abstain, allow, deny, log, name, policy};
+pub use crate::{Problems, Rule, abstain, allow, deny, log, name, policy, vouch};

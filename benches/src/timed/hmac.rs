@@ -7,7 +7,8 @@ use anyhow::Result;
 use barmkin_bench_peer::Subject;
 use barmkin_host::{Body, MemoryStore, Services};
 
-/// Small and large bodies, each fresh and native.
+/// Small and large bodies, each fresh and native. Every delivery is another
+/// one, as in the chain: what has just arrived is in no cache.
 ///
 /// # Errors
 /// When a gate cannot be built.
@@ -20,11 +21,13 @@ pub fn hmac() -> Result<Vec<Subject>> {
     ])
 }
 
-/// The same delivery again and again: nothing here remembers it.
 fn fresh(key: &'static str, body_bytes: usize) -> Result<Subject> {
     let gate = chain(engine(), Services::new(MemoryStore::default()), vec![signature()])?;
-    let (head, body) = Deliveries::default().next(body_bytes).into_head();
-    let receive = move || (gate.intake(head.clone()), Body::Whole(body.clone()));
+    let mut deliveries = Deliveries::default();
+    let receive = move || {
+        let (head, body) = deliveries.next(body_bytes).into_head();
+        (gate.intake(head), Body::Whole(body))
+    };
     Ok(Subject::new(key, receive, |(intake, body)| {
         let verdict = intake.decide_now(body).expect("the store is local");
         assert!(verdict.reason().is_none(), "{:?}", verdict.steps());
@@ -34,8 +37,8 @@ fn fresh(key: &'static str, body_bytes: usize) -> Result<Subject> {
 
 fn native(key: &'static str, body_bytes: usize) -> Result<Subject> {
     let mut chain = NativeChain::new(MemoryStore::default())?;
-    let (head, body) = Deliveries::default().next(body_bytes).into_head();
-    let receive = move || (head.clone(), body.clone());
+    let mut deliveries = Deliveries::default();
+    let receive = move || deliveries.next(body_bytes).into_head();
     Ok(Subject::new(key, receive, move |(head, body)| {
         let verdict = chain.verify(&head, &body);
         assert!(matches!(verdict, Verdict::Allow(..)), "{verdict:?}");

@@ -75,6 +75,10 @@ impl Document<'_> {
     }
 }
 
+/// Text that is copied only where it is escaped.
+#[derive(serde::Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
 /// An object, as a header map.
 struct Headers(HeaderMap);
 
@@ -91,7 +95,7 @@ impl<'de> Deserialize<'de> for Headers {
 
             fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Headers, A::Error> {
                 let mut headers = HeaderMap::with_capacity(32);
-                while let Some((name, value)) = fields.next_entry::<Cow<'de, str>, Cow<'de, str>>()? {
+                while let Some((Text(name), Text(value))) = fields.next_entry()? {
                     let name = HeaderName::from_bytes(name.as_bytes()).map_err(A::Error::custom)?;
                     headers.append(name, HeaderValue::from_str(&value).map_err(A::Error::custom)?);
                 }

@@ -76,7 +76,7 @@ fn exports(settings: &Ident) -> TokenStream {
 
             impl Guest for Exports {
                 fn configure(settings: String) -> Result<Manifest, Vec<SettingProblem>> {
-                    POLICY.configure::<#settings>(&settings)
+                    POLICY.configure::<#settings>(settings)
                 }
 
                 fn check(input: Input) -> Decision {

@@ -33,22 +33,30 @@ pub(crate) struct Line {
     undecided: Bound,
     /// Requests that threads can decide without waiting for each other.
     at_once: usize,
+    entered: AtomicUsize,
 }
 
 impl Line {
     pub(crate) fn new() -> Self {
-        // Half the threads: a line that is noticed only when all are busy
-        // would never be seen, since nobody comes to look.
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let undecided = Bound { max: UNDECIDED_MAX, taken: AtomicUsize::new(0) };
-        Self { undecided, at_once: threads / 2 }
+        let at_once = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { undecided, at_once, entered: AtomicUsize::new(0) }
     }
 
     /// A place in the line, if there is one.
     pub(crate) fn enter(&self) -> Option<Place<'_>> {
-        self.undecided.take(1).map(|ahead| Place { line: self, waits: ahead >= self.at_once })
+        let ahead = self.undecided.take(1)?;
+        let looks = self.entered.fetch_add(1, Ordering::Relaxed) % LOOK_EVERY == LOOK_EVERY - 1;
+        Some(Place { line: self, waits: looks || ahead >= self.at_once })
     }
 }
+
+/// A check that needs no waiting keeps its thread, so that nobody can join a
+/// line behind it, and a crowd waits unseen, in the sockets. So one request of
+/// so many waits although it need not: whoever is there can then join, and
+/// while there is a line, everybody does. It is no more often, since to wait
+/// is to be overtaken: of a hundred requests not one should be.
+const LOOK_EVERY: usize = 4 * UNDECIDED_MAX;
 
 /// A place in the line: it is left when this is dropped.
 #[derive(Debug)]
@@ -58,8 +66,7 @@ pub(crate) struct Place<'l> {
 }
 
 impl Place<'_> {
-    /// Lets others come and take their places, where threads are busy: a
-    /// line that nobody can join would wait unseen, in the sockets.
+    /// Lets others come and take their places, where there is a line.
     pub(crate) async fn turn(&self) {
         if self.waits {
             Yield(false).await;
@@ -159,6 +166,13 @@ mod tests {
         let ahead: Vec<_> = (0..line.at_once).map(|_| line.enter().unwrap()).collect();
         assert!(ahead.iter().all(|place| now_or_never(place.turn()).is_some()));
         assert!(now_or_never(line.enter().unwrap().turn()).is_none());
+    }
+
+    #[test]
+    fn now_and_then_one_looks_who_is_there() {
+        let line = Line::new();
+        let waited = (0..3 * LOOK_EVERY).filter(|_| now_or_never(line.enter().unwrap().turn()).is_none());
+        assert_eq!(waited.count(), 3);
     }
 
     #[test]

@@ -40,9 +40,9 @@ impl Rule for RbacScopes {
             return deny(403, "no-rule");
         };
         if !needed.is_held_by(principal, &self.roles) {
-            return deny(403, "insufficient-scope").header("www-authenticate", &needed.challenge);
+            return deny(403, "insufficient-scope").header("www-authenticate", needed.challenge());
         }
-        if self.vouch { allow(principal.clone()) } else { abstain() }
+        if self.vouch { vouch() } else { abstain() }
     }
 
     fn vouches(&self) -> bool {

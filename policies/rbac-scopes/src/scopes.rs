@@ -34,20 +34,25 @@ const WORD_BITS: usize = u64::BITS as usize;
 impl ScopeSet {
     pub(crate) fn insert(&mut self, bit: usize) {
         let word = bit / WORD_BITS;
-        if self.0.len() <= word {
-            self.0.resize(word + 1, 0);
-        }
+        self.reach(word + 1);
         if let Some(word) = self.0.get_mut(word) {
             *word |= 1 << (bit % WORD_BITS);
         }
     }
 
     pub(crate) fn add(&mut self, other: &Self) {
-        if self.0.len() < other.0.len() {
-            self.0.resize(other.0.len(), 0);
-        }
+        self.reach(other.0.len());
         for (word, more) in self.0.iter_mut().zip(&other.0) {
             *word |= more;
+        }
+    }
+
+    /// Makes it so many words long, if it is shorter, and takes no more memory
+    /// than that.
+    fn reach(&mut self, words: usize) {
+        if let Some(missing) = words.checked_sub(self.0.len()) {
+            self.0.reserve_exact(missing);
+            self.0.resize(words, 0);
         }
     }
 
@@ -76,20 +81,18 @@ impl Scope {
 /// What a rule needs.
 #[derive(Debug)]
 pub(crate) struct Needed {
-    all_of: Vec<Scope>,
+    pub(crate) all_of: Box<[Scope]>,
     /// Empty where there is no choice.
-    any_of: Vec<Scope>,
-    /// What somebody with too little is told (RFC 6750, section 3.1).
-    pub(crate) challenge: String,
+    pub(crate) any_of: Box<[Scope]>,
 }
 
 impl Needed {
-    pub(crate) fn new(all_of: Vec<Scope>, any_of: Vec<Scope>) -> Self {
+    /// What somebody with too little is told (RFC 6750, section 3.1).
+    pub(crate) fn challenge(&self) -> String {
         // Of a choice the first is named: a client must not ask for all.
-        let named = all_of.iter().chain(any_of.first()).map(|scope| scope.name.as_str());
+        let named = self.all_of.iter().chain(self.any_of.first()).map(|scope| scope.name.as_str());
         let scope = named.collect::<Vec<_>>().join(" ");
-        let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\"");
-        Self { all_of, any_of, challenge }
+        format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\"")
     }
 
     pub(crate) fn is_held_by(&self, principal: &Principal, roles: &Roles) -> bool {

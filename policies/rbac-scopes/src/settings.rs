@@ -74,8 +74,8 @@ fn insert(tree: &mut Tree<Needed>, index: usize, rule: RuleSetting, scopes: &mut
         return Err(Problems::one(&at("methods"), problem, "write methods in upper case"));
     }
     let pattern = Pattern::parse(&rule.path).map_err(|(problem, help)| Problems::one(&at("path"), problem, help))?;
-    let mut known = |names: Vec<String>| -> Vec<_> { names.into_iter().map(|name| Scope::new(name, scopes)).collect() };
-    let needed = Needed::new(known(rule.scopes), known(rule.any_scope));
+    let mut known = |names: Vec<String>| names.into_iter().map(|name| Scope::new(name, scopes)).collect();
+    let needed = Needed { all_of: known(rule.scopes), any_of: known(rule.any_scope) };
     tree.insert(index, &pattern, rule.methods, needed).map_err(|clash| match clash {
         Clash::Tie(other) => Problems::one(
             &at("path"),

@@ -26,7 +26,7 @@ struct Node<T> {
 struct Rule<T> {
     index: usize,
     /// Empty for all methods.
-    methods: Vec<String>,
+    methods: Box<[String]>,
     value: T,
 }
 
@@ -71,7 +71,9 @@ impl<T> Tree<T> {
         if let Some(other) = rules.iter().find(|other| overlap(&other.methods, &methods)) {
             return Err(Clash::Tie(other.index));
         }
-        rules.push(Rule { index, methods, value });
+        // Nearly always the only one.
+        rules.reserve_exact(1);
+        rules.push(Rule { index, methods: methods.into(), value });
         Ok(())
     }
 

@@ -138,8 +138,7 @@ impl Options {
             summary.extend([("code_kib_per_policy", code_kib_per_policy()?)]);
         }
         if let Some(program) = self.tool(Group::Envoy, &self.envoy) {
-            let over = envoy(program, self.tenth_if_quick(30), 2_000).context("envoy")?;
-            summary.extend([("envoy_authz_cpu_over_trivial", over)]);
+            summary.extend(envoy(program, self.tenth_if_quick(30), 2_000).context("envoy")?);
         }
         Ok(())
     }

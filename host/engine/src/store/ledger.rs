@@ -4,6 +4,7 @@ use crate::limits::HELD_FOR;
 use crate::store::rule::Tally;
 use crate::store::{Claim, Draw, Holder, MemoryLimits, NonceId, StoreError, Take};
 use std::cmp::Reverse;
+use std::collections::hash_map::Entry;
 use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,27 +50,31 @@ impl Ledger {
         holder: Option<Holder>,
     ) -> Result<Claim, StoreError> {
         self.nonces.forget_expired(now);
-        if let Some(claimed) = self.nonces.live.get(nonce) {
-            let held = claimed.held.is_some_and(|(_, until)| now < until);
-            return Ok(if held { Claim::InProgress } else { Claim::Replayed });
+        let is_full = self.nonces.live.len() >= self.nonces.max;
+        match self.nonces.live.entry(nonce.clone()) {
+            Entry::Occupied(live) => {
+                let held = live.get().held.is_some_and(|(_, until)| now < until);
+                Ok(if held { Claim::InProgress } else { Claim::Replayed })
+            }
+            Entry::Vacant(_) if is_full => Err(StoreError::Full { entries: self.nonces.max }),
+            Entry::Vacant(free) => {
+                let claimed = Claimed::new(now, retain, holder);
+                free.insert(claimed);
+                self.nonces.order.push(expiry(nonce, &claimed));
+                Ok(Claim::FirstUse)
+            }
         }
-        if self.nonces.live.len() >= self.nonces.max {
-            return Err(StoreError::Full { entries: self.nonces.max });
-        }
-        self.nonces.insert(nonce.clone(), Claimed::new(now, retain, holder));
-        Ok(Claim::FirstUse)
     }
 
     /// Whether `holder` has a provisional claim of `nonce`.
     pub fn holds(&self, nonce: &NonceId, holder: Holder) -> bool {
-        let claimed = self.nonces.live.get(nonce);
-        claimed.and_then(|claimed| claimed.held).is_some_and(|(held_by, _)| held_by == holder)
+        self.nonces.live.get(nonce).is_some_and(|claimed| claimed.is_held_by(holder))
     }
 
     /// See [`LocalStore::confirm`](crate::LocalStore::confirm).
     pub fn confirm(&mut self, nonce: &NonceId, holder: Holder) {
-        if self.holds(nonce, holder)
-            && let Some(claimed) = self.nonces.live.get_mut(nonce)
+        if let Some(claimed) = self.nonces.live.get_mut(nonce)
+            && claimed.is_held_by(holder)
         {
             claimed.held = None;
         }
@@ -157,22 +162,30 @@ impl Claimed {
         let held = holder.map(|holder| (holder, now.saturating_add(HELD_FOR)));
         Self { expires: now.saturating_add(retain), held }
     }
+
+    fn is_held_by(&self, holder: Holder) -> bool {
+        self.held.is_some_and(|(held_by, _)| held_by == holder)
+    }
 }
 
-/// When a nonce expires, and which.
-type Expiry = (Duration, [u8; 32], Arc<str>);
+/// When a nonce expires, and which: the earliest comes out of a heap first.
+type Expiry = Reverse<(Duration, [u8; 32], Arc<str>)>;
+
+fn expiry(nonce: &NonceId, claimed: &Claimed) -> Expiry {
+    Reverse((claimed.expires, nonce.digest, nonce.space.clone()))
+}
 
 #[derive(Debug, Default)]
 struct Nonces {
     live: HashMap<NonceId, Claimed>,
     /// By expiry. Released claims leave an entry behind.
-    order: BinaryHeap<Reverse<Expiry>>,
+    order: BinaryHeap<Expiry>,
     max: usize,
 }
 
 impl Nonces {
     fn insert(&mut self, nonce: NonceId, claimed: Claimed) {
-        self.order.push(Reverse((claimed.expires, nonce.digest, nonce.space.clone())));
+        self.order.push(expiry(&nonce, &claimed));
         self.live.insert(nonce, claimed);
     }
 
@@ -191,8 +204,7 @@ impl Nonces {
         // INVARIANT (bounded): claims that are released again and again must
         // not pile up in the order.
         if self.order.len() > 2 * self.live.len() + 1_024 {
-            self.order =
-                self.live.iter().map(|(id, live)| Reverse((live.expires, id.digest, id.space.clone()))).collect();
+            self.order = self.live.iter().map(|(nonce, claimed)| expiry(nonce, claimed)).collect();
         }
     }
 }
