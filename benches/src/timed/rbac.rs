@@ -6,8 +6,9 @@ use anyhow::Result;
 use barmkin_bench_peer::{Decide, Question, Subject};
 use barmkin_guest::types;
 use barmkin_host::{Body, Client, Head, MemoryStore, Principal, PrincipalKind, Services};
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use std::borrow::Cow;
 use std::fmt;
 
@@ -25,23 +26,25 @@ pub fn rbac(question: &Question) -> Result<Vec<Subject>> {
 fn fresh(question: &Question) -> Result<Decide> {
     let gate = chain(engine(), Services::new(MemoryStore::default()), vec![roles(question)])?;
     Ok(Box::new(move |request| {
-        let mut document: Document<'_> = serde_json::from_str(&request.0)?;
+        let text = Bytes::copy_from_slice(request.0.as_bytes());
+        let mut document: Document<'_> = serde_json::from_slice(&text)?;
         let mut principal = Principal::new(PrincipalKind::User, std::mem::take(&mut document.claims.sub), "token");
         principal.tenant = document.claims.tenant.take();
         principal.roles = std::mem::take(&mut document.claims.roles);
         let client = Client { principal: Some(principal), ..Client::default() };
-        Ok(gate.check_now(document.into_head(client)?, Body::NotCarried)?.reason().is_none())
+        Ok(gate.check_now(document.into_head(&text, client)?, Body::NotCarried)?.reason().is_none())
     }))
 }
 
 fn native(question: &Question) -> Result<Decide> {
     let rule = NativeRoles::new(question)?;
     Ok(Box::new(move |request| {
-        let mut document: Document<'_> = serde_json::from_str(&request.0)?;
+        let text = Bytes::copy_from_slice(request.0.as_bytes());
+        let mut document: Document<'_> = serde_json::from_slice(&text)?;
         let mut principal = types::Principal::user(&document.claims.sub).by("token");
         principal.tenant = document.claims.tenant.take();
         principal.roles = std::mem::take(&mut document.claims.roles);
-        Ok(rule.allows(&document.into_head(Client::default())?, principal))
+        Ok(rule.allows(&document.into_head(&text, Client::default())?, principal))
     }))
 }
 
@@ -51,7 +54,8 @@ struct Document<'a> {
     #[serde(borrow)]
     method: Cow<'a, str>,
     path: String,
-    headers: Headers,
+    #[serde(borrow)]
+    headers: Fields<'a>,
     claims: Claims,
 }
 
@@ -63,13 +67,22 @@ struct Claims {
 }
 
 impl Document<'_> {
-    fn into_head(self, client: Client) -> Result<Head> {
+    /// Values stay in the text, as they stay in the buffer of a server.
+    fn into_head(self, text: &Bytes, client: Client) -> Result<Head> {
+        let mut headers = HeaderMap::with_capacity(self.headers.0.len());
+        for (Text(name), Text(value)) in &self.headers.0 {
+            let value = match value {
+                Cow::Borrowed(value) => HeaderValue::from_maybe_shared(text.slice_ref(value.as_bytes()))?,
+                Cow::Owned(value) => HeaderValue::from_str(value)?,
+            };
+            headers.append(HeaderName::from_bytes(name.as_bytes())?, value);
+        }
         Ok(Head {
             method: Method::from_bytes(self.method.as_bytes())?,
             scheme: "https",
             authority: None,
             target: self.path,
-            headers: self.headers.0,
+            headers,
             client,
         })
     }
@@ -79,30 +92,29 @@ impl Document<'_> {
 #[derive(serde::Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// An object, as a header map.
-struct Headers(HeaderMap);
+/// An object, in the order of its text.
+struct Fields<'a>(Vec<(Text<'a>, Text<'a>)>);
 
-impl<'de> Deserialize<'de> for Headers {
+impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Fields;
+        struct Object;
 
-        impl<'de> Visitor<'de> for Fields {
-            type Value = Headers;
+        impl<'de> Visitor<'de> for Object {
+            type Value = Fields<'de>;
 
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
                 formatter.write_str("an object of header fields")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Headers, A::Error> {
-                let mut headers = HeaderMap::with_capacity(32);
-                while let Some((Text(name), Text(value))) = fields.next_entry()? {
-                    let name = HeaderName::from_bytes(name.as_bytes()).map_err(A::Error::custom)?;
-                    headers.append(name, HeaderValue::from_str(&value).map_err(A::Error::custom)?);
+            fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Fields<'de>, A::Error> {
+                let mut fields = Vec::with_capacity(32);
+                while let Some(field) = object.next_entry()? {
+                    fields.push(field);
                 }
-                Ok(Headers(headers))
+                Ok(Fields(fields))
             }
         }
 
-        deserializer.deserialize_map(Fields)
+        deserializer.deserialize_map(Object)
     }
 }

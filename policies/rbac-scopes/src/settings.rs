@@ -30,15 +30,15 @@ pub struct Settings {
 struct RuleSetting {
     /// As they are sent. All of them, unless given; HEAD does not follow GET.
     #[serde(default)]
-    methods: Vec<String>,
+    methods: Box<[String]>,
     /// Text, `*` or `{name}` for one segment, and `**` for all the rest.
     path: String,
     /// All of these.
     #[serde(default)]
-    scopes: Vec<String>,
+    scopes: Box<[String]>,
     /// One of these.
     #[serde(default)]
-    any_scope: Vec<String>,
+    any_scope: Box<[String]>,
 }
 
 impl TryFrom<Settings> for RbacScopes {
@@ -74,7 +74,7 @@ fn insert(tree: &mut Tree<Needed>, index: usize, rule: RuleSetting, scopes: &mut
         return Err(Problems::one(&at("methods"), problem, "write methods in upper case"));
     }
     let pattern = Pattern::parse(&rule.path).map_err(|(problem, help)| Problems::one(&at("path"), problem, help))?;
-    let mut known = |names: Vec<String>| names.into_iter().map(|name| Scope::new(name, scopes)).collect();
+    let mut known = |names: Box<[String]>| names.into_iter().map(|name| Scope::new(name, scopes)).collect();
     let needed = Needed { all_of: known(rule.scopes), any_of: known(rule.any_scope) };
     tree.insert(index, &pattern, rule.methods, needed).map_err(|clash| match clash {
         Clash::Tie(other) => Problems::one(

@@ -57,7 +57,7 @@ impl<T> Tree<T> {
         &mut self,
         index: usize,
         pattern: &Pattern,
-        methods: Vec<String>,
+        methods: Box<[String]>,
         value: T,
     ) -> Result<(), Clash> {
         let mut node = &mut self.root;
@@ -73,7 +73,7 @@ impl<T> Tree<T> {
         }
         // Nearly always the only one.
         rules.reserve_exact(1);
-        rules.push(Rule { index, methods: methods.into(), value });
+        rules.push(Rule { index, methods, value });
         Ok(())
     }
 
@@ -167,7 +167,7 @@ mod tests {
             for text in patterns {
                 let text = if text.is_empty() { "/".to_owned() } else { text };
                 let Ok(pattern) = Pattern::parse(&text) else { continue };
-                if tree.insert(known.len(), &pattern, Vec::new(), text.clone()).is_ok() {
+                if tree.insert(known.len(), &pattern, Box::default(), text.clone()).is_ok() {
                     known.push(text);
                 }
             }
@@ -182,11 +182,11 @@ mod tests {
     fn a_rule_for_the_method_comes_before_one_for_all() {
         let mut tree = Tree::new();
         let pattern = Pattern::parse("/a").unwrap();
-        tree.insert(0, &pattern, Vec::new(), "all").unwrap();
-        tree.insert(1, &pattern, vec!["GET".to_owned()], "get").unwrap();
+        tree.insert(0, &pattern, Box::default(), "all").unwrap();
+        tree.insert(1, &pattern, ["GET".to_owned()].into(), "get").unwrap();
         let find = |method| tree.find(method, "/a", Reading::Exact).map(|(_, value)| *value);
         assert_eq!((find("GET"), find("PUT")), (Some("get"), Some("all")));
-        let tie = vec!["PUT".to_owned(), "GET".to_owned()];
+        let tie = ["PUT".to_owned(), "GET".to_owned()].into();
         assert_eq!(tree.insert(2, &pattern, tie, "tie"), Err(Clash::Tie(1)));
     }
 

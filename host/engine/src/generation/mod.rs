@@ -208,9 +208,8 @@ impl Generation {
     /// Whether an upstream could read `name` as one of this gate's fields:
     /// servers that speak CGI read `_` as `-`.
     pub(crate) fn is_spelling_of_gate_field(&self, name: &HeaderName) -> bool {
-        let name = name.as_str();
-        name.contains('_') && {
-            let name = name.replace('_', "-");
+        name.as_str().as_bytes().contains(&b'_') && {
+            let name = name.as_str().replace('_', "-");
             self.gate_fields.iter().any(|field| field.as_str() == name)
         }
     }
