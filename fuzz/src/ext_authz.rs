@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 
 /// A gate without routes.
 static AUTHORIZER: LazyLock<Authorizer> = LazyLock::new(|| {
-    let options = Options { body_bytes_max: Some(1_024), client_certificate: true };
+    let options = Options { body_bytes_max: Some(1_024), client_certificate: true, ..Options::default() };
     Authorizer::new(Arc::new(crate::gate(&Spec::default())), options)
 });
 

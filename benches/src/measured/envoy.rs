@@ -111,7 +111,7 @@ async fn serve_upstream(listener: TcpListener) {
 /// When it cannot listen.
 pub fn serve_gate(socket: &Path) -> Result<()> {
     let gate = Arc::new(chains_of_four(engine(), Services::new(MemoryStore::default()), 1)?);
-    let options = Options { body_bytes_max: Some(Envoy::BODY_BYTES_MAX as usize), client_certificate: false };
+    let options = Options { body_bytes_max: Some(Envoy::BODY_BYTES_MAX as usize), ..Options::default() };
     Runtime::new()?.block_on(async {
         let listener = bind(socket)?;
         Ok(barmkin_envoy::serve(listener, gate, options, pending()).await?)

@@ -1,5 +1,6 @@
 //! Asks a running gate: the other end of [`serve`](crate::serve).
 
+use barmkin_tls::ClientTls;
 use bytes::Bytes;
 use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt, Empty, Limited};
@@ -39,7 +40,7 @@ pub enum AskError {
 }
 
 /// Sends a request without a body to the gate at `address`, which is `unix:`
-/// and a path, or `host:port`.
+/// and a path, or `host:port` where bytes go as they are.
 ///
 /// # Errors
 /// [`AskError`], when there is no answer.
@@ -53,6 +54,21 @@ pub async fn ask(address: &str, method: Method, target: &str) -> Result<Answer, 
         None => exchange(TcpStream::connect(address).await.map_err(connect)?, address, method, target).await,
     }
     .map_err(AskError::Answer)
+}
+
+/// As [`ask`], by TLS. The gate must prove that it is the host of `address`,
+/// which is `host:port`.
+///
+/// # Errors
+/// [`AskError`], when there is no answer: also when the gate does not accept
+/// this client's certificate.
+pub async fn ask_by_tls(address: &str, tls: &ClientTls, method: Method, target: &str) -> Result<Answer, AskError> {
+    let connect = |source| AskError::Connect { address: address.to_owned(), source };
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let stream = TcpStream::connect(address).await.map_err(connect)?;
+    let stream = tls.connect(host, stream).await.map_err(connect)?;
+    exchange(stream, address, method, target).await.map_err(AskError::Answer)
 }
 
 async fn exchange<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(

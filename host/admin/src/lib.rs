@@ -1,9 +1,9 @@
 //! What a running gate tells its operators, and takes from them.
 //!
 //! [`Tally`] counts what the gate decides, within bounds, for `/metrics` and
-//! `/status`; [`Reloads`] counts what became of reloads. [`serve`] answers
-//! operators on a socket, by a [`Control`] that whoever runs
-//! the gate brings; [`ask`] is the other end, for commands.
+//! `/status`; [`Reloads`] counts what became of reloads, and [`StoreHealth`] how
+//! the store answers. [`serve`] answers operators on a socket, by a [`Control`]
+//! that whoever runs the gate brings; [`ask`] is the other end, for commands.
 //!
 //! | request | answer |
 //! |---|---|
@@ -22,14 +22,16 @@ mod control;
 mod pool;
 mod reloads;
 mod server;
+mod store;
 mod tally;
 
-pub use client::{Answer, AskError, ask};
+pub use client::{Answer, AskError, ask, ask_by_tls};
 pub use control::{Answered, By, Command, Control, Outcome};
 pub use pool::pool;
 pub use prometheus_client::registry::Registry;
 pub use reloads::{Attempt, Reloads};
 pub use server::{Listener, serve};
+pub use store::StoreHealth;
 pub use tally::Tally;
 
 /// Everything in `registry` in Prometheus' text format.

@@ -42,7 +42,10 @@ fn prove(args: &Args) -> Result<()> {
     }
     for route in &config.spec().routes {
         let policies: Vec<_> = route.chain.iter().flat_map(|member| member.policies()).map(String::as_str).collect();
-        println!("route `{}` asks {}", route.name, policies.join(", "));
+        let listeners = &route.matches.listeners;
+        let only = if listeners.is_empty() { String::new() } else { format!(", only by {}", listeners.join(", ")) };
+        let asked = if policies.is_empty() { "nobody".to_owned() } else { policies.join(", ") };
+        println!("route `{}` asks {asked}{only}", route.name);
     }
     let fields: Vec<_> = generation.gate_fields().iter().map(|field| field.as_str()).collect();
     println!("fields set for the upstream, and removed from clients: {}", fields.join(", "));

@@ -1,7 +1,7 @@
 //! `barmkin eval`: decides one request, and says how.
 
 use crate::load;
-use crate::request::{Scheme, Written, append, head};
+use crate::request::{Scheme, Written, append, check_listener, head};
 use anyhow::{Context, Result, bail};
 use barmkin_config::Secrets;
 use barmkin_host::{Body, FixedClock, Gate, Head, Outcome, Verdict};
@@ -21,7 +21,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     file: load::File,
     /// A file (JSON) with the request, instead of the flags below.
-    #[arg(long, conflicts_with_all = ["method", "url", "path", "header", "body", "body_file"])]
+    #[arg(long, conflicts_with_all = ["method", "url", "path", "header", "body", "body_file", "listener"])]
     request: Option<PathBuf>,
     #[arg(long, default_value = "GET")]
     method: String,
@@ -44,6 +44,9 @@ pub(crate) struct Args {
     /// Where the client is.
     #[arg(long)]
     client_address: Option<IpAddr>,
+    /// The listener that it comes by, for routes that name theirs.
+    #[arg(long)]
+    listener: Option<String>,
     /// When it is (RFC 3339), instead of now.
     #[arg(long)]
     now: Option<jiff::Timestamp>,
@@ -62,6 +65,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let gate = Gate::new(load::generation(&config, &load::engine(config.fixed().cache.as_deref())?, services)?);
     let json = args.json;
     let (head, body) = request(args)?;
+    check_listener(&head, &config)?;
     let verdict = gate.check_now(head, body)?;
     if json {
         println!("{:#}", as_json(&verdict));
@@ -97,7 +101,8 @@ fn request(args: Args) -> Result<(Head, Body)> {
         (None, Some(file)) => std::fs::read(&file).with_context(|| format!("cannot read `{}`", file.display()))?,
         (None, None) => Vec::new(),
     };
-    let head = head(&args.method, target, authority, scheme, headers, args.client_address)?;
+    let mut head = head(&args.method, target, authority, scheme, headers, args.client_address)?;
+    head.client.listener = args.listener.map(Into::into);
     Ok((head, Body::Whole(body.into())))
 }
 

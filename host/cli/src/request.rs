@@ -1,6 +1,7 @@
 //! Requests as people write them: in flags, and in files.
 
 use anyhow::{Context, Result, bail};
+use barmkin_config::Config;
 use barmkin_host::{Body, Client, Head};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -30,6 +31,9 @@ pub(crate) struct Written {
     body_base64: Option<String>,
     #[serde(default)]
     client_address: Option<IpAddr>,
+    /// The listener that it comes by.
+    #[serde(default)]
+    listener: Option<String>,
 }
 
 fn get() -> String {
@@ -80,7 +84,8 @@ impl Written {
             (None, Some(text)) => BASE64_STANDARD.decode(text).context("`body-base64` is not base64")?,
             (None, None) => Vec::new(),
         };
-        let head = head(&self.method, self.target, self.host, self.scheme, headers, self.client_address)?;
+        let mut head = head(&self.method, self.target, self.host, self.scheme, headers, self.client_address)?;
+        head.client.listener = self.listener.map(Into::into);
         Ok((head, Body::Whole(body.into())))
     }
 }
@@ -102,6 +107,16 @@ pub(crate) fn head(
         headers,
         client: Client { address, ..Client::default() },
     })
+}
+
+/// Refuses a request that comes by a listener that `config` does not have.
+pub(crate) fn check_listener(head: &Head, config: &Config) -> Result<()> {
+    match &head.client.listener {
+        Some(name) if config.listeners().iter().all(|listener| *listener.name != **name) => {
+            bail!("there is no listener `{name}`")
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Adds a field, as bytes: what no field can hold cannot be sent either.

@@ -1,9 +1,9 @@
 //! `barmkin serve`: opens every way in, and answers until it is told to stop.
 
-use crate::live::{Live, Operate, Orders, compile_in_the_background};
+use crate::live::{Counts, Live, Operate, Orders, compile_in_the_background};
 use crate::{load, store};
 use anyhow::{Context, Result, bail};
-use barmkin_admin::{By, Command, Control, Reloads, Tally};
+use barmkin_admin::{By, Command, Control, Reloads, StoreHealth, Tally};
 use barmkin_config::{Address, Admin, Dialect, Listener, ListenerKind, StoreConfig};
 use barmkin_host::{ClientAddress, Gate, SystemClock};
 use barmkin_tls::{HTTP1, HTTP2, ServerTls, Socket};
@@ -42,14 +42,19 @@ enum LogFormat {
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     start_log(args.log_format);
     compile_in_the_background().context("no threads to compile on")?;
-    let (tally, reloads) = (Arc::new(Tally::new(Arc::new(SystemClock))), Reloads::default());
+    let clock = Arc::new(SystemClock);
+    let counts = Counts {
+        tally: Arc::new(Tally::new(clock.clone())),
+        reloads: Reloads::default(),
+        store: StoreHealth::new(clock),
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
-    let open = |config: &StoreConfig| runtime.block_on(store::open(config, args.accept_loss));
-    let live = Live::load(&args.file.file, open, tally.clone(), reloads.clone())?;
+    let open = |config: &StoreConfig| runtime.block_on(store::open(config, args.accept_loss, &counts.store));
+    let live = Live::load(&args.file.file, open, counts.tally.clone(), counts.reloads.clone())?;
     let (gate, engine, fixed, view) =
         (live.gate().clone(), live.engine().clone(), live.config().fixed().clone(), live.view());
     let orders = Orders::start(live)?;
-    let operate = Arc::new(Operate::new(orders, view, gate.clone(), engine, tally, reloads));
+    let operate = Arc::new(Operate::new(orders, view, gate.clone(), engine, counts));
     runtime.block_on(serve(gate, &fixed.listeners, fixed.admin.as_ref(), operate))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -134,10 +139,14 @@ async fn start(listener: &Listener, gate: Arc<Gate>, mut stopped: watch::Receive
         // It ends with the sender, too.
         let _ = stopped.wait_for(|stop| *stop).await;
     };
+    let name = Some(Arc::from(listener.name.as_str()));
     match &listener.kind {
         ListenerKind::ExtAuthz { client_certificate, body_bytes_max } => {
-            let options =
-                barmkin_envoy::Options { client_certificate: *client_certificate, body_bytes_max: *body_bytes_max };
+            let options = barmkin_envoy::Options {
+                client_certificate: *client_certificate,
+                body_bytes_max: *body_bytes_max,
+                listener: name,
+            };
             let socket: barmkin_envoy::Listener = match &listener.address {
                 Address::Tcp(_) => tcp(listener).await?.into(),
                 Address::Unix { path, mode, group } => {
@@ -151,6 +160,7 @@ async fn start(listener: &Listener, gate: Arc<Gate>, mut stopped: watch::Receive
         }
         ListenerKind::ForwardAuth { dialect, trusted_proxies } => {
             let mut options = barmkin_forward_auth::Options::new(dialect_of(*dialect));
+            options.listener = name;
             if !trusted_proxies.is_empty() {
                 options.trusted_proxies.clone_from(trusted_proxies);
             }
@@ -162,6 +172,7 @@ async fn start(listener: &Listener, gate: Arc<Gate>, mut stopped: watch::Receive
         }
         ListenerKind::ReverseProxy { upstream, trusted_proxies, connections_max, timeouts } => {
             let mut options = barmkin_reverse_proxy::Options::new(upstream.parse()?);
+            options.listener = name;
             if !trusted_proxies.is_empty() {
                 options.client_address = ClientAddress::RightmostUntrusted(trusted_proxies.clone());
             }

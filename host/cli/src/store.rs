@@ -1,20 +1,22 @@
 //! The store that a configuration names.
 
 use anyhow::{Error, Result, anyhow};
+use barmkin_admin::StoreHealth;
 use barmkin_config::{RedisConfig, StoreConfig};
 use barmkin_host::{MemoryStore, Store};
 use barmkin_store_embedded::{Durability, EmbeddedStore};
 use barmkin_store_redis::{RedisStore, Tls};
 use std::sync::Arc;
 
-/// Opens the store to serve with, within the runtime that serves.
-pub(crate) async fn open(config: &StoreConfig, accept_loss: bool) -> Result<Store> {
-    match config {
+/// Opens the store to serve with, within the runtime that serves. What comes of
+/// it is told to `health`.
+pub(crate) async fn open(config: &StoreConfig, accept_loss: bool, health: &StoreHealth) -> Result<Store> {
+    let store = match config {
         StoreConfig::Memory(limits) => {
             tracing::info!(
                 "the store is in memory: a restart forgets which deliveries came, and what quotas were used"
             );
-            Ok(MemoryStore::new(*limits).into())
+            MemoryStore::new(*limits).into()
         }
         StoreConfig::Embedded { folder, limits, survives_power_loss } => {
             let settings = barmkin_store_embedded::Settings {
@@ -28,7 +30,7 @@ pub(crate) async fn open(config: &StoreConfig, accept_loss: bool) -> Result<Stor
                 refused(error, help)
             })?;
             tracing::info!(folder = %folder.display(), durability = ?settings.durability, "the store is in a folder");
-            Ok(store.into_store())
+            store.into_store()
         }
         StoreConfig::Redis(config) => {
             let store = RedisStore::new(&redis(config)).map_err(|error| {
@@ -38,6 +40,7 @@ pub(crate) async fn open(config: &StoreConfig, accept_loss: bool) -> Result<Stor
             match store.try_server().await {
                 Ok(Ok(())) => tracing::info!("the store is in Redis"),
                 Ok(Err(error)) => {
+                    health.failed(&error);
                     tracing::warn!(%error, "Redis is not there yet: until it is, what needs it is denied")
                 }
                 Err(error) => {
@@ -45,9 +48,10 @@ pub(crate) async fn open(config: &StoreConfig, accept_loss: bool) -> Result<Stor
                     return Err(refused(error, help));
                 }
             }
-            Ok(Store::Remote(Arc::new(store)))
+            Store::Remote(Arc::new(store))
         }
-    }
+    };
+    Ok(health.watch(store))
 }
 
 fn redis(config: &RedisConfig) -> barmkin_store_redis::Settings {

@@ -50,6 +50,22 @@ fn eval_says_how_a_request_is_decided() {
 }
 
 #[test]
+fn eval_takes_the_listener_that_a_request_comes_by() {
+    let rules = "version = 1\n[listen.edge]\nkind = \"ext-authz\"\naddress = \"unix:a.sock\"\n\
+                 [[routes]]\nname = \"r\"\nlisteners = [\"edge\"]\npublic = true\n";
+    let folder = folder(&[("barmkin.toml", rules), ("edge.json", r#"{ "target": "/", "listener": "edge" }"#)]);
+    let eval = |arguments: &[&str]| run(folder.path(), &[&["eval"], arguments].concat());
+    assert_eq!(eval(&["--path", "/", "--listener", "edge"]).code, Some(0));
+    assert_eq!(eval(&["--request", "edge.json"]).code, Some(0));
+    let checked = run(folder.path(), &["check"]);
+    assert!(checked.out.contains("route `r` asks nobody, only by edge\n"), "{}", checked.out);
+    let by_none = eval(&["--path", "/"]);
+    assert!(by_none.code == Some(1) && by_none.out.contains("no-route"), "{}", by_none.out);
+    let unknown = eval(&["--path", "/", "--listener", "egde"]);
+    assert_eq!((unknown.code, unknown.err.as_str()), (Some(2), "there is no listener `egde`\n"));
+}
+
+#[test]
 fn eval_takes_the_target_byte_for_byte() {
     let (folder, _) = with_a_caller();
     for target in ["/x/../v1/items", "//v1/items", "/v1%2fitems"] {

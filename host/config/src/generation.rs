@@ -3,7 +3,7 @@
 
 use crate::config::Config;
 use crate::findings::Findings;
-use crate::listener::ListenerKind;
+use crate::listener::{Listener, ListenerKind};
 use crate::report::Report;
 use crate::resolve::PolicyOrigin;
 use crate::source::{FileId, Spot};
@@ -48,14 +48,17 @@ impl Config {
     /// A chain that needs the body is refused on a listener that cannot carry
     /// it (law 8).
     fn check_bodies(&self, generation: &Generation, findings: &mut Findings) {
-        let Some(listener) = self.listeners().iter().find(|listener| !listener.carries_bodies()) else { return };
-        let help = match listener.kind {
-            ListenerKind::ExtAuthz { .. } => {
-                "write its `body-limit`: `max_request_bytes` of Envoy's `with_request_body`"
-            }
-            _ => "proxies send no body to forward-auth: use a listener of kind `ext-authz` or `reverse-proxy`",
-        };
         for route in generation.routes_with_body() {
+            let Some(listener) = self.serving(route).find(|listener| !listener.carries_bodies()) else { continue };
+            let help = match listener.kind {
+                ListenerKind::ExtAuthz { .. } => {
+                    "write its `body-limit`: `max_request_bytes` of Envoy's `with_request_body`"
+                }
+                _ => {
+                    "proxies send no body to forward-auth: name listeners of kind `ext-authz` or `reverse-proxy` in \
+                     the route's `listeners`"
+                }
+            };
             let spot = self.spot(&At::Route(route.to_owned()), "chain");
             let name = &listener.name;
             let message =
@@ -67,15 +70,25 @@ impl Config {
     /// A quota of requests at once is refused on a listener that does not see
     /// when they end.
     fn check_ends(&self, generation: &Generation, findings: &mut Findings) {
-        let Some(listener) = self.listeners().iter().find(|listener| !listener.sees_responses()) else { return };
         for route in generation.routes_with_concurrency() {
+            let Some(listener) = self.serving(route).find(|listener| !listener.sees_responses()) else { continue };
             let spot = self.spot(&At::Route(route.to_owned()), "chain");
             let message = format!(
                 "the chain of route `{route}` counts requests at once, whose end listener `{}` does not see",
                 listener.name
             );
-            findings.error(spot, message).help("use a listener of kind `reverse-proxy`, or a quota with a `rate`");
+            findings.error(spot, message).help(
+                "name listeners of kind `reverse-proxy` in the route's `listeners`, or use a quota with a `rate`",
+            );
         }
+    }
+
+    /// The listeners that a route is for.
+    fn serving(&self, route: &str) -> impl Iterator<Item = &Listener> {
+        let route = self.spec().routes.iter().find(|declared| declared.name == route);
+        self.listeners()
+            .iter()
+            .filter(move |listener| route.is_none_or(|route| route.matches.serves(Some(&listener.name))))
     }
 
     fn add(&self, error: &BuildError, findings: &mut Findings) {

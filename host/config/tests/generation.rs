@@ -62,7 +62,7 @@ match = { path.prefix = "/a/../b" }
          barmkin.toml:12:9: route `nobody`: no policy of the chain vouches, so it would deny every request\n  \
          help: grant `vouch` to a policy that verifies something, or say `public = true` if it is meant for everyone\n\
          barmkin.toml:20:1: route `second`: it ties with route `first`: some requests match both equally well\n  \
-         help: make one of them more specific in host, path or methods\n\
+         help: make one of them more specific in host, path, methods or listeners\n\
          barmkin.toml:24:11: route `dots`: path `/a/../b` is not in canonical form, so nothing can match it\n  \
          help: write it without dot segments, `//`, `;` or needless percent-encoding"
     );
@@ -134,12 +134,21 @@ fn a_chain_that_needs_the_body_is_refused_on_a_listener_without_bodies() {
         "barmkin.toml:11:9: the chain of route `github` needs the body, which listener `a` does not carry\n  help:";
     assert_eq!(
         built_text(&listen("kind = \"forward-auth\"\ndialect = \"nginx\"")),
-        format!("{needs} proxies send no body to forward-auth: use a listener of kind `ext-authz` or `reverse-proxy`")
+        format!(
+            "{needs} proxies send no body to forward-auth: name listeners of kind `ext-authz` or `reverse-proxy` in the \
+             route's `listeners`"
+        )
     );
     assert_eq!(
         built_text(&listen("kind = \"ext-authz\"")),
         format!("{needs} write its `body-limit`: `max_request_bytes` of Envoy's `with_request_body`")
     );
+    // Where the route is not for it, that does not matter.
+    let edge = "kind = \"forward-auth\"\ndialect = \"nginx\"\n[listen.edge]\nkind = \"reverse-proxy\"\n\
+                address = \"127.0.0.1:0\"\nupstream = \"http://127.0.0.1:1\"";
+    let named = |listeners: &str| listen(edge).replace("chain =", &format!("listeners = {listeners}\nchain ="));
+    assert_eq!(built_text(&named("[\"edge\"]")), "");
+    assert!(built_text(&named("[\"edge\", \"a\"]")).contains("which listener `a` does not carry"));
     assert_eq!(built_text(&listen("kind = \"ext-authz\"\nbody-limit = \"1MiB\"")), "");
     assert_eq!(built_text(&listen("kind = \"reverse-proxy\"\nupstream = \"http://127.0.0.1:1\"")), "");
 }

@@ -252,3 +252,22 @@ address = "unix:g.sock"
         )
     );
 }
+
+#[test]
+fn routes_name_listeners_that_there_are() {
+    let route = |listeners: &str| {
+        format!("[[routes]]\nname = \"r{}\"\npublic = true\nlisteners = {listeners}\n", listeners.len())
+    };
+    let edge = "version = 1\n[listen.edge]\nkind = \"ext-authz\"\naddress = \"unix:a.sock\"\n";
+    let config = loaded(&format!("{edge}{}", route("[\"edge\"]")));
+    assert_eq!(config.spec().routes[0].matches.listeners, ["edge"]);
+    assert_eq!(
+        report_of(&format!("{edge}{}{}", route("[\"edge\", \"egde\"]"), route("[]"))),
+        "barmkin.toml:8:22: there is no listener `egde`\n  help: declare `[listen.egde]`, or name one that there is: `edge`\n\
+         barmkin.toml:12:13: route `r2` is for no listener\n  help: name some, or leave `listeners` out: then it is for all of them"
+    );
+    assert_eq!(
+        report_of(&format!("version = 1\n{}", route("[\"edge\"]"))),
+        "barmkin.toml:5:14: there is no listener `edge`\n  help: declare `[listen.edge]`"
+    );
+}

@@ -34,7 +34,8 @@ impl Gate {
     /// Replaces the generation. Requests that were begun end on the one they
     /// began with; it is freed with the last of them.
     pub fn swap(&self, generation: Generation) {
-        self.generation.store(Arc::new(generation));
+        let next = Arc::new(generation);
+        self.generation.swap(next.clone()).give_way_to(&next);
     }
 
     /// The generation that decides now.
@@ -138,8 +139,8 @@ impl Intake {
         }
     }
 
-    /// Refuses it unseen.
-    fn overloaded(self) -> Verdict {
+    /// Refuses it unseen: for adapters that have taken on all that they can.
+    pub fn overloaded(self) -> Verdict {
         let refused = match self.state {
             State::Matched { request, .. } => {
                 RefusedHead { reason: HostReason::Overloaded, head: request.head, id: request.id }

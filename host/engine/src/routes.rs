@@ -38,13 +38,14 @@ pub(crate) enum Matched {
     DependsOnCase,
 }
 
-/// More specific is greater: host before path before method.
+/// More specific is greater: host before path before method before listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {
     host: usize,
     path: usize,
     exact_path: bool,
     method: bool,
+    listener: bool,
 }
 
 impl RouteTable {
@@ -73,8 +74,12 @@ impl RouteTable {
             if !matches.methods.is_empty() && !matches.methods.contains(&request.head.method) {
                 continue;
             }
+            if !matches.serves(request.head.client.listener.as_deref()) {
+                continue;
+            }
             let Some((path, exact_path)) = rank_path(&matches.path, path) else { continue };
-            let rank = Rank { host, path: path.bytes, exact_path, method: !matches.methods.is_empty() };
+            let (method, listener) = (!matches.methods.is_empty(), !matches.listeners.is_empty());
+            let rank = Rank { host, path: path.bytes, exact_path, method, listener };
             folded = folded.max(Some(rank));
             if path.as_written {
                 found = found.max(Some((rank, index)));
@@ -125,15 +130,20 @@ fn rank_path(pattern: &PathMatch, path: &str) -> Option<(PathRank, bool)> {
 
 /// Whether some request would match both with the same rank.
 pub(crate) fn tie(a: &RouteMatch, b: &RouteMatch) -> bool {
-    let same_methods = match (a.methods.is_empty(), b.methods.is_empty()) {
-        (true, true) => true,
-        (false, false) => a.methods.iter().any(|method| b.methods.contains(method)),
-        _ => false,
-    };
     let trim = |path: &str| path.strip_suffix('/').unwrap_or(path).to_ascii_lowercase();
     let same_path = match (&a.path, &b.path) {
         (PathMatch::Exact(a), PathMatch::Exact(b)) | (PathMatch::Prefix(a), PathMatch::Prefix(b)) => trim(a) == trim(b),
         _ => false,
     };
-    a.host == b.host && same_path && same_methods
+    a.host == b.host && same_path && overlap(&a.methods, &b.methods) && overlap(&a.listeners, &b.listeners)
+}
+
+/// Whether two lists have something in common that neither says better than
+/// the other. Empty is all.
+fn overlap<T: PartialEq>(a: &[T], b: &[T]) -> bool {
+    match (a, b) {
+        ([], []) => true,
+        ([], _) | (_, []) => false,
+        _ => a.iter().any(|item| b.contains(item)),
+    }
 }

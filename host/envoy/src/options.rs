@@ -1,5 +1,7 @@
 //! What the service has to be told about its Envoy.
 
+use std::sync::Arc;
+
 /// What the service has to be told about its Envoy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
@@ -13,4 +15,6 @@ pub struct Options {
     /// by its SPIFFE or other URI, else its DNS name, else its subject. Only
     /// for an Envoy that asks for certificates and verifies them.
     pub client_certificate: bool,
+    /// Its name, for routes that name their listeners.
+    pub listener: Option<Arc<str>>,
 }

@@ -46,6 +46,7 @@ pub(crate) fn read(check: CheckRequest, options: &Options) -> Result<(Head, Body
             trusted: true,
             principal: options.client_certificate.then(|| certified(source)).flatten(),
             facts: None,
+            listener: options.listener.clone(),
         },
     };
     Ok((head, body))

@@ -5,6 +5,7 @@ use crate::dialect::{Dialect, Removal};
 use crate::original;
 use crate::refusal::Refusal;
 use barmkin_host::{Body, Change, ClientAddress, Denial, Gate, Permit, REASON_FIELD, Verdict};
+use barmkin_tower::TurnedAway;
 use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue};
 use http::{Request, Response, StatusCode};
@@ -20,12 +21,13 @@ pub(crate) struct Endpoint {
     gate: Arc<Gate>,
     dialect: Dialect,
     callers: ClientAddress,
+    listener: Option<Arc<str>>,
 }
 
 impl Endpoint {
     pub(crate) fn new(gate: Arc<Gate>, options: Options) -> Self {
         let callers = ClientAddress::RightmostUntrusted(options.trusted_proxies);
-        Self { gate, dialect: options.dialect, callers }
+        Self { gate, dialect: options.dialect, callers, listener: options.listener }
     }
 
     pub(crate) async fn answer<B>(self: Arc<Self>, call: Request<B>) -> Result<Response<Full<Bytes>>, Infallible> {
@@ -41,11 +43,16 @@ impl Endpoint {
     async fn decide(&self, parts: http::request::Parts) -> Result<Response<Bytes>, Refusal> {
         let peer = parts.extensions.get::<SocketAddr>().map(SocketAddr::ip);
         let peer = peer.filter(|peer| self.callers.trusts(Some(*peer))).ok_or(Refusal::UntrustedCaller)?;
-        let head = original::read(&self.dialect, parts, peer, &self.callers)?;
+        let is_turned_away = parts.extensions.get::<TurnedAway>().is_some();
+        let mut head = original::read(&self.dialect, parts, peer, &self.callers)?;
+        head.client.listener = self.listener.clone();
         // Taken first: a permit of a newer generation is refused rather than
         // misread.
         let generation = self.gate.generation();
-        match self.gate.decide_in_turn(self.gate.intake(head), Body::NotCarried).await {
+        let intake = self.gate.intake(head);
+        let verdict =
+            if is_turned_away { intake.overloaded() } else { self.gate.decide_in_turn(intake, Body::NotCarried).await };
+        match verdict {
             Verdict::Allow(permit) => allow(&self.dialect, permit, generation.gate_fields()),
             Verdict::Deny(denial) => Ok(deny(&self.dialect, &denial)),
         }

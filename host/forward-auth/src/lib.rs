@@ -54,6 +54,8 @@ pub struct Options {
     /// From where it may call, and which addresses in `x-forwarded-for` are
     /// proxies'.
     pub trusted_proxies: Vec<IpNet>,
+    /// Its name, for routes that name their listeners.
+    pub listener: Option<Arc<str>>,
     /// What the server bears.
     pub bounds: Bounds,
 }
@@ -62,7 +64,7 @@ impl Options {
     /// For a proxy on the same machine.
     pub fn new(dialect: Dialect) -> Self {
         let loopback = [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()];
-        Self { dialect, trusted_proxies: loopback.map(IpNet::from).into(), bounds: Bounds::default() }
+        Self { dialect, trusted_proxies: loopback.map(IpNet::from).into(), listener: None, bounds: Bounds::default() }
     }
 }
 

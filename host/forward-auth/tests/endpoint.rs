@@ -143,6 +143,22 @@ async fn a_field_that_the_proxy_cannot_remove_is_refused() {
 }
 
 #[tokio::test]
+async fn connections_past_the_bound_are_told_so() {
+    for proxy in all() {
+        let mut options = Options::new(proxy.clone());
+        options.bounds.connections_max = 1;
+        let address = endpoint(options).await;
+        let held = TcpStream::connect(address).await.unwrap();
+        let refused = call(address, &proxy, "GET", "/public", "").await;
+        assert_eq!(field(&refused, "barmkin-reason"), Some("overloaded"), "{proxy:?} {refused}");
+        assert_eq!((field(&refused, "barmkin-status"), field(&refused, "retry-after")), (Some("503"), Some("1")));
+        assert_eq!(status(&refused), if failing(&proxy) == "403" { "403" } else { "503" });
+        drop(held);
+        while status(&call(address, &proxy, "GET", "/public", "").await) != "200" {}
+    }
+}
+
+#[tokio::test]
 async fn only_trusted_proxies_may_call() {
     let options = Options { trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()], ..Options::new(Dialect::Caddy) };
     let address = endpoint(options).await;

@@ -3,6 +3,7 @@
 use crate::upstream::Upstream;
 use barmkin_host::ClientAddress;
 use barmkin_tower::server::Bounds;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What the proxy has to be told.
@@ -15,6 +16,8 @@ pub struct Options {
     /// Whether the client certificate that the socket verified names the
     /// principal.
     pub client_certificate: bool,
+    /// Its name, for routes that name their listeners.
+    pub listener: Option<Arc<str>>,
     /// What the server bears.
     pub bounds: Bounds,
     /// How long others may take.
@@ -28,6 +31,7 @@ impl Options {
             upstream,
             client_address: ClientAddress::default(),
             client_certificate: false,
+            listener: None,
             bounds: Bounds::default(),
             timeouts: Timeouts::default(),
         }
@@ -37,6 +41,7 @@ impl Options {
         barmkin_tower::Options {
             client_address: self.client_address.clone(),
             client_certificate: self.client_certificate,
+            listener: self.listener.clone(),
             ..barmkin_tower::Options::default()
         }
     }

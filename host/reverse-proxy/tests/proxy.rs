@@ -321,13 +321,26 @@ async fn http2_is_not_asked_of_the_upstream() {
 }
 
 #[tokio::test]
-async fn connections_past_the_bound_wait() {
-    let setup = Setup::with(Upstream::Answers(OK), |options| options.bounds.connections_max = 1).await;
-    let held = TcpStream::connect(setup.address).await.unwrap();
-    let waiting = setup.send(delivery("/github", "body"));
-    let mut waiting = std::pin::pin!(waiting);
-    let early = tokio::time::timeout(Duration::from_millis(200), waiting.as_mut()).await;
-    assert!(early.is_err(), "{early:?}");
+async fn connections_past_the_bound_are_told_so() {
+    let mut setup = Setup::with(Upstream::Answers(OK), |options| options.bounds.connections_max = 1).await;
+    // It has its place before the next one comes.
+    let mut held = TcpStream::connect(setup.address).await.unwrap();
+    for path in ["/public", "/github"] {
+        let refused = setup.send(delivery(path, "body")).await;
+        let (head, problem) = refused.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 503 "), "{refused}");
+        for line in ["connection: close", "retry-after: 1", "content-type: application/problem+json"] {
+            assert!(head.lines().any(|found| found == line), "`{line}` is not in {head}");
+        }
+        assert_eq!(reason(&refused), Some("overloaded"));
+        assert!(problem.contains(r#""reason":"overloaded""#) && problem.contains(r#""status":503"#), "{problem}");
+    }
+    assert!(setup.nothing_received());
+    // What has a place goes on, and leaves it.
+    held.write_all(delivery("/github", "body").as_ref()).await.unwrap();
+    let mut answer = String::new();
+    held.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     drop(held);
-    assert!(waiting.await.starts_with("HTTP/1.1 200"));
+    while !setup.send(delivery("/github", "another")).await.starts_with("HTTP/1.1 200") {}
 }

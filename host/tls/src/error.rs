@@ -66,6 +66,14 @@ pub enum TlsError {
         /// What rustls says.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The server cannot be verified by this CA.
+    #[error("no server can be verified by `{}`", path.display())]
+    ServerCa {
+        /// The file.
+        path: PathBuf,
+        /// What rustls says.
+        source: rustls::Error,
+    },
 }
 
 impl TlsError {
@@ -79,6 +87,7 @@ impl TlsError {
                 "write PEM files: the certificate with its chain, the key apart from it"
             }
             Self::Certificate { .. } => "see that the key belongs to the first certificate of the file",
+            Self::ServerCa { .. } => "write the certificates of the CAs that vouch for the server, as PEM",
             Self::ClientCa { .. } => "write the certificates of the CAs whose clients may come, as PEM",
         }
     }

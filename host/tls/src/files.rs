@@ -34,6 +34,17 @@ pub struct Clients {
     pub required: bool,
 }
 
+/// By what a server is known, and what shows it who its client is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientFiles {
+    /// Certificates of the CAs that vouch for the server, PEM: no other is
+    /// trusted.
+    pub ca: PathBuf,
+    /// The client's certificate with its chain, and its private key, PEM; none
+    /// is shown unless given.
+    pub identity: Option<(PathBuf, PathBuf)>,
+}
+
 /// What the files hold.
 pub(crate) struct Contents {
     certificate: Vec<u8>,
@@ -56,22 +67,29 @@ impl ServerFiles {
     }
 
     pub(crate) fn private_key(&self, contents: &Contents) -> Result<PrivateKeyDer<'static>, TlsError> {
-        PrivateKeyDer::from_pem_slice(&contents.key).map_err(|error| match error {
-            pem::Error::NoItemsFound => TlsError::Empty { path: self.key.clone(), what: "private key" },
-            source => TlsError::Pem { path: self.key.clone(), source },
-        })
+        private_key(&contents.key, &self.key)
     }
 
     /// The CAs of clients, with the file that they are from.
     pub(crate) fn roots(&self, contents: &Contents) -> Result<Option<(&Clients, RootCertStore)>, TlsError> {
         let (Some(clients), Some(bytes)) = (&self.clients, &contents.ca) else { return Ok(None) };
-        let mut roots = RootCertStore::empty();
-        for certificate in certificates(bytes, &clients.ca)? {
-            roots
-                .add(certificate)
-                .map_err(|error| TlsError::ClientCa { path: clients.ca.clone(), source: error.into() })?;
-        }
-        Ok(Some((clients, roots)))
+        let unusable = |error: rustls::Error| TlsError::ClientCa { path: clients.ca.clone(), source: error.into() };
+        Ok(Some((clients, roots(bytes, &clients.ca, unusable)?)))
+    }
+}
+
+/// A certificate with its chain, and its private key.
+pub(crate) type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+
+impl ClientFiles {
+    /// Reads them all.
+    pub(crate) fn read(&self) -> Result<(RootCertStore, Option<Identity>), TlsError> {
+        let unusable = |source| TlsError::ServerCa { path: self.ca.clone(), source };
+        let roots = roots(&read(&self.ca)?, &self.ca, unusable)?;
+        let identity = self.identity.as_ref().map(|(certificate, key)| {
+            Ok((certificates(&read(certificate)?, certificate)?, private_key(&read_key(key)?, key)?))
+        });
+        Ok((roots, identity.transpose()?))
     }
 }
 
@@ -82,6 +100,21 @@ impl Contents {
         (&self.certificate, self.key.as_slice(), &self.ca).hash(&mut hasher);
         hasher.finish()
     }
+}
+
+fn roots(bytes: &[u8], path: &Path, unusable: impl Fn(rustls::Error) -> TlsError) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(bytes, path)? {
+        roots.add(certificate).map_err(&unusable)?;
+    }
+    Ok(roots)
+}
+
+fn private_key(bytes: &[u8], path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    PrivateKeyDer::from_pem_slice(bytes).map_err(|error| match error {
+        pem::Error::NoItemsFound => TlsError::Empty { path: path.to_owned(), what: "private key" },
+        source => TlsError::Pem { path: path.to_owned(), source },
+    })
 }
 
 fn certificates(bytes: &[u8], path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {

@@ -1,4 +1,4 @@
-//! TLS for listeners, by rustls: TLS 1.2 and 1.3, and the suites that rustls
+//! TLS for listeners, and for commands that ask them, by rustls: TLS 1.2 and 1.3, and the suites that rustls
 //! has, which are the safe ones.
 //!
 //! Certificate, key and client CA are files, and are read again when they
@@ -21,6 +21,7 @@
 //!
 //! Architecture invariant: this crate knows neither the gate nor HTTP.
 
+mod client;
 mod error;
 mod files;
 mod name;
@@ -28,8 +29,9 @@ mod server;
 mod socket;
 mod stream;
 
+pub use client::ClientTls;
 pub use error::TlsError;
-pub use files::{Clients, ServerFiles};
+pub use files::{ClientFiles, Clients, ServerFiles};
 pub use server::{HANDSHAKE_MAX, HTTP1, HTTP2, Protocols, REREAD_AFTER, ServerTls};
 pub use socket::Socket;
 pub use stream::Stream;

@@ -4,6 +4,7 @@ use crate::body::GuardedBody;
 use crate::collect::collect;
 use crate::options::Options;
 use crate::permitted::Permitted;
+use crate::turned_away::TurnedAway;
 use barmkin_host::{Denial, Gate, Head, Verdict};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -78,12 +79,17 @@ where
     let (mut parts, body) = request.into_parts();
     let client = layer.options.client(&parts.extensions, &parts.headers);
     let intake = layer.gate.intake(Head::take(&mut parts, client));
-    let body = collect(body, intake.body_need(), layer.gate.body_room()).await;
-    let permit = match layer.gate.decide_in_turn(intake, body.seen).await {
+    let (verdict, forward) = if parts.extensions.get::<TurnedAway>().is_some() {
+        (intake.overloaded(), None)
+    } else {
+        let body = collect(body, intake.body_need(), layer.gate.body_room()).await;
+        (layer.gate.decide_in_turn(intake, body.seen).await, body.forward)
+    };
+    let permit = match verdict {
         Verdict::Allow(permit) => permit,
         Verdict::Deny(denial) => return Ok(denied(&denial)),
     };
-    let Some(body) = body.forward else {
+    let Some(body) = forward else {
         return Ok(broken_off(permit.observed()));
     };
     parts.extensions.insert(Permitted::of(&permit));

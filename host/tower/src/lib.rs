@@ -34,12 +34,14 @@ mod permitted;
 mod secured;
 #[cfg(feature = "server")]
 pub mod server;
+mod turned_away;
 
 pub use body::GuardedBody;
 pub use layer::{BarmkinLayer, BarmkinService};
 pub use options::{Options, peer_from_extension};
 pub use permitted::Permitted;
 pub use secured::Secured;
+pub use turned_away::TurnedAway;
 
 #[cfg(feature = "axum")]
 pub use options::peer_from_connect_info;

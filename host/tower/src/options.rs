@@ -4,6 +4,7 @@ use crate::secured::Secured;
 use barmkin_host::{Client, ClientAddress};
 use http::{Extensions, HeaderMap};
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 /// What the layer has to be told about its surroundings.
 #[derive(Clone, Debug)]
@@ -19,6 +20,8 @@ pub struct Options {
     /// Whether the client certificate that the server verified names the
     /// principal.
     pub client_certificate: bool,
+    /// The listener that requests come by, for routes that name theirs.
+    pub listener: Option<Arc<str>>,
 }
 
 impl Default for Options {
@@ -28,6 +31,7 @@ impl Default for Options {
             peer: peer_from_extension,
             tls: false,
             client_certificate: false,
+            listener: None,
         }
     }
 }
@@ -46,6 +50,7 @@ impl Options {
             address: peer.and_then(|peer| self.client_address.resolve(Some(peer), headers)),
             tls: self.tls || secured.is_some() || (trusted && came_by_tls(headers)),
             trusted,
+            listener: self.listener.clone(),
             principal: secured.filter(|_| self.client_certificate).and_then(Secured::principal),
             ..Client::default()
         }

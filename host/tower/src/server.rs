@@ -1,8 +1,12 @@
 //! A small HTTP/1.1 server for ways in that listen by themselves.
 
+mod turn_away;
+
+pub use turn_away::{TURNED_AWAY_MAX, TURNED_AWAY_WITHIN};
+
 use crate::secured::Secured;
 use barmkin_host::limits::{HEADERS_BYTES_MAX, HEADERS_MAX, TARGET_BYTES_MAX};
-use barmkin_tls::{ServerTls, Socket};
+use barmkin_tls::{ServerTls, Socket, Stream};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
@@ -18,7 +22,9 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
+use tower::util::Oneshot;
 use tower::{Service, ServiceExt};
+use turn_away::turn_away;
 
 /// After an accept that failed, mostly for want of file descriptors: long
 /// enough for some to be closed.
@@ -27,8 +33,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// What bounds a server.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-    /// Connections at once, tunnels included. More wait in the listener's
-    /// queue.
+    /// Connections at once, tunnels included. The one request of a further
+    /// connection is to be refused: see [`TurnedAway`](crate::TurnedAway).
     pub connections_max: usize,
     /// From the first wait for a request to the end of its header.
     pub header_read: Duration,
@@ -62,8 +68,9 @@ impl Place {
 /// Serves `service` on `socket` until `shutdown`, then lets requests that are
 /// under way end.
 ///
-/// A request's extensions hold the peer's [`SocketAddr`], its [`Place`], and
-/// [`Secured`] if it came by TLS.
+/// A request's extensions hold the peer's [`SocketAddr`], its [`Place`], or
+/// [`TurnedAway`](crate::TurnedAway) where it has none, and [`Secured`] if it
+/// came by TLS.
 pub async fn serve<S, R>(socket: impl Into<Socket>, service: S, bounds: Bounds, shutdown: impl Future<Output = ()>)
 where
     S: Service<Request<Incoming>, Response = Response<R>, Error = Infallible> + Clone + Send + 'static,
@@ -73,6 +80,7 @@ where
 {
     let Socket { listener, tls } = socket.into();
     let places = Arc::new(Semaphore::new(bounds.connections_max));
+    let turns_away = Arc::new(Semaphore::new(TURNED_AWAY_MAX));
     let (drain, draining) = watch::channel(());
     let (_stop, stopping) = watch::channel(());
     let mut connections = JoinSet::new();
@@ -83,11 +91,22 @@ where
             () = &mut shutdown => break,
             () = &mut keep_fresh => continue,
             Some(_) = connections.join_next(), if !connections.is_empty() => continue,
-            accepted = accept(&listener, &places) => accepted,
+            accepted = accept(&listener) => accepted,
         };
-        let Some((stream, peer, permit)) = accepted else { continue };
-        let place = Place { _permit: Arc::new(permit), stopping: stopping.clone() };
-        connections.spawn(connection(stream, peer, tls.clone(), place, service.clone(), bounds, draining.clone()));
+        let Some((stream, peer)) = accepted else { continue };
+        let (tls, service, mut draining) = (tls.clone(), service.clone(), draining.clone());
+        if let Ok(permit) = places.clone().try_acquire_owned() {
+            let place = Place { _permit: Arc::new(permit), stopping: stopping.clone() };
+            connections.spawn(connection(stream, peer, tls, place, service, bounds, draining));
+        } else if let Ok(permit) = turns_away.clone().try_acquire_owned() {
+            connections.spawn(async move {
+                tokio::select! {
+                    () = turn_away(stream, peer, tls, service) => {}
+                    _ = draining.changed() => {}
+                }
+                drop(permit);
+            });
+        }
     }
     drop((listener, drain));
     let all_end = async { while connections.join_next().await.is_some() {} };
@@ -96,14 +115,9 @@ where
     }
 }
 
-async fn accept(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    // The semaphore is never closed.
-    let permit = places.clone().acquire_owned().await.ok()?;
+async fn accept(listener: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
     match listener.accept().await {
-        Ok((stream, peer)) => Some((stream, peer, permit)),
+        Ok(accepted) => Some(accepted),
         Err(error) => {
             tracing::warn!(%error, "a connection could not be accepted");
             tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -134,23 +148,8 @@ async fn connection<S, R>(
         Ok(stream) => stream,
         Err(error) => return tracing::debug!(%peer, %error, "a client did not shake hands"),
     };
-    let secured = stream.is_tls().then(|| Secured { client: stream.client_name() });
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(peer);
-        request.extensions_mut().insert(place.clone());
-        if let Some(secured) = secured.clone() {
-            request.extensions_mut().insert(secured);
-        }
-        service.clone().oneshot(request)
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(bounds.header_read)
-        // One past the gate's limits, so that the gate names the reason.
-        .max_headers(HEADERS_MAX + 1)
-        .max_buf_size(2 * (HEADERS_BYTES_MAX + TARGET_BYTES_MAX))
-        .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades();
+    let service = service_fn(telling(service, peer, &stream, place));
+    let connection = http(bounds.header_read).serve_connection(TokioIo::new(stream), service).with_upgrades();
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
@@ -161,5 +160,39 @@ async fn connection<S, R>(
     };
     if let Err(error) = ended {
         tracing::debug!(%peer, %error, "a connection ended early");
+    }
+}
+
+fn http(header_read: Duration) -> http1::Builder {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(header_read)
+        // One past the gate's limits, so that the gate names the reason.
+        .max_headers(HEADERS_MAX + 1)
+        .max_buf_size(2 * (HEADERS_BYTES_MAX + TARGET_BYTES_MAX));
+    http
+}
+
+/// Has `service` answer each request, which it tells of `peer`, of how it came,
+/// and of `place`.
+fn telling<S, P>(
+    service: S,
+    peer: SocketAddr,
+    stream: &Stream,
+    place: P,
+) -> impl Fn(Request<Incoming>) -> Oneshot<S, Request<Incoming>> + use<S, P>
+where
+    S: Service<Request<Incoming>> + Clone,
+    P: Clone + Send + Sync + 'static,
+{
+    let secured = stream.is_tls().then(|| Secured { client: stream.client_name() });
+    move |mut request| {
+        let extensions = request.extensions_mut();
+        extensions.insert(peer);
+        extensions.insert(place.clone());
+        if let Some(secured) = secured.clone() {
+            extensions.insert(secured);
+        }
+        service.clone().oneshot(request)
     }
 }

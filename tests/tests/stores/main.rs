@@ -16,6 +16,7 @@
 mod claims;
 mod crash;
 mod damage;
+mod health;
 mod keeps;
 mod quotas;
 mod redis;

@@ -9,7 +9,7 @@ mod operate;
 mod orders;
 mod watch;
 
-pub(crate) use operate::Operate;
+pub(crate) use operate::{Counts, Operate};
 pub(crate) use orders::{Orders, compile_in_the_background};
 
 use crate::load;
@@ -39,7 +39,6 @@ pub(crate) struct Live {
     left: Option<Digest>,
     /// What is on disk, if it cannot be used.
     refused: Option<Refused>,
-    metrics: Arc<dyn Metrics>,
     reloads: Reloads,
     view: View,
 }
@@ -84,7 +83,7 @@ impl Live {
         }
         let store = open_store(config.store())?;
         let engine = load::serving_engine(&config, &store)?;
-        let services = Services { metrics: metrics.clone(), ..Services::new(store) };
+        let services = Services { metrics, ..Services::new(store) };
         let generation = config.build(&engine, services)?;
         tracing::info!(
             generation = %generation.digest(),
@@ -103,7 +102,6 @@ impl Live {
             config,
             left: None,
             refused: None,
-            metrics,
             reloads,
             view: View::default(),
         };
@@ -267,8 +265,6 @@ impl Live {
     }
 
     fn swap(&self, generation: Generation) {
-        // Nothing of a generation has missed a deadline yet.
-        generation.components().for_each(|(policy, _)| self.metrics.quarantine(policy, false));
         self.gate.swap(generation);
         self.reloads.serves_since(SystemClock.now());
     }

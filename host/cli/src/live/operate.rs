@@ -1,12 +1,19 @@
 //! What operators see and may do: the gate's side of the admin listener.
 
 use super::{Orders, View};
-use barmkin_admin::{Answered, By, Command, Control, Registry, Reloads, Tally, expose, pool, rfc3339};
+use barmkin_admin::{Answered, By, Command, Control, Registry, Reloads, StoreHealth, Tally, expose, pool, rfc3339};
 use barmkin_host::{Clock, Engine, Gate, SystemClock};
 use serde_json::{Value, json};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What is counted.
+pub(crate) struct Counts {
+    pub(crate) tally: Arc<Tally>,
+    pub(crate) reloads: Reloads,
+    pub(crate) store: StoreHealth,
+}
 
 /// Answers operators.
 pub(crate) struct Operate {
@@ -14,26 +21,22 @@ pub(crate) struct Operate {
     view: View,
     gate: Arc<Gate>,
     tally: Arc<Tally>,
+    store: StoreHealth,
     registry: Registry,
     started: String,
     is_ready: AtomicBool,
 }
 
 impl Operate {
-    pub(crate) fn new(
-        orders: Orders,
-        view: View,
-        gate: Arc<Gate>,
-        engine: Engine,
-        tally: Arc<Tally>,
-        reloads: Reloads,
-    ) -> Self {
+    pub(crate) fn new(orders: Orders, view: View, gate: Arc<Gate>, engine: Engine, counts: Counts) -> Self {
+        let Counts { tally, reloads, store } = counts;
         let mut registry = Registry::default();
         registry.register_collector(Box::new(tally.clone()));
         registry.register_collector(Box::new(reloads));
+        registry.register_collector(Box::new(store.clone()));
         pool(engine, &mut registry);
         let started = rfc3339(SystemClock.now());
-        Self { orders, view, gate, tally, registry, started, is_ready: AtomicBool::new(false) }
+        Self { orders, view, gate, tally, store, registry, started, is_ready: AtomicBool::new(false) }
     }
 
     /// Whether requests may be sent here.
@@ -67,6 +70,7 @@ impl Control for Operate {
             "ready": self.is_ready(),
             "policies": self.policies(),
             "routes": self.tally.routes(),
+            "store": self.store.status(),
             "differences": self.tally.differences(),
         });
         if let (Value::Object(status), Value::Object(view)) = (&mut status, self.view.get()) {

@@ -57,6 +57,8 @@ pub(crate) struct Webhooks {
     pub(crate) folder: TempDir,
     pub(crate) serving: Serving,
     address: String,
+    /// Where operators are answered.
+    pub(crate) admin: String,
 }
 
 impl Webhooks {
@@ -68,8 +70,9 @@ impl Webhooks {
         let mut serving = Serving::start_with_log(&folder, log);
         let edge = serving.wait_for("listening");
         let address = edge.pointer("/address").and_then(Value::as_str).unwrap().to_owned();
-        serving.wait_for("admin listening");
-        Self { folder, serving, address }
+        let admin = serving.wait_for("admin listening");
+        let admin = admin.pointer("/address").and_then(Value::as_str).unwrap().to_owned();
+        Self { folder, serving, address, admin }
     }
 
     /// Replaces a file as deployments do: all of it at once.

@@ -30,7 +30,8 @@ pub(crate) struct Listen {
     /// unless given. `reverse-proxy`: networks of the proxies in front of it.
     #[serde(default)]
     pub(crate) trusted_proxies: Vec<String>,
-    /// `reverse-proxy`: the most connections at once.
+    /// `reverse-proxy`: the most connections at once; further ones are told
+    /// `overloaded`.
     #[schemars(range(min = 1))]
     pub(crate) connections: Option<usize>,
     /// `reverse-proxy`: how long it waits for what.

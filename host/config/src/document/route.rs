@@ -13,6 +13,9 @@ pub(crate) struct Route {
     /// Which requests; all of them unless given.
     #[serde(default, rename = "match")]
     pub(crate) matches: Match,
+    /// The listeners whose requests it is for; all of them unless given.
+    #[schemars(length(min = 1))]
+    pub(crate) listeners: Option<Vec<String>>,
     /// The policies, in the order they run.
     #[serde(default)]
     pub(crate) chain: Vec<Member>,

@@ -19,6 +19,7 @@ pub(super) fn resolve(document: &Document, policies: &mut Policies, context: &mu
         }
         let mut route = Route::new(&declared.name);
         route.matches = matches(&declared.matches, &site.key("match"), context);
+        route.matches.listeners = listeners(declared, &site.key("listeners"), document, context);
         route.chain = chain(declared, site, document, policies, context);
         route.public = declared.public;
         route.observe = declared.observe;
@@ -31,6 +32,25 @@ pub(super) fn resolve(document: &Document, policies: &mut Policies, context: &mu
         routes.push(route);
     }
     routes
+}
+
+fn listeners(route: &document::Route, site: &Site, document: &Document, context: &mut Context<'_>) -> Vec<String> {
+    let Some(names) = &route.listeners else { return Vec::new() };
+    if names.is_empty() {
+        context
+            .findings
+            .error(site, format!("route `{}` is for no listener", route.name))
+            .help("name some, or leave `listeners` out: then it is for all of them");
+    }
+    for (index, name) in names.iter().enumerate().filter(|(_, name)| !document.listen.contains_key(*name)) {
+        let declared: Vec<_> = document.listen.keys().map(|name| format!("`{name}`")).collect();
+        let help = match declared.as_slice() {
+            [] => format!("declare `[listen.{name}]`"),
+            declared => format!("declare `[listen.{name}]`, or name one that there is: {}", declared.join(", ")),
+        };
+        context.findings.error(site.item(index), format!("there is no listener `{name}`")).help(help);
+    }
+    names.clone()
 }
 
 fn chain(
@@ -71,6 +91,7 @@ fn matches(declared: &document::Match, site: &Site, context: &mut Context<'_>) -
         host: declared.host.as_deref().map_or(HostMatch::Any, |host| host_match(host, site, context)),
         path: declared.path.as_ref().map_or_else(PathMatch::default, |path| path_match(path, site, context)),
         methods: methods(&declared.methods, &site.key("methods"), context),
+        listeners: Vec::new(),
     }
 }
 

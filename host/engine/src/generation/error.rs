@@ -224,7 +224,7 @@ impl Problem {
                 "grant `vouch` to a policy that verifies something, or say `public = true` if it is meant for everyone"
                     .into()
             }
-            Self::Tie(_) => "make one of them more specific in host, path or methods".into(),
+            Self::Tie(_) => "make one of them more specific in host, path, methods or listeners".into(),
             Self::DuplicateName => "give it a name of its own".into(),
             Self::Path(_) => "write it without dot segments, `//`, `;` or needless percent-encoding".into(),
             _ => return None,

@@ -75,6 +75,7 @@ impl Generation {
     /// Builds the generation that follows this one, on the same services.
     /// Policies whose component, settings and memory are as they were are only
     /// granted anew: when nothing but keys has changed, nothing is compiled.
+    /// Those whose grants and deadline are, too, stay in quarantine.
     ///
     /// # Errors
     /// As for [`build`](Self::build). This generation stays as it is.
@@ -100,7 +101,7 @@ impl Generation {
         for (name, policy) in &spec.policies {
             let image = Image::of(engine, policy, services.store.is_local(), previous.iter().map(Policy::image));
             match image.and_then(|image| Policy::grant(image, name, policy, spec, keys)) {
-                Ok(policy) => policies.push(policy),
+                Ok(policy) => policies.push(policy.following(previous)),
                 Err(problems) => errors
                     .extend(problems.into_iter().map(|problem| BuildError { at: At::Policy(name.clone()), problem })),
             }
@@ -184,6 +185,13 @@ impl Generation {
     /// What each policy uses, by name.
     pub fn manifests(&self) -> impl Iterator<Item = (&str, &Manifest)> {
         self.policies.iter().map(|policy| (&*policy.name, &*policy.manifest))
+    }
+
+    /// Tells whoever counts of policies that `next` begins anew with.
+    pub(crate) fn give_way_to(&self, next: &Self) {
+        for released in self.policies.iter().filter(|policy| policy.is_released_by(&next.policies)) {
+            self.metrics.quarantine(&released.name, false);
+        }
     }
 
     #[cfg(feature = "measure")]

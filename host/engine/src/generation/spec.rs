@@ -241,6 +241,16 @@ pub struct RouteMatch {
     pub path: PathMatch,
     /// The methods; empty for all.
     pub methods: Vec<Method>,
+    /// The listeners, as [`Client::listener`](crate::Client::listener) has
+    /// them; empty for all.
+    pub listeners: Vec<String>,
+}
+
+impl RouteMatch {
+    /// Whether it is for requests that come by `listener`.
+    pub fn serves(&self, listener: Option<&str>) -> bool {
+        self.listeners.is_empty() || listener.is_some_and(|name| self.listeners.iter().any(|served| served == name))
+    }
 }
 
 /// Which hosts.

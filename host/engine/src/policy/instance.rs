@@ -1,7 +1,7 @@
 //! A loaded policy, and one check of it.
 
 use crate::generation::error::Problem;
-use crate::generation::spec::{OnError, PolicySpec, Spec};
+use crate::generation::spec::{Grants, OnError, PolicySpec, Spec};
 use crate::keys::{Key, KeySource};
 use crate::metrics::Metrics;
 use crate::policy::bindings::barmkin::policy::types as wire;
@@ -30,11 +30,11 @@ pub(crate) struct Policy {
     pub(crate) manifest: Arc<Manifest>,
     pub(crate) vouch: bool,
     granted: Arc<Granted>,
-    sets: Vec<HeaderName>,
+    grants: Grants,
     deadline: Duration,
     memory_bytes: usize,
     log_rate: Arc<LogRate>,
-    quarantine: Quarantine,
+    quarantine: Arc<Quarantine>,
     image: Arc<Image>,
     #[cfg(feature = "measure")]
     kept: crate::policy::kept::Kept,
@@ -56,15 +56,35 @@ impl Policy {
             manifest: image.manifest.clone(),
             vouch: policy.grants.vouch,
             granted: Arc::new(image.manifest.grant(&policy.grants, spec, keys)?),
-            sets: policy.grants.sets.clone(),
+            grants: policy.grants.clone(),
             deadline: policy.deadline,
             memory_bytes: policy.memory_bytes.max(image.memory_bytes),
             log_rate: Arc::default(),
-            quarantine: Quarantine::default(),
+            quarantine: Arc::default(),
             image,
             #[cfg(feature = "measure")]
             kept: crate::policy::kept::Kept::default(),
         })
+    }
+
+    /// Goes on as one of `previous` did, if that was the same policy: a reload
+    /// of something else says nothing of how it behaves. Another deadline may.
+    pub(crate) fn following(mut self, previous: &[Self]) -> Self {
+        let is_same = |previous: &&Self| {
+            previous.name == self.name
+                && Arc::ptr_eq(&previous.image, &self.image)
+                && previous.grants == self.grants
+                && previous.deadline == self.deadline
+        };
+        if let Some(same) = previous.iter().find(is_same) {
+            self.quarantine = same.quarantine.clone();
+        }
+        self
+    }
+
+    /// Whether it is quarantined, and none of `next` goes on as it did.
+    pub(crate) fn is_released_by(&self, next: &[Self]) -> bool {
+        self.quarantine.is_on() && !next.iter().any(|next| Arc::ptr_eq(&next.quarantine, &self.quarantine))
     }
 
     /// The image it runs, which the next generation may take over.
@@ -122,7 +142,7 @@ impl Policy {
             Sandbox::new(self.name.clone(), self.granted.clone(), Some(session), log, self.deadline, self.memory_bytes);
         let (sandbox, result) = self.ask(sandbox, input).await;
         let result = result.and_then(|decision| {
-            MaySay { vouch: self.vouch, sets: &self.sets }
+            MaySay { vouch: self.vouch, sets: &self.grants.sets }
                 .check(decision)
                 .map_err(|violation| Failure::new(HostReason::ContractViolation, violation))
         });

@@ -28,6 +28,11 @@ pub(super) enum Admission {
 }
 
 impl Quarantine {
+    /// Whether the policy is quarantined.
+    pub(super) fn is_on(&self) -> bool {
+        State::of(self.0.load(Ordering::Relaxed)).is_quarantined()
+    }
+
     /// Whether a check may run. The time is the request's, so that tests and
     /// replays decide alike.
     pub(super) fn admit(&self, now: Duration) -> Result<Admission, Failure> {

@@ -3,6 +3,7 @@
 use crate::principal::{Facts, Principal};
 use http::{HeaderMap, Method};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// A request without its body, as the proxy received it.
 #[derive(Clone, Debug)]
@@ -53,4 +54,6 @@ pub struct Client {
     pub principal: Option<Principal>,
     /// What the proxy verified, likewise.
     pub facts: Option<Facts>,
+    /// The listener that it came by, for routes that name theirs.
+    pub listener: Option<Arc<str>>,
 }

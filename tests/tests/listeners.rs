@@ -1,0 +1,65 @@
+//! Routes that are for some listeners only, by every way in.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use barmkin_envoy::Probe;
+use barmkin_tests::harness::{Barmkin, ListenerKind, Request, Upstream};
+
+const RULES: &str = r#"version = 1
+
+[[routes]]
+name = "edge"
+match = { path.exact = "/edge" }
+listeners = ["edge"]
+public = true
+
+[[routes]]
+name = "auth"
+match = { path.exact = "/auth" }
+listeners = ["auth"]
+public = true
+
+[[routes]]
+name = "envoy"
+match = { path.exact = "/envoy" }
+listeners = ["envoy"]
+public = true
+
+[[routes]]
+name = "all"
+match = { path.exact = "/all" }
+public = true
+"#;
+
+#[test]
+fn a_listener_knows_its_own_routes_and_those_of_all() {
+    let upstream = Upstream::start();
+    let listeners = [
+        ("edge", ListenerKind::ReverseProxy(upstream.address())),
+        ("auth", ListenerKind::ForwardAuth("caddy")),
+        ("envoy", ListenerKind::ExtAuthz),
+    ];
+    let gate = Barmkin::serve(RULES, &[], &listeners);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let probe = runtime.block_on(Probe::connect(gate.address("envoy"))).unwrap();
+    // Why a request is denied; `None` if it is not.
+    let ask = |listener: &str, path: &str| match listener {
+        "envoy" => runtime.block_on(probe.get(path, &[])).unwrap().reason,
+        _ => {
+            let target = if listener == "auth" { "/" } else { path };
+            let request = Request::new("GET", target, "app").with("x-forwarded-method", "GET");
+            let request = request.with("x-forwarded-uri", path).with("x-forwarded-host", "app");
+            let answer = request.with("x-forwarded-proto", "https").send(gate.address(listener)).unwrap();
+            let reason = answer.field("barmkin-reason").map(str::to_owned);
+            assert_eq!(answer.status, if reason.is_none() { 200 } else { 403 });
+            reason
+        }
+    };
+    for (listener, _) in listeners {
+        assert_eq!(ask(listener, "/all"), None, "{listener}");
+        for path in ["/edge", "/auth", "/envoy"] {
+            let expected = (path.trim_start_matches('/') != listener).then(|| "no-route".to_owned());
+            assert_eq!(ask(listener, path), expected, "{path} by {listener}");
+        }
+    }
+}
