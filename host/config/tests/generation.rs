@@ -152,3 +152,38 @@ fn a_chain_that_needs_the_body_is_refused_on_a_listener_without_bodies() {
     assert_eq!(built_text(&listen("kind = \"ext-authz\"\nbody-limit = \"1MiB\"")), "");
     assert_eq!(built_text(&listen("kind = \"reverse-proxy\"\nupstream = \"http://127.0.0.1:1\"")), "");
 }
+
+/// A route whose chain takes from the only quota, with these lines.
+fn counted(quota: &str) -> String {
+    format!(
+        "version = 1\n[quotas.q]\nkey = \"route\"\n{quota}\n[[routes]]\nname = \"r\"\npublic = true\nchain = [\"stock:rate-quota\"]\n"
+    )
+}
+
+#[test]
+fn requests_at_once_are_counted_only_where_their_end_is_seen() {
+    let text = counted("algorithm = \"concurrency\"\nlimit = 1");
+    let listen = |kind: &str| format!("{text}[listen.a]\naddress = \"127.0.0.1:0\"\n{kind}\n");
+    for blind in ["kind = \"forward-auth\"\ndialect = \"nginx\"", "kind = \"ext-authz\"\nbody-limit = \"1MiB\""] {
+        assert_eq!(
+            built_text(&listen(blind)),
+            "barmkin.toml:9:9: the chain of route `r` counts requests at once, whose end listener `a` does not see\n  \
+             help: use a listener of kind `reverse-proxy`, or a quota with a `rate`"
+        );
+    }
+    assert_eq!(built_text(&listen("kind = \"reverse-proxy\"\nupstream = \"http://127.0.0.1:1\"")), "");
+}
+
+#[test]
+fn quotas_that_remember_too_much_are_reported_at_their_place() {
+    for (quota, at, what) in [
+        ("algorithm = \"concurrency\"\nlimit = 10001", "5:9", "limit"),
+        ("algorithm = \"sliding-window\"\nrate = \"10001/h\"", "5:8", "rate"),
+    ] {
+        let report = built_text(&counted(quota));
+        let expected = format!("barmkin.toml:{at}: quota `q`: the {what} is 10001, but must be from one unit to 10000");
+        assert_has(&report, &[&expected]);
+    }
+    assert_eq!(built_text(&counted("algorithm = \"sliding-window\"\nrate = \"10000/h\"")), "");
+    assert_eq!(built_text(&counted("algorithm = \"fixed-window\"\nrate = \"10001/h\"")), "");
+}

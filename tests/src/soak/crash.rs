@@ -1,7 +1,7 @@
 //! The embedded store: kill -9 at random moments under load, then random damage.
 
 use super::senders::{self, Random, Reached, Sending, Sent, deliver, reason};
-use super::{Scenario, Verdict};
+use super::{Scenario, Verdict, claims};
 use crate::harness::{Barmkin, ListenerKind, Request, Upstream};
 use anyhow::{Context, Result, bail, ensure};
 use barmkin_host::{Claim, LocalStore, MemoryLimits, NonceId};
@@ -10,7 +10,6 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 /// Kills and damages of a whole run, and of a short one.
@@ -36,6 +35,7 @@ pub(super) fn run(short: bool) -> Result<Verdict> {
     verdict.note("unknown_after_a_kill", unknown);
     damages(folder.path(), &accepted, DAMAGES[pick], &mut random, &mut verdict)?;
     accept_loss(&store, &accepted, &mut verdict)?;
+    claims::measure(folder.path(), short, &mut verdict)?;
     Ok(verdict)
 }
 
@@ -64,13 +64,11 @@ fn kills(store: &Path, pick: usize, random: &mut Random, verdict: &mut Verdict) 
             ensure!(reason(&response) == "replayed", "delivery {delivery}: {} {}", response.status, reason(&response));
             checked += 1;
         }
-        sending.stop.store(false, Ordering::SeqCst);
         let round = std::thread::scope(|scope| {
             let senders = sending.start(scope, SENDERS, address);
             // The moment is what is random here, not what is waited for.
             std::thread::sleep(Duration::from_millis(100 + random.below(900)));
             gate.kill();
-            sending.stop.store(true, Ordering::SeqCst);
             senders::join(senders)
         })?;
         sent = sent.and(round);

@@ -1,5 +1,6 @@
 //! Gates that are kept busy for minutes, while what could go wrong does.
 
+mod claims;
 mod crash;
 mod fleet;
 mod hostile;

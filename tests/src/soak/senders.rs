@@ -4,7 +4,7 @@ use crate::harness::{Request, Response, Upstream, github_signature};
 use anyhow::{Result, ensure};
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{Scope, ScopedJoinHandle};
 
 /// The secret of every delivery.
@@ -133,7 +133,6 @@ impl Reached {
 #[derive(Default)]
 pub(super) struct Sending {
     pub(super) next: AtomicU64,
-    pub(super) stop: AtomicBool,
 }
 
 /// What came of sending.
@@ -160,7 +159,7 @@ impl Sent {
 
 impl Sending {
     /// Starts `senders` threads, which send new deliveries and requests that
-    /// are counted until they are told to stop.
+    /// are counted until the gate is gone.
     pub(super) fn start<'s>(
         &'s self,
         scope: &'s Scope<'s, '_>,
@@ -172,18 +171,20 @@ impl Sending {
 
     fn send(&self, address: SocketAddr) -> Sent {
         let mut sent = Sent::default();
-        while !self.stop.load(Ordering::SeqCst) {
+        loop {
             let delivery = self.next.fetch_add(1, Ordering::SeqCst);
             sent.requests += 2;
             match deliver(address, delivery) {
                 Ok(response) if response.status == 200 => sent.accepted.push(delivery),
                 Ok(_) => sent.refused += 1,
-                Err(_) => sent.unknown.push(delivery),
+                Err(_) => {
+                    sent.unknown.push(delivery);
+                    return sent;
+                }
             }
             let counted = Request::new("GET", "/counted", "gate.test").send(address);
             sent.refused += u64::from(counted.is_ok_and(|response| !matches!(response.status, 200 | 429)));
         }
-        sent
     }
 }
 

@@ -85,11 +85,21 @@ fn rule(quota: &document::Quota, site: &Site, context: &mut Context<'_>) -> Quot
         Gcra => barmkin_host::Gcra { interval: rate.interval(), limit: quota.burst.unwrap_or(rate.count) }.into(),
         FixedWindow => QuotaRule::FixedWindow(window),
         SlidingWindow => QuotaRule::SlidingWindow(window),
-        Concurrency => QuotaRule::Concurrency(Window {
-            limit: quota.limit.unwrap_or(1),
-            length: context.read_or(site.key("lease"), quota.lease.as_ref(), LEASE),
-        }),
+        Concurrency => {
+            QuotaRule::Concurrency(Window { limit: quota.limit.unwrap_or(1), length: lease(quota, site, context) })
+        }
     }
+}
+
+fn lease(quota: &document::Quota, site: &Site, context: &mut Context<'_>) -> Duration {
+    let lease = context.read_or(site.key("lease"), quota.lease.as_ref(), LEASE);
+    if lease.is_zero() {
+        context
+            .findings
+            .error(site.key("lease"), "with a lease that is over at once no request counts")
+            .help("write how long a request takes at most, such as `1m`");
+    }
+    lease
 }
 
 fn algorithm_name(algorithm: QuotaAlgorithm) -> &'static str {

@@ -18,6 +18,12 @@ const TIMEOUT_MAX: Duration = Duration::from_secs(10);
 pub(super) fn resolve(declared: Option<&Entry<Store>>, context: &mut Context<'_>) -> StoreConfig {
     let Some(Entry { site, value: store }) = declared else { return StoreConfig::default() };
     check_options(store, site, context);
+    for (option, given) in [("nonces-max", store.nonces_max), ("quotas-max", store.quotas_max)] {
+        if given == Some(0) {
+            let message = "a store without room would refuse every request that needs it";
+            context.findings.error(site.key(option), message).help("write at least 1");
+        }
+    }
     let default = MemoryLimits::default();
     let limits = MemoryLimits {
         nonces: store.nonces_max.unwrap_or(default.nonces),

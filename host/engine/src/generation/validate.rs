@@ -32,9 +32,9 @@ fn check_rule(rule: &QuotaRule) -> Option<Problem> {
         }
         QuotaRule::Gcra(_) | QuotaRule::FixedWindow(_) => return None,
         _ if rule.limit() <= REMEMBERED_TAKES_MAX => return None,
-        QuotaRule::SlidingWindow(_) | QuotaRule::Concurrency(_) => {
-            ("the limit", rule.limit().to_string(), REMEMBERED_TAKES_MAX.to_string())
-        }
+        // As they are configured.
+        QuotaRule::SlidingWindow(_) => ("the rate", rule.limit().to_string(), REMEMBERED_TAKES_MAX.to_string()),
+        QuotaRule::Concurrency(_) => ("the limit", rule.limit().to_string(), REMEMBERED_TAKES_MAX.to_string()),
     };
     Some(Problem::OutOfRange { what, value, min: "one unit".to_owned(), max })
 }

@@ -1,0 +1,218 @@
+//! Where nonces and quotas live, and how quotas count.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod support;
+
+use barmkin_config::StoreConfig;
+use barmkin_host::{Gcra, MemoryLimits, QuotaRule, Window};
+use std::time::Duration;
+use support::{folder, load, report_of};
+
+/// What a `[store]` with these lines is.
+fn store(lines: &str) -> StoreConfig {
+    let text = format!("version = 1\n[store]\n{lines}\n");
+    let folder =
+        folder(&[("barmkin.toml", &text), ("secret", "sesame\n"), ("a.pem", "A"), ("b.pem", "B"), ("c.pem", "C")]);
+    let config = load(&folder).unwrap_or_else(|report| panic!("{report}"));
+    match config.store() {
+        StoreConfig::Embedded { folder: path, limits, survives_power_loss } => StoreConfig::Embedded {
+            folder: path.strip_prefix(folder.path()).unwrap().to_owned(),
+            limits: *limits,
+            survives_power_loss: *survives_power_loss,
+        },
+        other => other.clone(),
+    }
+}
+
+#[test]
+fn stores_are_read_by_their_kind() {
+    let default = MemoryLimits::default();
+    assert_eq!(store("kind = \"memory\""), StoreConfig::Memory(default));
+    let limits = MemoryLimits { nonces: 7, quotas: 8 };
+    assert_eq!(store("kind = \"memory\"\nnonces-max = 7\nquotas-max = 8"), StoreConfig::Memory(limits));
+    for (durability, survives_power_loss) in
+        [("", false), ("durability = \"process\"", false), ("durability = \"power\"", true)]
+    {
+        let expected = StoreConfig::Embedded { folder: "state".into(), limits: default, survives_power_loss };
+        assert_eq!(store(&format!("kind = \"embedded\"\npath = \"state\"\n{durability}")), expected, "{durability}");
+    }
+    let StoreConfig::Redis(redis) = store("kind = \"redis\"\nurl = \"redis://localhost\"") else { panic!("a Redis") };
+    assert_eq!((&*redis.url, redis.password, redis.timeout, redis.client_pem), ("redis://localhost", None, None, None));
+    let lines = "kind = \"redis\"\nurl = \"rediss://localhost/1\"\nusername = \"gate\"\npassword = \"file:secret\"\nprefix = \"b\"\n\
+                 timeout = \"100ms\"\ntls = { root = \"a.pem\", certificate = \"b.pem\", key = \"c.pem\" }";
+    let StoreConfig::Redis(redis) = store(lines) else { panic!("a Redis") };
+    assert_eq!(redis.password.as_deref(), Some("sesame"));
+    assert_eq!((redis.username.as_deref(), redis.prefix.as_deref()), (Some("gate"), Some("b")));
+    assert_eq!(redis.timeout, Some(Duration::from_millis(100)));
+    assert_eq!((redis.root_pem, redis.client_pem), (Some(b"A".to_vec()), Some((b"B".to_vec(), b"C".to_vec()))));
+}
+
+/// Its place, its message and its help.
+type Finding<'a> = (&'a str, &'a str, &'a str);
+
+/// Findings as they are reported: each with its place, its message and its help.
+fn report<'a>(findings: impl IntoIterator<Item = (&'a str, String, &'a str)>) -> String {
+    let findings =
+        findings.into_iter().map(|(at, message, help)| format!("barmkin.toml:{at}: {message}\n  help: {help}"));
+    findings.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn stores_have_only_what_their_kind_has() {
+    let all = "nonces-max = 1\nquotas-max = 1\npath = \"a\"\ndurability = \"power\"\nurl = \"redis://a\"\n\
+               username = \"a\"\npassword = \"env:A\"\nprefix = \"a\"\ntimeout = \"1s\"\ntls = {}\n";
+    let places = [
+        ("nonces-max", "4:14"),
+        ("quotas-max", "5:14"),
+        ("path", "6:8"),
+        ("durability", "7:14"),
+        ("url", "8:7"),
+        ("username", "9:12"),
+        ("password", "10:12"),
+        ("prefix", "11:10"),
+        ("timeout", "12:11"),
+        ("tls", "13:1"),
+    ];
+    for (kind, has) in [
+        ("memory", &["nonces-max", "quotas-max"][..]),
+        ("embedded", &["nonces-max", "quotas-max", "path", "durability"]),
+        ("redis", &["url", "username", "password", "prefix", "timeout", "tls"]),
+    ] {
+        let found = report_of(&format!("version = 1\n[store]\nkind = \"{kind}\"\n{all}"));
+        let others = places.iter().filter(|(option, _)| !has.contains(option));
+        let message = |option| format!("a store of kind `{kind}` has no `{option}`");
+        let expected = report(others.map(|(option, at)| (*at, message(option), "remove it")));
+        // What else is wrong with it is not asked here.
+        let found: Vec<&str> = found.lines().collect();
+        assert!(expected.lines().all(|line| found.contains(&line)), "{kind}: {found:#?}");
+        assert_eq!(found.iter().filter(|line| line.contains("has no")).count(), places.len() - has.len(), "{kind}");
+    }
+}
+
+#[test]
+fn stores_that_cannot_be_are_reported_at_their_place() {
+    let room = "a store without room would refuse every request that needs it";
+    let address = "this is not the address of a Redis server";
+    let scheme = "write `redis://host:port`, or `rediss://` for TLS";
+    let timeout = "the time-out of a store must be from `1ms` to `10s`";
+    let nearby = "requests wait for it: `250ms` is long for a server nearby";
+    let absent = "`absent.pem` cannot be read: No such file or directory (os error 2)";
+    let pair = ("a certificate and its key come together", "give both, or neither");
+    let pem = "name a file of PEM, relative to this one";
+    let cases: [(&str, &[Finding<'_>]); 7] = [
+        (
+            "kind = \"memory\"\nnonces-max = 0\nquotas-max = 0",
+            &[("4:14", room, "write at least 1"), ("5:14", room, "write at least 1")],
+        ),
+        ("kind = \"embedded\"", &[("2:2", "this store needs a `path`", "say in which folder, relative to this file")]),
+        ("kind = \"redis\"", &[("2:2", "this store needs a `url`", scheme)]),
+        (
+            "kind = \"redis\"\nurl = \"http://a\"\ntimeout = \"0s\"",
+            &[("4:7", address, scheme), ("5:11", timeout, nearby)],
+        ),
+        (
+            "kind = \"redis\"\nurl = \"redis://\"\ntimeout = \"11s\"\npassword = \"sesame\"",
+            &[
+                ("4:7", address, scheme),
+                ("5:11", timeout, nearby),
+                (
+                    "6:12",
+                    "`sesame` does not say where the secret is",
+                    "write `file:` and a path, or `env:` and the name of a variable",
+                ),
+            ],
+        ),
+        (
+            "kind = \"redis\"\nurl = \"redis://a\"\ntls = { certificate = \"absent.pem\" }",
+            &[
+                ("5:1", "without TLS there are no certificates", "begin the `url` with `rediss://`"),
+                ("5:1", pair.0, pair.1),
+                ("5:23", absent, pem),
+            ],
+        ),
+        (
+            "kind = \"redis\"\nurl = \"rediss://a\"\ntls = { root = \"absent.pem\", key = \"barmkin.toml\" }",
+            &[("5:1", pair.0, pair.1), ("5:16", absent, pem)],
+        ),
+    ];
+    for (lines, findings) in cases {
+        let expected = report(findings.iter().map(|(at, message, help)| (*at, (*message).to_owned(), *help)));
+        assert_eq!(report_of(&format!("version = 1\n[store]\n{lines}\n")), expected);
+    }
+}
+
+/// How the only quota counts, with these lines.
+fn rule(lines: &str) -> QuotaRule {
+    let text = format!("version = 1\n[quotas.q]\nkey = \"route\"\n{lines}\n");
+    let config = load(&folder(&[("barmkin.toml", &text)])).unwrap_or_else(|report| panic!("{report}"));
+    config.spec().quotas.get("q").unwrap().rule
+}
+
+#[test]
+fn quotas_count_by_their_algorithm() {
+    let minute = |limit| Window { limit, length: Duration::from_secs(60) };
+    let gcra = |limit| QuotaRule::Gcra(Gcra { interval: Duration::from_secs(6), limit });
+    for (lines, expected) in [
+        ("rate = \"10/min\"", gcra(10)),
+        ("algorithm = \"gcra\"\nrate = \"10/min\"\nburst = 3", gcra(3)),
+        ("algorithm = \"fixed-window\"\nrate = \"10/min\"", QuotaRule::FixedWindow(minute(10))),
+        ("algorithm = \"sliding-window\"\nrate = \"10/min\"", QuotaRule::SlidingWindow(minute(10))),
+        ("algorithm = \"concurrency\"\nlimit = 7", QuotaRule::Concurrency(minute(7))),
+        (
+            "algorithm = \"concurrency\"\nlimit = 7\nlease = \"5s\"",
+            QuotaRule::Concurrency(Window { limit: 7, length: Duration::from_secs(5) }),
+        ),
+    ] {
+        assert_eq!(rule(lines), expected, "{lines}");
+    }
+}
+
+#[test]
+fn quotas_have_only_what_their_algorithm_has() {
+    let all = "rate = \"1/s\"\nburst = 1\nlimit = 1\nlease = \"1s\"\nkeep = \"always\"\n";
+    let places = [("rate", "5:8"), ("burst", "6:9"), ("limit", "7:9"), ("lease", "8:9"), ("keep", "9:8")];
+    for (algorithm, has) in [
+        ("gcra", &["rate", "burst", "keep"][..]),
+        ("fixed-window", &["rate", "keep"]),
+        ("sliding-window", &["rate", "keep"]),
+        ("concurrency", &["limit", "lease"]),
+    ] {
+        let text = format!("version = 1\n[quotas.q]\nkey = \"route\"\nalgorithm = \"{algorithm}\"\n{all}");
+        let others = places.iter().filter(|(option, _)| !has.contains(option));
+        let message = |option| format!("a quota by `{algorithm}` has no `{option}`");
+        assert_eq!(report_of(&text), report(others.map(|(option, at)| (*at, message(option), "remove it"))));
+    }
+}
+
+#[test]
+fn quotas_that_count_nothing_are_reported_at_their_place() {
+    let rate = "write it as `100/min`";
+    let nothing = "a quota of which nothing can be taken would deny every request";
+    let lease = "with a lease that is over at once no request counts";
+    let cases: [(&str, &str, &str, &str); 6] = [
+        ("keep = \"always\"", "2:9", "a quota by `gcra` needs a `rate`", rate),
+        ("algorithm = \"fixed-window\"", "2:9", "a quota by `fixed-window` needs a `rate`", rate),
+        (
+            "algorithm = \"concurrency\"",
+            "2:9",
+            "a quota by `concurrency` needs a `limit`",
+            "say how many requests may be under way at once",
+        ),
+        ("limit = 0\nalgorithm = \"concurrency\"", "4:9", nothing, "write at least 1"),
+        ("burst = 0\nrate = \"1/s\"", "4:9", nothing, "write at least 1"),
+        (
+            "lease = \"0s\"\nalgorithm = \"concurrency\"\nlimit = 1",
+            "4:9",
+            lease,
+            "write how long a request takes at most, such as `1m`",
+        ),
+    ];
+    for (lines, at, message, help) in cases {
+        let text = format!("version = 1\n[quotas.q]\nkey = \"route\"\n{lines}\n");
+        assert_eq!(report_of(&text), report([(at, message.to_owned(), help)]));
+    }
+    assert_eq!(
+        report_of("version = 1\n[quotas.q]\nkey = \"route\"\nalgorithm = \"leaky\"\n"),
+        "barmkin.toml:4:13: unknown variant `leaky`, expected one of `gcra`, `fixed-window`, `sliding-window`, `concurrency`"
+    );
+}
