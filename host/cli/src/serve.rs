@@ -41,7 +41,6 @@ enum LogFormat {
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     start_log(args.log_format);
-    compile_in_the_background().context("no threads to compile on")?;
     let clock = Arc::new(SystemClock);
     let counts = Counts {
         tally: Arc::new(Tally::new(clock.clone())),
@@ -53,6 +52,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let live = Live::load(&args.file.file, open, counts.tally.clone(), counts.reloads.clone())?;
     let (gate, engine, fixed, view) =
         (live.gate().clone(), live.engine().clone(), live.config().fixed().clone(), live.view());
+    compile_in_the_background();
     let orders = Orders::start(live)?;
     let operate = Arc::new(Operate::new(orders, view, gate.clone(), engine, counts));
     runtime.block_on(serve(gate, &fixed.listeners, fixed.admin.as_ref(), operate))?;

@@ -127,7 +127,7 @@ impl Options {
             summary.extend([("pss_kib_per_instance", suspended().context("suspended")?)]);
         }
         if self.has(Group::Latency) {
-            let lasting = Duration::from_secs(if self.quick { 1 } else { 10 });
+            let lasting = Duration::from_secs(if self.quick { 1 } else { 18 });
             let latency = latency(lasting).context("latency")?;
             summary.extend([("p99_over_p50", latency.p99 / latency.p50)]);
             let check = summary.get("check_end_to_end");

@@ -125,10 +125,10 @@ impl Thread {
     }
 }
 
-/// Makes everything that compiles yield to requests: this thread, and those
-/// that share its work.
-pub(crate) fn compile_in_the_background() -> Result<(), rayon::ThreadPoolBuildError> {
-    rayon::ThreadPoolBuilder::new().start_handler(|_| lower_priority()).build_global()
+/// From now on, makes what compiles yield to requests: the threads that share
+/// the work of the one above. Before there are requests it need not.
+pub(crate) fn compile_in_the_background() {
+    rayon::broadcast(|_| lower_priority());
 }
 
 /// Of this thread, where priorities are of threads.
