@@ -8,8 +8,6 @@ use wasmparser::{Operator, Parser, Payload};
 use wit_component::DecodedWasm;
 use wit_parser::WorldItem;
 
-const PAGE_BYTES: u64 = 64 * 1024;
-
 #[test]
 fn each_imports_only_the_functions_it_uses() {
     let expected: [(&str, &[&str]); 5] = [
@@ -37,13 +35,13 @@ fn each_imports_only_the_functions_it_uses() {
 }
 
 #[test]
-fn each_starts_with_two_pages_and_may_grow() {
+fn each_starts_with_one_page_and_may_grow() {
     for stock in barmkin_stock::all() {
         let memories = memories(stock.component);
         let [memory] = memories.as_slice() else {
             panic!("{} has {} memories", stock.name, memories.len());
         };
-        assert!(memory.initial * PAGE_BYTES <= 128 * 1024, "{}: {memory:?}", stock.name);
+        assert_eq!(memory.initial, 1, "{}: {memory:?}", stock.name);
         assert_eq!(memory.maximum, None, "{}: the snapshotter grows memory", stock.name);
     }
 }
