@@ -168,7 +168,7 @@ fn requests_at_once_are_counted_only_where_their_end_is_seen() {
         assert_eq!(
             built_text(&listen(blind)),
             "barmkin.toml:9:9: the chain of route `r` counts requests at once, whose end listener `a` does not see\n  \
-             help: use a listener of kind `reverse-proxy`, or a quota with a `rate`"
+             help: name listeners of kind `reverse-proxy` in the route's `listeners`, or use a quota with a `rate`"
         );
     }
     assert_eq!(built_text(&listen("kind = \"reverse-proxy\"\nupstream = \"http://127.0.0.1:1\"")), "");
