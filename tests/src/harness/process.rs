@@ -8,6 +8,9 @@ use tempfile::TempDir;
 /// A running process with a folder of its own.
 pub(super) struct Process {
     child: Child,
+    /// Ends the process when this one is gone, which a static or a signal does
+    /// not tell [`Drop`].
+    keeper: Child,
     folder: TempDir,
 }
 
@@ -20,7 +23,9 @@ impl Process {
         let errors = output.try_clone().expect("the same file");
         let mut command = command(folder.path());
         let child = command.stdin(Stdio::null()).stdout(output).stderr(errors).spawn();
-        Self { child: child.unwrap_or_else(|error| panic!("{command:?} did not start: {error}")), folder }
+        let child = child.unwrap_or_else(|error| panic!("{command:?} did not start: {error}"));
+        let keeper = keep(&child);
+        Self { child, keeper, folder }
     }
 
     pub(super) fn id(&self) -> u32 {
@@ -33,6 +38,9 @@ impl Process {
 
     /// Ends it at once, as a crash would.
     pub(super) fn kill(&mut self) {
+        // First: a number that is free again may be another process's.
+        let _ = self.keeper.kill();
+        let _ = self.keeper.wait();
         // It may be gone already.
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -64,5 +72,33 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
+    }
+}
+
+/// Waits for the end of its input, which only this process could write to, and
+/// ends `child`.
+fn keep(child: &Child) -> Child {
+    let mut keeper = Command::new("sh");
+    keeper.args(["-c", "read -r _; kill -KILL \"$0\"", &child.id().to_string()]);
+    let started = keeper.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    started.unwrap_or_else(|error| panic!("{keeper:?} did not start: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::process::ExitStatusExt;
+
+    #[test]
+    fn a_server_ends_with_whoever_started_it() {
+        let mut process = Process::start(|_| {
+            let mut command = Command::new("sleep");
+            command.arg("1000");
+            command
+        });
+        assert!(process.is_alive());
+        // As when this process is gone.
+        drop(process.keeper.stdin.take());
+        assert_eq!(process.child.wait().unwrap().signal(), Some(9));
     }
 }
