@@ -16,5 +16,5 @@ fn each_policy_of_the_chain_has_one_page_fifty_roles_among_them() {
     let verdict = gate.check_now(head, Body::Whole(body)).expect("the store is local");
     assert!(verdict.reason().is_none(), "{:?}", verdict.steps());
     let warm = engine().pool_use().expect("there is a pool");
-    assert_eq!((warm.warm_memories, warm.warm_bytes), (4, 4 * PAGE_BYTES));
+    assert_eq!((warm.idle, warm.warm_memories, warm.warm_bytes), (4, 4, 4 * PAGE_BYTES));
 }

@@ -4,8 +4,8 @@ use crate::fixture::{Counting, Deliveries, Ready, chains_of_four, engine};
 use crate::native::{NativeChain, Verdict as NativeVerdict};
 use anyhow::Result;
 use barmkin_bench_peer::Subject;
-use barmkin_host::measure::keep_instances;
-use barmkin_host::{Body, Client, Gate, Head, MemoryStore, Services, Store, Verdict};
+use barmkin_host::measure::engine_that_keeps_instances;
+use barmkin_host::{Body, Client, EngineSettings, Gate, Head, MemoryStore, Services, Store, Verdict};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -34,8 +34,8 @@ fn native() -> Result<Subject> {
 
 /// On instances that are kept, which no gate ever does.
 fn warm() -> Result<Subject> {
-    let gate = gate()?;
-    keep_instances(&gate.generation(), true);
+    let engine = engine_that_keeps_instances(&EngineSettings::default())?;
+    let gate = chains_of_four(&engine, Services::new(MemoryStore::default()), 1)?;
     Ok(decide_now("chain4_warm", gate))
 }
 

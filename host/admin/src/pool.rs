@@ -22,19 +22,20 @@ impl fmt::Debug for Pool {
 
 impl Collector for Pool {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let Some(PoolUse { checks, checks_max, warm_memories, warm_bytes }) = self.0.pool_use() else { return Ok(()) };
+        let Some(PoolUse { checks, checks_max, idle, warm_memories, warm_bytes }) = self.0.pool_use() else {
+            return Ok(());
+        };
         let gauges = [
             ("barmkin_pool_checks", "Checks under way", checks),
-            (
-                "barmkin_pool_checks_max",
-                "The most checks at once; past it the answer is `overloaded`",
-                checks_max.into(),
-            ),
-            ("barmkin_pool_warm_memories", "Memories kept warm for the next check", warm_memories.into()),
-            ("barmkin_pool_warm_bytes", "Bytes that warm memories hold", u64::try_from(warm_bytes).unwrap_or(u64::MAX)),
+            ("barmkin_pool_checks_max", "The most checks at once; past it the answer is `overloaded`", checks_max),
+            ("barmkin_pool_idle", "Instances that wait for their next check", idle),
+            ("barmkin_pool_warm_memories", "Memories kept warm for the next check", warm_memories),
+            ("barmkin_pool_warm_bytes", "Bytes that warm memories hold", warm_bytes),
         ];
         for (name, help, value) in gauges {
-            encoder.encode_descriptor(name, help, None, MetricType::Gauge)?.encode_gauge(&value)?;
+            encoder
+                .encode_descriptor(name, help, None, MetricType::Gauge)?
+                .encode_gauge(&u64::try_from(value).unwrap_or(u64::MAX))?;
         }
         Ok(())
     }

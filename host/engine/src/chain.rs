@@ -198,7 +198,7 @@ impl Progress<'_> {
     async fn run_policy(&mut self, session: Box<Session>, policy: &Policy) -> (Box<Session>, Result<Vote, Denied>) {
         let effects = session.journal.len();
         let signed = session.established.signed.clone();
-        let (mut session, decision) = policy.check(&self.generation.metrics, session).await;
+        let (mut session, decision) = policy.check(session).await;
         let result = self.judge(&mut session, policy, decision);
         if !matches!(result, Ok((Vote::Allow, _))) {
             // What it verified was not vouched for.
@@ -395,7 +395,7 @@ async fn run_shadows(
             Journal::new(generation.store.clone(), generation.metrics.clone(), Holder(subject.request.serial));
         let session =
             Session { subject: subject.clone(), established: established.clone(), journal, name_space: "shadow:" };
-        let (mut session, decision) = policy.check(&generation.metrics, Box::new(session)).await;
+        let (mut session, decision) = policy.check(Box::new(session)).await;
         let reason = match decision {
             Ok(Decision::Deny(denial)) => Some(Reason::Policy(denial.code)),
             Ok(Decision::Allow(_) | Decision::Abstain(_)) => None,

@@ -6,6 +6,7 @@
 //! become traps, and starts one thread that ticks once a millisecond and asks
 //! for a high priority, so that whom it ends does not keep it waiting.
 
+use crate::capacity::Capacity;
 use crate::clock::monotonic;
 use crate::limits;
 use crate::policy::Cache;
@@ -37,8 +38,10 @@ const CORE_INSTANCES_PER_CHECK: u32 = 4;
 pub struct EngineSettings {
     /// Checks at once, over all threads. Past it the answer is `overloaded`.
     pub concurrent_checks_max: u32,
-    /// Policies times generations whose memory stays warm. Each warm slot
-    /// keeps what a policy touches, about 128 KiB.
+    /// Instances that wait for their next check, and memories that stay warm
+    /// for instances that are made anew: policies times threads. Each keeps
+    /// the memory of its policy, 64 KiB for most. With none, every check makes
+    /// its instances.
     pub warm_slots: u32,
     /// Whether this engine ticks by itself. If not, the embedder calls
     /// [`Engine::tick`] once a millisecond, or no deadline ever ends.
@@ -71,7 +74,9 @@ pub struct Engine {
     /// outside the pool.
     pub(crate) configure: wasmtime::Engine,
     pub(crate) cache: Option<Cache>,
-    checks_max: u32,
+    pub(crate) capacity: Arc<Capacity>,
+    #[cfg(feature = "measure")]
+    pub(crate) keeps_instances: bool,
     _ticker: Option<Arc<Ticker>>,
 }
 
@@ -97,17 +102,28 @@ impl Engine {
         let ticker = ticker.map_err(|error| EngineError(error.into()))?.map(Arc::new);
         let cache = settings.cache.as_deref().map(Cache::open).transpose();
         let cache = cache.map_err(|error| EngineError(error.into()))?;
-        Ok(Self { run, configure, cache, checks_max: settings.concurrent_checks_max, _ticker: ticker })
+        let [checks_max, idle_max] = [settings.concurrent_checks_max, settings.warm_slots].map(usize_of);
+        Ok(Self {
+            run,
+            configure,
+            cache,
+            capacity: Arc::new(Capacity::new(checks_max, idle_max)),
+            #[cfg(feature = "measure")]
+            keeps_instances: false,
+            _ticker: ticker,
+        })
     }
 
     /// How much of the pool is in use; `None` when there is none.
     pub fn pool_use(&self) -> Option<PoolUse> {
         let pool = self.run.pooling_allocator_metrics()?;
+        let (idle, idle_bytes) = self.capacity.idle();
         Some(PoolUse {
-            checks: pool.component_instances(),
-            checks_max: self.checks_max,
-            warm_memories: pool.unused_warm_memories(),
-            warm_bytes: pool.unused_memory_bytes_resident(),
+            checks: self.capacity.checks(),
+            checks_max: self.capacity.checks_max,
+            idle,
+            warm_memories: idle + usize_of(pool.unused_warm_memories()),
+            warm_bytes: idle_bytes + pool.unused_memory_bytes_resident(),
         })
     }
 
@@ -123,11 +139,14 @@ impl Engine {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PoolUse {
     /// Checks under way: those that are suspended, too.
-    pub checks: u64,
+    pub checks: usize,
     /// The most checks at once.
-    pub checks_max: u32,
-    /// Memories that were used and stay warm for the next check.
-    pub warm_memories: u32,
+    pub checks_max: usize,
+    /// Instances that were renewed and wait for their next check.
+    pub idle: usize,
+    /// Memories that were used and stay warm for the next check: those of
+    /// instances that wait, too.
+    pub warm_memories: usize,
     /// Bytes that these hold.
     pub warm_bytes: usize,
 }
@@ -139,6 +158,10 @@ pub(crate) fn features() -> WasmFeatures {
         | WasmFeatures::TAIL_CALL
         | WasmFeatures::EXTENDED_CONST
         | WasmFeatures::MULTI_MEMORY
+}
+
+fn usize_of(count: u32) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
 }
 
 fn common_config() -> Config {
@@ -160,16 +183,19 @@ fn common_config() -> Config {
 
 fn pool(settings: &EngineSettings) -> PoolingAllocationConfig {
     let checks = settings.concurrent_checks_max;
+    // Those that check, and those that wait for their next check.
+    let instances = checks.saturating_add(settings.warm_slots);
     let mut pool = PoolingAllocationConfig::new();
-    pool.total_component_instances(checks)
-        .total_core_instances(checks.saturating_mul(CORE_INSTANCES_PER_CHECK))
+    pool.total_component_instances(instances)
+        .total_core_instances(instances.saturating_mul(CORE_INSTANCES_PER_CHECK))
         .max_core_instances_per_component(CORE_INSTANCES_PER_CHECK)
-        .total_memories(checks)
+        .total_memories(instances)
         .max_memories_per_component(1)
-        .total_tables(checks.saturating_mul(2))
+        .total_tables(instances.saturating_mul(2))
         .max_tables_per_component(2)
         .table_elements(limits::TABLE_ELEMENTS_MAX)
-        .total_stacks(checks)
+        // Those that wait keep theirs, too.
+        .total_stacks(instances)
         .max_memory_size(limits::MEMORY_BYTES_MAX)
         .max_unused_warm_slots(settings.warm_slots)
         // More than a guest touches: otherwise each check pays for the rest.

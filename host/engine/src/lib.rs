@@ -54,6 +54,7 @@
 //! brings its own. What an [`Engine`] does to the process is said there.
 
 mod admission;
+mod capacity;
 mod chain;
 mod clock;
 mod effects;

@@ -1,13 +1,15 @@
 //! What benchmarks need and nobody else may use.
-//!
-//! A generation that keeps instances is no gate: what one request leaves in a
-//! sandbox is there for the next.
 
-use crate::generation::Generation;
+use crate::engine::{Engine, EngineError, EngineSettings};
 
-/// Lets each policy of `generation` decide all requests in one instance, which
-/// is renewed now and then, or in a fresh one each again. Only with a local
-/// store, and from one thread.
-pub fn keep_instances(generation: &Generation, keep: bool) {
-    generation.policies().for_each(|policy| policy.keep_instance(keep));
+/// An engine on which instances are used again without being renewed, until
+/// they grow: what one request leaves in a sandbox is there for the next. No
+/// gate may run on it. Only with a local store.
+///
+/// # Errors
+/// As [`Engine::new`].
+pub fn engine_that_keeps_instances(settings: &EngineSettings) -> Result<Engine, EngineError> {
+    let mut engine = Engine::new(settings)?;
+    engine.keeps_instances = true;
+    Ok(engine)
 }

@@ -103,6 +103,23 @@ pub(super) fn spins_after_its_answer() -> Vec<u8> {
     policy(BUMP, CONFIGURED, ABSTAIN, after)
 }
 
+pub(super) fn leaves_all_that_it_has_changed() -> Vec<u8> {
+    let found = "(i32.load8_u (i32.const 4096)) (i32.load8_u (i32.const 131071)) (i32.or)
+        (i32.ne (i32.load8_u (i32.const 70001)) (i32.const 0x79)) (i32.or)
+        (i32.ne (global.get $kept) (i32.const 7)) (i32.or)
+        (f64.ne (global.get $kept_too) (f64.const 0.5)) (i32.or)";
+    let change = "(memory.fill (i32.const 0) (i32.const 0xa5) (i32.const 131072))
+        (global.set $kept (i32.const 8)) (global.set $kept_too (f64.const 1.5)) (global.set $free (i32.const 8192))
+        (memory.fill (i32.const 2048) (i32.const 0) (i32.const 64))";
+    let check = format!("(if (result i32) {found} (then {}) (else {change} {ABSTAIN}))", deny((70_000, 2), (0, 0)));
+    let more = r#"
+        (global $kept (mut i32) (i32.const 7)) (global $kept_too (mut f64) (f64.const 0.5))
+        (data (i32.const 70000) "xy")
+        (func (export "cabi_post_barmkin:policy/request-policy@0.1.0#configure") (param i32))
+        (func (export "cabi_post_barmkin:policy/request-policy@0.1.0#check") (param i32))"#;
+    policy(BUMP, CONFIGURED, &check, more)
+}
+
 pub(super) fn declares_without_end() -> Vec<u8> {
     // 2,048 nonce spaces, each named by the first page.
     let configure = "(local $at i32) (local.set $at (i32.const 65536))

@@ -38,6 +38,9 @@ macro_rules! for_each_component {
             spins_in_realloc
             /// Answers, and goes on for ever.
             spins_after_its_answer
+            /// Looks for what the request before left in its memory and its
+            /// globals, and changes all of them.
+            leaves_all_that_it_has_changed
             /// Declares more than a manifest can hold.
             declares_without_end
         }

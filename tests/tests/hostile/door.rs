@@ -122,7 +122,17 @@ fn denied_policy(policy: PolicySpec, expected: &str, can_behave: bool) -> Seen {
 /// before. How long it takes on a busy machine is not the question.
 #[track_caller]
 pub(crate) fn decided(name: &str, rounds: u32) {
-    let mut policy = program(name);
+    decided_policy(program(name), rounds);
+}
+
+/// As [`decided`], for a component.
+#[track_caller]
+pub(crate) fn decided_as_component(name: &str, rounds: u32) {
+    decided_policy(component(name), rounds);
+}
+
+#[track_caller]
+fn decided_policy(mut policy: PolicySpec, rounds: u32) {
     policy.deadline = limits::DEADLINE_MAX;
     let trial = Trial::of(policy, 1_000_000).unwrap();
     trial.beside_others(|| {

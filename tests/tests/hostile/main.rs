@@ -13,7 +13,7 @@ mod list;
 mod programs;
 mod quarantine;
 
-use door::{decided, denied, denied_as_component, refused, refused_as_component};
+use door::{decided, decided_as_component, denied, denied_as_component, refused, refused_as_component};
 
 /// A hostile policy without a test of its name does not compile.
 macro_rules! each_has_a_test {
@@ -137,6 +137,11 @@ fn keeps_state() {
 }
 
 #[test]
+fn leaves_its_page_dirty() {
+    decided("leaves_its_page_dirty", 1_000);
+}
+
+#[test]
 fn leaves_its_memory_dirty() {
     decided("leaves_its_memory_dirty", 1_000);
 }
@@ -224,6 +229,11 @@ fn spins_in_realloc() {
 #[test]
 fn spins_after_its_answer() {
     denied_as_component("spins_after_its_answer", "deadline-exceeded");
+}
+
+#[test]
+fn leaves_all_that_it_has_changed() {
+    decided_as_component("leaves_all_that_it_has_changed", 1_000);
 }
 
 #[test]

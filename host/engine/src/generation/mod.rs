@@ -100,7 +100,9 @@ impl Generation {
         let mut policies = Vec::new();
         for (name, policy) in &spec.policies {
             let image = Image::of(engine, policy, services.store.is_local(), previous.iter().map(Policy::image));
-            match image.and_then(|image| Policy::grant(image, name, policy, spec, keys)) {
+            match image
+                .and_then(|image| Policy::grant(image, name, policy, spec, keys, &services.metrics, &engine.capacity))
+            {
                 Ok(policy) => policies.push(policy.following(previous)),
                 Err(problems) => errors
                     .extend(problems.into_iter().map(|problem| BuildError { at: At::Policy(name.clone()), problem })),
@@ -192,11 +194,6 @@ impl Generation {
         for released in self.policies.iter().filter(|policy| policy.is_released_by(&next.policies)) {
             self.metrics.quarantine(&released.name, false);
         }
-    }
-
-    #[cfg(feature = "measure")]
-    pub(crate) fn policies(&self) -> impl Iterator<Item = &Policy> {
-        self.policies.iter()
     }
 
     /// INVARIANT (policy index): an index comes from building this generation.

@@ -27,6 +27,9 @@ const MANIFEST_BYTES_MAX: usize = 1024 * 1024;
 /// After so long nobody is writing an entry any more: whoever was has died.
 const UNFINISHED_MAX: Duration = Duration::from_secs(60 * 60);
 
+/// Of entries. Another version of this file reads none of them.
+const FORMAT: &[u8] = b"2";
+
 const EXTENSION: &str = "policy";
 const UNFINISHED: &str = "unfinished";
 
@@ -52,6 +55,7 @@ pub(crate) enum CacheError {
 pub(super) struct Cached {
     pub(super) manifest: Manifest,
     pub(super) memory_bytes: usize,
+    pub(super) renews: bool,
     pub(super) component: Component,
 }
 
@@ -65,6 +69,7 @@ impl Key {
         let mut digest = Sha256::new();
         for part in [
             env!("CARGO_PKG_VERSION").as_bytes(),
+            FORMAT,
             &settings_of_engine.finish().to_le_bytes(),
             &component.0,
             &u64::try_from(memory_bytes).unwrap_or(u64::MAX).to_le_bytes(),
@@ -99,25 +104,26 @@ impl Cache {
         file.read_to_end(&mut bytes).ok()?;
         let (manifest_bytes, rest) = bytes.split_first_chunk()?;
         let (memory_bytes, rest) = rest.split_first_chunk()?;
+        let (renews, rest) = rest.split_first()?;
         let (manifest, code) = rest.split_at_checked(usize::try_from(u32::from_le_bytes(*manifest_bytes)).ok()?)?;
         let manifest = serde_json::from_slice::<Written>(manifest).ok()?.into_manifest()?;
         let memory_bytes = usize::try_from(u64::from_le_bytes(*memory_bytes)).ok()?;
         // SAFETY (trusted cache): this process's user wrote it, by `keep`;
         // wasmtime refuses what another version or configuration made.
         let component = unsafe { Component::deserialize(engine, code) }.ok()?;
-        Some(Cached { manifest, memory_bytes, component })
+        Some(Cached { manifest, memory_bytes, renews: *renews == 1, component })
     }
 
     /// Keeps an entry. A cache that cannot be written costs time, nothing else.
-    pub(super) fn keep(&self, key: &Key, manifest: &Manifest, memory_bytes: usize, component: &Component) {
-        if let Err(error) = self.try_keep(key, manifest, memory_bytes, component) {
+    pub(super) fn keep(&self, key: &Key, entry: &Cached) {
+        if let Err(error) = self.try_keep(key, entry) {
             tracing::warn!(%error, folder = %self.folder.display(), "a compiled policy could not be cached");
         }
     }
 
-    fn try_keep(&self, key: &Key, manifest: &Manifest, memory_bytes: usize, component: &Component) -> io::Result<()> {
-        let manifest = serde_json::to_vec(&Written::from(manifest))?;
-        let code = component.serialize().map_err(io::Error::other)?;
+    fn try_keep(&self, key: &Key, entry: &Cached) -> io::Result<()> {
+        let manifest = serde_json::to_vec(&Written::from(&entry.manifest))?;
+        let code = entry.component.serialize().map_err(io::Error::other)?;
         if manifest.len() > MANIFEST_BYTES_MAX {
             return Err(io::Error::other("its manifest is too long"));
         }
@@ -129,7 +135,8 @@ impl Cache {
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
         let written = (|| {
             file.write_all(&u32::try_from(manifest.len()).unwrap_or_default().to_le_bytes())?;
-            file.write_all(&u64::try_from(memory_bytes).unwrap_or(u64::MAX).to_le_bytes())?;
+            file.write_all(&u64::try_from(entry.memory_bytes).unwrap_or(u64::MAX).to_le_bytes())?;
+            file.write_all(&[u8::from(entry.renews)])?;
             file.write_all(&manifest)?;
             file.write_all(&code)?;
             fs::rename(&unfinished, self.path(key))

@@ -4,16 +4,19 @@
 use crate::policy::bindings::barmkin::policy::types as wire;
 use crate::policy::component::CONTRACT;
 use crate::policy::sandbox::Sandbox;
-use wasmtime::component::{Component, ComponentExportIndex, Instance, InstancePre, TypedFunc};
+use wasmtime::component::{Component, ComponentExportIndex, Func, Instance, TypedFunc};
 use wasmtime::{Error, Result, Store};
 
 /// Where the `check` of a component is.
-pub(super) struct Check(ComponentExportIndex);
+pub(super) struct CheckIndex(ComponentExportIndex);
+
+/// The `check` of an instance.
+pub(super) struct Check(Func);
 
 type Parameters<'a> = (wire::Input<'a>,);
 type Results = (wire::Decision,);
 
-impl Check {
+impl CheckIndex {
     /// Finds `check` in a component whose [`type_check`](Self::type_check)
     /// passed.
     pub(super) fn find(component: &Component) -> Result<Self> {
@@ -33,46 +36,34 @@ impl Check {
         instance.get_typed_func::<Parameters<'_>, Results>(store, index).map(drop)
     }
 
-    /// Calls it in a fresh instance.
-    pub(super) fn call(
-        &self,
-        image: &InstancePre<Sandbox>,
-        store: &mut Store<Sandbox>,
-        input: wire::Input<'_>,
-    ) -> Result<wire::Decision> {
-        let instance = image.instantiate(&mut *store)?;
-        self.call_in(&instance, store, input)
+    /// The `check` of `instance`, which is of this component.
+    pub(super) fn of(&self, instance: &Instance, store: &mut Store<Sandbox>) -> Result<Check> {
+        instance.get_func(store, self.0).map(Check).ok_or_else(|| Error::msg("it exports no `check`"))
     }
+}
 
-    /// Calls it in an instance that there is.
-    pub(super) fn call_in(
-        &self,
-        instance: &Instance,
-        store: &mut Store<Sandbox>,
-        input: wire::Input<'_>,
-    ) -> Result<wire::Decision> {
-        let (decision,) = self.of(instance, store)?.call(store, (input,))?;
+impl Check {
+    /// Calls it.
+    pub(super) fn call(&self, store: &mut Store<Sandbox>, input: wire::Input<'_>) -> Result<wire::Decision> {
+        let (decision,) = self.typed().call(store, (input,))?;
         Ok(decision)
     }
 
     /// As [`call`](Self::call), on a stack that can be suspended.
     pub(super) async fn call_async(
         &self,
-        image: &InstancePre<Sandbox>,
         store: &mut Store<Sandbox>,
         input: wire::Input<'_>,
     ) -> Result<wire::Decision> {
-        let instance = image.instantiate_async(&mut *store).await?;
-        let (decision,) = self.of(&instance, store)?.call_async(store, (input,)).await?;
+        let (decision,) = self.typed().call_async(store, (input,)).await?;
         Ok(decision)
     }
 
-    fn of<'a>(&self, instance: &Instance, store: &mut Store<Sandbox>) -> Result<TypedFunc<Parameters<'a>, Results>> {
-        let function = instance.get_func(store, self.0).ok_or_else(|| Error::msg("it exports no `check`"))?;
+    fn typed<'a>(&self) -> TypedFunc<Parameters<'a>, Results> {
         // SAFETY (checked type): what configured this component compared the
         // type of its `check` with the contract's, and the snapshotter changes
         // no types. Comparing the names of all fields of all records again for
         // each request would cost more than the call.
-        Ok(unsafe { TypedFunc::new_unchecked(function) })
+        unsafe { TypedFunc::new_unchecked(self.0) }
     }
 }

@@ -34,6 +34,11 @@ impl Deadline {
         Self { budget, used: UNSEEN, seen: None, began: None }
     }
 
+    /// The whole budget again.
+    pub(super) fn restart(&mut self) {
+        *self = Self::new(self.budget);
+    }
+
     /// Looks at the time, and says whether there is any left. Called once a
     /// tick while the guest runs.
     #[expect(clippy::disallowed_methods, reason = "a budget of real time")]

@@ -5,11 +5,11 @@ use crate::generation::error::Problem;
 use crate::generation::spec::PolicySpec;
 use crate::limits::{self, MEMORY_BYTES_MAX, SETTINGS_BYTES_MAX};
 use crate::policy::cache::{self, Cached};
-use crate::policy::check::Check;
+use crate::policy::check::CheckIndex;
 use crate::policy::component::inspect;
 use crate::policy::manifest::Manifest;
 use crate::policy::sandbox::Sandbox;
-use crate::policy::{capabilities, snapshot};
+use crate::policy::{capabilities, renewal, snapshot};
 use crate::verdict::Digest;
 use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
@@ -25,9 +25,11 @@ pub(crate) struct Image {
     /// Bytes of linear memory that it starts with.
     pub(super) memory_bytes: usize,
     pub(super) pre: InstancePre<Sandbox>,
-    pub(super) check: Check,
+    pub(super) check: CheckIndex,
     /// Whether it asks a remote store, and so runs on a stack of its own.
     pub(super) suspends: bool,
+    /// Whether its instances are as they began after each check.
+    pub(super) renews: bool,
 }
 
 /// Everything that an image depends on.
@@ -66,12 +68,12 @@ impl Image {
     fn make(engine: &Engine, policy: &PolicySpec, source: Source) -> Result<Self, Vec<Problem>> {
         let key = cache::Key::new(&engine.run, source.component, &source.settings, source.memory_bytes);
         let cached = engine.cache.as_ref().and_then(|cache| cache.find(&engine.run, &key));
-        let Cached { manifest, memory_bytes, component } = match cached {
+        let Cached { manifest, memory_bytes, renews, component } = match cached {
             Some(cached) => cached,
             None => {
-                let made = configure(engine, policy, &source.settings)?;
+                let made = configure(engine, policy, &source)?;
                 if let Some(cache) = &engine.cache {
-                    cache.keep(&key, &made.manifest, made.memory_bytes, &made.component);
+                    cache.keep(&key, &made);
                 }
                 made
             }
@@ -79,7 +81,7 @@ impl Image {
         let suspends = !source.local && (!manifest.nonces().is_empty() || !manifest.quotas().is_empty());
         let (pre, check) =
             link(engine, &component, suspends).map_err(|error| vec![Problem::Mistyped(format!("{error:#}"))])?;
-        Ok(Self { source, manifest: Arc::new(manifest), memory_bytes, pre, check, suspends })
+        Ok(Self { source, manifest: Arc::new(manifest), memory_bytes, pre, check, suspends, renews })
     }
 
     /// SHA-256 of the component's bytes.
@@ -118,18 +120,31 @@ fn settings_text(settings: &serde_json::Value) -> Result<String, Vec<Problem>> {
     Ok(text)
 }
 
-fn configure(engine: &Engine, policy: &PolicySpec, settings: &str) -> Result<Cached, Vec<Problem>> {
+fn configure(engine: &Engine, policy: &PolicySpec, source: &Source) -> Result<Cached, Vec<Problem>> {
     inspect(&policy.component).map_err(|problem| vec![problem])?;
-    let configured = snapshot::configure(engine, &policy.component, settings, policy.memory_bytes)?;
+    let configured = snapshot::configure(engine, &policy.component, &source.settings, policy.memory_bytes)?;
     let manifest = Manifest::read(configured.manifest).map_err(|problem| vec![problem])?;
     let memory_bytes = inspect(&configured.component).map_err(|problem| vec![problem])?.memory_bytes();
-    let component = Component::new(&engine.run, &configured.component)
-        .map_err(|error| vec![Problem::Mistyped(format!("{error:#}"))])?;
-    Ok(Cached { manifest, memory_bytes, component })
+    let (component, renews) = match renewal::renewing(&configured.component) {
+        #[cfg(feature = "measure")]
+        _ if engine.keeps_instances => (configured.component, true),
+        Ok(component) => (component, true),
+        Err(why) => {
+            tracing::info!(component = %source.component, why, "each check makes an instance of the policy anew");
+            (configured.component, false)
+        }
+    };
+    let component =
+        Component::new(&engine.run, &component).map_err(|error| vec![Problem::Mistyped(format!("{error:#}"))])?;
+    Ok(Cached { manifest, memory_bytes, renews, component })
 }
 
-fn link(engine: &Engine, component: &Component, suspends: bool) -> wasmtime::Result<(InstancePre<Sandbox>, Check)> {
+fn link(
+    engine: &Engine,
+    component: &Component,
+    suspends: bool,
+) -> wasmtime::Result<(InstancePre<Sandbox>, CheckIndex)> {
     let mut linker = Linker::new(&engine.run);
     capabilities::add_to_linker(&mut linker, suspends)?;
-    Ok((linker.instantiate_pre(component)?, Check::find(component)?))
+    Ok((linker.instantiate_pre(component)?, CheckIndex::find(component)?))
 }

@@ -1,29 +1,26 @@
 //! A loaded policy, and one check of it.
 
+use crate::capacity::Capacity;
 use crate::generation::error::Problem;
 use crate::generation::spec::{Grants, OnError, PolicySpec, Spec};
 use crate::keys::{Key, KeySource};
 use crate::metrics::Metrics;
-use crate::policy::bindings::barmkin::policy::types as wire;
 use crate::policy::decision::{Decision, MaySay};
-use crate::policy::failure::{CheckError, Failure, failure_of};
+use crate::policy::failure::{CheckError, Failure};
 use crate::policy::image::Image;
 use crate::policy::input::{Inputs, decode_query};
+use crate::policy::instances::Instances;
 use crate::policy::log::{LogBudget, LogRate};
 use crate::policy::manifest::Manifest;
 use crate::policy::quarantine::Quarantine;
-use crate::policy::sandbox::{Granted, Sandbox, Session, limit};
+use crate::policy::sandbox::{Granted, Sandbox, Session};
 use crate::reason::HostReason;
 use http::HeaderName;
 use std::sync::Arc;
 use std::time::Duration;
-use wasmtime::Store;
 
 /// A policy, configured and granted, from which every request gets a fresh
 /// instance.
-///
-/// INVARIANT (fresh instance): nothing of an instance outlives its check. The
-/// image it starts from is the memory that `configure` left.
 pub(crate) struct Policy {
     pub(crate) name: Arc<str>,
     pub(crate) on_error: OnError,
@@ -35,9 +32,8 @@ pub(crate) struct Policy {
     memory_bytes: usize,
     log_rate: Arc<LogRate>,
     quarantine: Arc<Quarantine>,
-    image: Arc<Image>,
-    #[cfg(feature = "measure")]
-    kept: crate::policy::kept::Kept,
+    metrics: Arc<dyn Metrics>,
+    instances: Instances,
 }
 
 impl Policy {
@@ -49,6 +45,8 @@ impl Policy {
         policy: &PolicySpec,
         spec: &Spec,
         keys: &dyn KeySource,
+        metrics: &Arc<dyn Metrics>,
+        capacity: &Arc<Capacity>,
     ) -> Result<Self, Vec<Problem>> {
         Ok(Self {
             name: name.into(),
@@ -61,9 +59,8 @@ impl Policy {
             memory_bytes: policy.memory_bytes.max(image.memory_bytes),
             log_rate: Arc::default(),
             quarantine: Arc::default(),
-            image,
-            #[cfg(feature = "measure")]
-            kept: crate::policy::kept::Kept::default(),
+            metrics: metrics.clone(),
+            instances: Instances::new(image, capacity.clone()),
         })
     }
 
@@ -72,7 +69,7 @@ impl Policy {
     pub(crate) fn following(mut self, previous: &[Self]) -> Self {
         let is_same = |previous: &&Self| {
             previous.name == self.name
-                && Arc::ptr_eq(&previous.image, &self.image)
+                && Arc::ptr_eq(previous.image(), self.image())
                 && previous.grants == self.grants
                 && previous.deadline == self.deadline
         };
@@ -89,13 +86,7 @@ impl Policy {
 
     /// The image it runs, which the next generation may take over.
     pub(crate) fn image(&self) -> &Arc<Image> {
-        &self.image
-    }
-
-    /// Lets one instance decide every request, or no longer.
-    #[cfg(feature = "measure")]
-    pub(crate) fn keep_instance(&self, keep: bool) {
-        self.kept.want(keep);
+        self.instances.image()
     }
 
     /// Ids of the secrets it can use, for the digest of its generation.
@@ -115,11 +106,7 @@ impl Policy {
 
     /// Checks one request on a fresh instance. The session comes back however
     /// the check ends.
-    pub(crate) async fn check(
-        &self,
-        metrics: &Arc<dyn Metrics>,
-        session: Box<Session>,
-    ) -> (Box<Session>, Result<Decision, CheckError>) {
+    pub(crate) async fn check(&self, session: Box<Session>) -> (Box<Session>, Result<Decision, CheckError>) {
         let subject = session.subject.clone();
         let established = session.established.clone();
         let query = match decode_query(&self.manifest, &subject) {
@@ -137,34 +124,19 @@ impl Policy {
             Ok(admission) => admission,
             Err(failure) => return (session, Err(CheckError::Failed(failure))),
         };
-        let log = LogBudget::new(self.log_rate.clone(), metrics.clone());
-        let sandbox =
-            Sandbox::new(self.name.clone(), self.granted.clone(), Some(session), log, self.deadline, self.memory_bytes);
-        let (sandbox, result) = self.ask(sandbox, input).await;
+        let (session, result) = self.instances.decide(session, input, || self.sandbox()).await;
         let result = result.and_then(|decision| {
             MaySay { vouch: self.vouch, sets: &self.grants.sets }
                 .check(decision)
                 .map_err(|violation| Failure::new(HostReason::ContractViolation, violation))
         });
-        self.quarantine.note(admission, subject.now, &result, &self.name, metrics.as_ref());
-        // INVARIANT (session): the sandbox keeps what it was given above.
-        #[expect(clippy::expect_used, reason = "session")]
-        let session = sandbox.session.expect("the sandbox keeps its session");
+        self.quarantine.note(admission, subject.now, &result, &self.name, self.metrics.as_ref());
         (session, result.map_err(CheckError::from))
     }
 
-    /// Lets a fresh instance decide.
-    async fn ask(&self, sandbox: Sandbox, input: wire::Input<'_>) -> (Sandbox, Result<wire::Decision, Failure>) {
-        #[cfg(feature = "measure")]
-        if self.kept.is_wanted() {
-            return self.kept.ask(&self.image, sandbox, input);
-        }
-        let Image { pre, check, suspends, .. } = &*self.image;
-        let mut store = Store::new(pre.engine(), sandbox);
-        limit(&mut store, *suspends);
-        let decision =
-            if *suspends { check.call_async(pre, &mut store, input).await } else { check.call(pre, &mut store, input) };
-        let result = decision.map_err(|error| failure_of(store.data(), &error));
-        (store.into_data(), result)
+    /// The host's side of an instance.
+    fn sandbox(&self) -> Sandbox {
+        let log = LogBudget::new(self.log_rate.clone(), self.metrics.clone());
+        Sandbox::new(self.name.clone(), self.granted.clone(), log, self.deadline, self.memory_bytes)
     }
 }

@@ -43,10 +43,9 @@ impl LogBudget {
         Self { rate, metrics, lines_left: limits::LOG_LINES_MAX }
     }
 
-    /// A whole one.
-    #[cfg(feature = "measure")]
-    pub(super) fn renewed(&self) -> Self {
-        Self::new(self.rate.clone(), self.metrics.clone())
+    /// As many lines again.
+    pub(super) fn restart(&mut self) {
+        self.lines_left = limits::LOG_LINES_MAX;
     }
 
     /// Writes a line, or drops and counts it.

@@ -11,11 +11,11 @@ mod failure;
 mod image;
 mod input;
 mod instance;
-#[cfg(feature = "measure")]
-mod kept;
+mod instances;
 mod log;
 mod manifest;
 mod quarantine;
+mod renewal;
 mod sandbox;
 mod snapshot;
 mod written;

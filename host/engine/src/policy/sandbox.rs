@@ -87,7 +87,8 @@ pub(crate) struct GrantedQuotas {
 pub(super) struct Sandbox {
     pub(super) policy: Arc<str>,
     pub(super) granted: Arc<Granted>,
-    /// None while the policy is configured: capabilities then fail.
+    /// None between checks, and while the policy is configured: capabilities
+    /// then fail.
     pub(super) session: Option<Box<Session>>,
     pub(super) log: LogBudget,
     /// The last take of each quota.
@@ -97,13 +98,14 @@ pub(super) struct Sandbox {
     memory_bytes_max: usize,
     /// Whether memory was refused: tells running out of it from other traps.
     pub(super) memory_refused: bool,
+    /// Whether a memory or a table grew since the check began.
+    pub(super) has_grown: bool,
 }
 
 impl Sandbox {
     pub(super) fn new(
         policy: Arc<str>,
         granted: Arc<Granted>,
-        session: Option<Box<Session>>,
         log: LogBudget,
         deadline: Duration,
         memory_bytes_max: usize,
@@ -111,21 +113,33 @@ impl Sandbox {
         Self {
             policy,
             granted,
-            session,
+            session: None,
             log,
             takes: Vec::new(),
             deadline: Deadline::new(deadline),
             calls_left: limits::HOST_CALLS_MAX,
             memory_bytes_max,
             memory_refused: false,
+            has_grown: false,
         }
     }
 
-    /// One like it, without a request.
-    #[cfg(feature = "measure")]
-    pub(super) fn idle(&self) -> Self {
-        let log = self.log.renewed();
-        Self::new(self.policy.clone(), self.granted.clone(), None, log, Duration::ZERO, self.memory_bytes_max)
+    /// Begins a check, with all that one may use.
+    pub(super) fn begin(&mut self, session: Box<Session>) {
+        self.session = Some(session);
+        self.log.restart();
+        self.takes.clear();
+        self.deadline.restart();
+        self.calls_left = limits::HOST_CALLS_MAX;
+        self.memory_refused = false;
+        self.has_grown = false;
+    }
+
+    /// Ends a check, and gives its session back.
+    pub(super) fn end(&mut self) -> Box<Session> {
+        // INVARIANT (session): it keeps what `begin` gave it.
+        #[expect(clippy::expect_used, reason = "session")]
+        self.session.take().expect("a check that began has a session")
     }
 
     /// Counts one host call, and says whether it is within the limit.
@@ -141,8 +155,8 @@ impl Sandbox {
     }
 
     /// A fresh budget.
-    pub(super) fn restart_deadline(&mut self, budget: Duration) {
-        self.deadline = Deadline::new(budget);
+    pub(super) fn restart_deadline(&mut self) {
+        self.deadline.restart();
     }
 }
 
@@ -150,12 +164,14 @@ impl ResourceLimiter for Sandbox {
     fn memory_growing(&mut self, _current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
         let allowed = desired <= self.memory_bytes_max && maximum.is_none_or(|maximum| desired <= maximum);
         self.memory_refused |= !allowed;
+        self.has_grown |= allowed;
         Ok(allowed)
     }
 
     fn table_growing(&mut self, _current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
         let allowed = desired <= limits::TABLE_ELEMENTS_MAX && maximum.is_none_or(|maximum| desired <= maximum);
         self.memory_refused |= !allowed;
+        self.has_grown |= allowed;
         Ok(allowed)
     }
 }

@@ -11,11 +11,11 @@ use crate::limits::CONFIGURE_DEADLINE;
 use crate::metrics::NoMetrics;
 use crate::policy::bindings::exports::barmkin::policy::request_policy::{Manifest, SettingProblem};
 use crate::policy::capabilities;
-use crate::policy::check::Check;
+use crate::policy::check::CheckIndex;
 use crate::policy::component::{CONTRACT, HEADROOM_PAGES, PAGE_BYTES};
 use crate::policy::failure::failure_of;
 use crate::policy::log::{LogBudget, LogRate};
-use crate::policy::sandbox::{Granted, Sandbox, limit};
+use crate::policy::sandbox::{Sandbox, limit};
 use std::sync::Arc;
 use wasmtime::Store;
 use wasmtime::component::{Component, Instance, Lift, Linker, WasmList};
@@ -63,7 +63,7 @@ fn configure_here(
     let component = Component::new(&engine.configure, &instrumented).map_err(no_snapshot)?;
 
     let log = LogBudget::new(Arc::new(LogRate::default()), Arc::new(NoMetrics));
-    let sandbox = Sandbox::new("".into(), Arc::new(Granted::default()), None, log, CONFIGURE_DEADLINE, memory_bytes);
+    let sandbox = Sandbox::new("".into(), Arc::default(), log, CONFIGURE_DEADLINE, memory_bytes);
     let mut store = Store::new(&engine.configure, sandbox);
     limit(&mut store, false);
     let mut linker = Linker::new(&engine.configure);
@@ -83,7 +83,7 @@ fn configure_here(
     let function = instance
         .get_typed_func::<(&str,), (Result<Manifest, Vec<SettingProblem>>,)>(&mut store, function)
         .map_err(mistyped)?;
-    Check::type_check(&instance, &mut store).map_err(mistyped)?;
+    CheckIndex::type_check(&instance, &mut store).map_err(mistyped)?;
     let (manifest,) = function.call(&mut store, (settings,)).map_err(|error| failed(&store, &error))?;
     let manifest = manifest.map_err(|problems| {
         if problems.is_empty() {
@@ -94,7 +94,7 @@ fn configure_here(
 
     let headroom = usize::try_from(HEADROOM_PAGES).unwrap_or_default() * PAGE_BYTES;
     store.data_mut().add_memory_headroom(headroom);
-    store.data_mut().restart_deadline(CONFIGURE_DEADLINE);
+    store.data_mut().restart_deadline();
     let mut state = State { store, instance };
     let snapshot = crate::now_or_never(wizer.snapshot_component(&context, &mut state))
         .unwrap_or_else(|| Err(wasmtime::Error::msg("it suspended")));

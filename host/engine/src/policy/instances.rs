@@ -1,0 +1,122 @@
+//! The instances of one policy.
+
+use crate::capacity::{Capacity, Part};
+use crate::policy::bindings::barmkin::policy::types as wire;
+use crate::policy::check::Check;
+use crate::policy::failure::{Failure, failure_of};
+use crate::policy::image::Image;
+use crate::policy::sandbox::{Sandbox, Session, limit};
+use crate::reason::HostReason;
+use std::sync::{Arc, Mutex, PoisonError};
+use wasmtime::Store;
+
+/// Makes instances of a policy, and keeps those that were renewed.
+///
+/// INVARIANT (fresh instance): a check begins in an instance whose state is
+/// what `configure` left: it was just made, or its component is
+/// [renewing](super::renewal), its last call returned and it did not grow.
+pub(super) struct Instances {
+    image: Arc<Image>,
+    capacity: Arc<Capacity>,
+    idle: Box<[Part<Mutex<Vec<Instance>>>]>,
+}
+
+/// An instance, and the store that it lives in.
+struct Instance {
+    store: Store<Sandbox>,
+    check: Check,
+    capacity: Arc<Capacity>,
+}
+
+impl Instances {
+    pub(super) fn new(image: Arc<Image>, capacity: Arc<Capacity>) -> Self {
+        let idle = (0..capacity.parts()).map(|_| Part::default()).collect();
+        Self { image, capacity, idle }
+    }
+
+    pub(super) fn image(&self) -> &Arc<Image> {
+        &self.image
+    }
+
+    /// Lets an instance decide; `sandbox` makes the host's side of a new one.
+    /// The session comes back however that ends.
+    pub(super) async fn decide(
+        &self,
+        session: Box<Session>,
+        input: wire::Input<'_>,
+        sandbox: impl FnOnce() -> Sandbox,
+    ) -> (Box<Session>, Result<wire::Decision, Failure>) {
+        if !self.capacity.has_room() {
+            return (session, Err(Failure::new(HostReason::Overloaded, "too many checks at once")));
+        }
+        let part = self.capacity.part();
+        let mut instance = match self.take(part) {
+            Some(instance) => instance,
+            None => match self.make(sandbox()).await {
+                Ok(instance) => instance,
+                Err(failure) => return (session, Err(failure)),
+            },
+        };
+        let Instance { store, check, .. } = &mut instance;
+        store.data_mut().begin(session);
+        store.set_epoch_deadline(1);
+        let decision =
+            if self.image.suspends { check.call_async(store, input).await } else { check.call(store, input) };
+        let sandbox = store.data_mut();
+        let result = decision.map_err(|error| failure_of(sandbox, &error));
+        let is_renewed = self.image.renews && result.is_ok() && !sandbox.has_grown;
+        let session = sandbox.end();
+        if is_renewed {
+            self.keep(instance);
+        }
+        (session, result)
+    }
+
+    async fn make(&self, sandbox: Sandbox) -> Result<Instance, Failure> {
+        let Image { pre, check, suspends, .. } = &*self.image;
+        let mut store = Store::new(pre.engine(), sandbox);
+        limit(&mut store, *suspends);
+        let made = if *suspends { pre.instantiate_async(&mut store).await } else { pre.instantiate(&mut store) };
+        match made.and_then(|instance| check.of(&instance, &mut store)) {
+            Ok(check) => Ok(Instance::new(store, check, &self.capacity)),
+            Err(error) => Err(failure_of(store.data(), &error)),
+        }
+    }
+
+    fn take(&self, part: usize) -> Option<Instance> {
+        let Part(idle) = self.idle.get(part)?;
+        let instance = idle.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
+        self.capacity.end_idle(part, 1, self.image.memory_bytes);
+        Some(instance)
+    }
+
+    fn keep(&self, instance: Instance) {
+        let part = self.capacity.part();
+        let Some(Part(idle)) = self.idle.get(part) else { return };
+        if self.capacity.begin_idle(part, self.image.memory_bytes) {
+            idle.lock().unwrap_or_else(PoisonError::into_inner).push(instance);
+        }
+    }
+}
+
+impl Drop for Instances {
+    fn drop(&mut self) {
+        for (part, Part(idle)) in self.idle.iter_mut().enumerate() {
+            let idle = idle.get_mut().unwrap_or_else(PoisonError::into_inner);
+            self.capacity.end_idle(part, idle.len(), self.image.memory_bytes);
+        }
+    }
+}
+
+impl Instance {
+    fn new(store: Store<Sandbox>, check: Check, capacity: &Arc<Capacity>) -> Self {
+        capacity.made();
+        Self { store, check, capacity: capacity.clone() }
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        self.capacity.dropped();
+    }
+}
