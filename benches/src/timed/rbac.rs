@@ -27,7 +27,7 @@ fn fresh(question: &Question) -> Result<Decide> {
     let gate = chain(engine(), Services::new(MemoryStore::default()), vec![roles(question)])?;
     Ok(Box::new(move |request| {
         let text = Bytes::copy_from_slice(request.0.as_bytes());
-        let mut document: Document<'_> = serde_json::from_slice(&text)?;
+        let mut document: Document<'_> = serde_json::from_str(std::str::from_utf8(&text)?)?;
         let mut principal = Principal::new(PrincipalKind::User, std::mem::take(&mut document.claims.sub), "token");
         principal.tenant = document.claims.tenant.take();
         principal.roles = std::mem::take(&mut document.claims.roles);
@@ -40,7 +40,7 @@ fn native(question: &Question) -> Result<Decide> {
     let rule = NativeRoles::new(question)?;
     Ok(Box::new(move |request| {
         let text = Bytes::copy_from_slice(request.0.as_bytes());
-        let mut document: Document<'_> = serde_json::from_slice(&text)?;
+        let mut document: Document<'_> = serde_json::from_str(std::str::from_utf8(&text)?)?;
         let mut principal = types::Principal::user(&document.claims.sub).by("token");
         principal.tenant = document.claims.tenant.take();
         principal.roles = std::mem::take(&mut document.claims.roles);

@@ -360,14 +360,16 @@ fn forwarded(
     established: &Established,
     changes: Vec<Change>,
 ) -> Vec<Change> {
-    let mut all: Vec<Change> = generation.gate_fields().iter().cloned().map(Change::Remove).collect();
+    let gate_fields = generation.gate_fields();
+    let mut all = Vec::with_capacity(gate_fields.len() + changes.len() + 2);
+    all.extend(gate_fields.iter().cloned().map(Change::Remove));
     let forged = request.head.headers.keys().filter(|name| generation.is_spelling_of_gate_field(name));
     all.extend(forged.cloned().map(Change::Remove));
     all.extend(changes);
     if let (Some(field), Some(principal)) = (&generation.principal_field, &established.principal) {
         all.push(Change::Set(field.clone(), field_value(&principal.id)));
     }
-    if let Ok(id) = HeaderValue::from_str(&request.id.to_string()) {
+    if let Ok(id) = request.id.as_field() {
         all.push(Change::Set(crate::verdict::REQUEST_ID_FIELD, id));
     }
     all

@@ -100,6 +100,13 @@ pub use store::{
 };
 pub use verdict::{Change, Denial, Digest, Outcome, Permit, REASON_FIELD, REQUEST_ID_FIELD, Step, Verdict};
 
+/// Writes `bytes`, half as many as `DIGITS`, as hexadecimal digits.
+pub(crate) fn write_hex<const DIGITS: usize>(f: &mut std::fmt::Formatter<'_>, bytes: &[u8]) -> std::fmt::Result {
+    let mut digits = [0; DIGITS];
+    hex::encode_to_slice(bytes, &mut digits).map_err(|_| std::fmt::Error)?;
+    f.write_str(std::str::from_utf8(&digits).map_err(|_| std::fmt::Error)?)
+}
+
 /// Polls once, for futures that are ready.
 ///
 /// INVARIANT (local checks never suspend): with a local store nothing in a

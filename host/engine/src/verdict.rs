@@ -24,7 +24,7 @@ pub struct Digest(pub [u8; 32]);
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        crate::write_hex::<64>(f, &self.0)
     }
 }
 
@@ -258,7 +258,7 @@ impl Denial {
             }
             fields.insert(REASON_FIELD, reason);
         }
-        if let Ok(id) = HeaderValue::from_str(&self.request_id.to_string()) {
+        if let Ok(id) = self.request_id.as_field() {
             fields.insert(REQUEST_ID_FIELD, id);
         }
         response

@@ -3,6 +3,7 @@
 use crate::body;
 use crate::options::Options;
 use barmkin_host::{Body, Client, Head, Principal, PrincipalKind};
+use bytes::Bytes;
 use envoy_types::ext_authz::v3::pb::{Address, CheckRequest};
 use envoy_types::pb::envoy::service::auth::v3::attribute_context::{HttpRequest, Peer};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -54,22 +55,24 @@ pub(crate) fn read(check: CheckRequest, options: &Options) -> Result<(Head, Body
 
 /// The fields, with duplicates where Envoy sends them.
 fn take_headers(http: &mut HttpRequest) -> Result<HeaderMap, Unreadable> {
-    let mut headers = HeaderMap::new();
-    let mut append = |name: &str, value: &[u8]| {
+    let texts = std::mem::take(&mut http.headers);
+    let fields = http.header_map.take().map(|map| map.headers).unwrap_or_default();
+    let room = texts.len() + fields.len();
+    let mut headers = HeaderMap::try_with_capacity(room).map_err(|_| Unreadable::Field)?;
+    let mut append = |name: &str, value: Vec<u8>| {
         // What pseudo-headers say stands in fields of its own.
         if !name.starts_with(':') {
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| Unreadable::Field)?;
-            let value = HeaderValue::from_bytes(value).map_err(|_| Unreadable::Field)?;
+            let value = HeaderValue::from_maybe_shared(Bytes::from(value)).map_err(|_| Unreadable::Field)?;
             headers.try_append(name, value).map_err(|_| Unreadable::Field)?;
         }
         Ok(())
     };
-    for (name, value) in &http.headers {
-        append(name, value.as_bytes())?;
+    for (name, value) in texts {
+        append(&name, value.into_bytes())?;
     }
-    for field in http.header_map.take().map(|map| map.headers).unwrap_or_default() {
-        let value = if field.raw_value.is_empty() { field.value.as_bytes() } else { &field.raw_value };
-        append(&field.key, value)?;
+    for field in fields {
+        append(&field.key, if field.raw_value.is_empty() { field.value.into_bytes() } else { field.raw_value })?;
     }
     Ok(headers)
 }

@@ -14,9 +14,12 @@ use tonic::Code;
 /// reach the upstream.
 pub(crate) fn allow(permit: Box<Permit>) -> CheckResponse {
     let dynamic_metadata = Some(metadata::of_permit(&permit));
-    let mut changed: Vec<HeaderName> = permit.changes().iter().map(|change| name(change).clone()).collect();
-    changed.sort_by(|a, b| a.as_str().cmp(b.as_str()));
-    changed.dedup();
+    let mut changed: Vec<HeaderName> = Vec::with_capacity(permit.changes().len());
+    for name in permit.changes().iter().map(name) {
+        if !changed.contains(name) {
+            changed.push(name.clone());
+        }
+    }
     // Envoy tells of no response: effects that wait for it stay.
     let (head, _) = permit.into_forwarded();
     let mut ok = OkHttpResponse::default();

@@ -1,6 +1,9 @@
 //! Names one request in logs, in answers, and for the upstream (law 11).
 
 use crate::request::Head;
+use bytes::Bytes;
+use http::HeaderValue;
+use http::header::InvalidHeaderValue;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -19,8 +22,18 @@ pub enum RequestId {
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Own(id) => write!(f, "{id:032x}"),
+            Self::Own(id) => crate::write_hex::<32>(f, &id.to_be_bytes()),
             Self::Given(id) => f.write_str(id),
+        }
+    }
+}
+
+impl RequestId {
+    /// The value of a field that says it.
+    pub(crate) fn as_field(&self) -> Result<HeaderValue, InvalidHeaderValue> {
+        match self {
+            Self::Own(_) => HeaderValue::from_maybe_shared(Bytes::from(self.to_string())),
+            Self::Given(id) => HeaderValue::from_str(id),
         }
     }
 }
