@@ -34,10 +34,15 @@ impl Capacity {
         let parts = std::thread::available_parallelism().map_or(1, usize::from).min(PARTS_MAX);
         Self {
             checks_max,
-            idle_max_per_part: idle_max / parts,
+            idle_max_per_part: idle_max.div_ceil(parts),
             all: AtomicUsize::new(0),
             idle: (0..parts).map(|_| Part::default()).collect(),
         }
+    }
+
+    /// Instances at once: those that check, and those that wait.
+    pub(crate) fn instances_max(&self) -> usize {
+        self.checks_max.saturating_add(self.idle_max_per_part * self.parts())
     }
 
     pub(crate) fn parts(&self) -> usize {
@@ -84,11 +89,11 @@ impl Capacity {
         may
     }
 
-    /// So many instances of so many bytes each no longer wait in `part`.
-    pub(crate) fn end_idle(&self, part: usize, instances: usize, bytes: usize) {
+    /// An instance of so many bytes no longer waits in `part`.
+    pub(crate) fn end_idle(&self, part: usize, bytes: usize) {
         let Some(Part(idle)) = self.idle.get(part) else { return };
-        idle.instances.fetch_sub(instances, Ordering::Relaxed);
-        idle.bytes.fetch_sub(instances * bytes, Ordering::Relaxed);
+        idle.instances.fetch_sub(1, Ordering::Relaxed);
+        idle.bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
     /// Instances that check.

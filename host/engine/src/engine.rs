@@ -30,6 +30,9 @@ const WASM_STACK_BYTES: usize = 128 * 1024;
 /// Stack of a check that can be suspended: the guest's and the host's part.
 const ASYNC_STACK_BYTES: usize = 256 * 1024;
 
+/// Bytes of an instance's memory that stay for the next check.
+pub(crate) const WARM_BYTES_MAX: usize = 1024 * 1024;
+
 /// Core instances of one check: the guest, and its adapter modules.
 const CORE_INSTANCES_PER_CHECK: u32 = 4;
 
@@ -39,7 +42,8 @@ pub struct EngineSettings {
     /// Checks at once, over all threads. Past it the answer is `overloaded`.
     pub concurrent_checks_max: u32,
     /// Instances that wait for their next check, and memories that stay warm
-    /// for instances that are made anew: policies times threads. Each keeps
+    /// for instances that are made anew: policies times processors (16 at most,
+    /// however few of them check). Each keeps
     /// the memory of its policy, 64 KiB for most. With none, every check makes
     /// its instances.
     pub warm_slots: u32,
@@ -88,9 +92,11 @@ impl Engine {
     /// pool, or the cache cannot be used.
     pub fn new(settings: &EngineSettings) -> Result<Self, EngineError> {
         let fail = |error: wasmtime::Error| EngineError(error.into());
+        let [checks_max, idle_max] = [settings.concurrent_checks_max, settings.warm_slots].map(usize_of);
+        let capacity = Arc::new(Capacity::new(checks_max, idle_max));
         let mut run = common_config();
         run.allocation_strategy(if settings.pool {
-            InstanceAllocationStrategy::Pooling(pool(settings))
+            InstanceAllocationStrategy::Pooling(pool(settings, &capacity))
         } else {
             InstanceAllocationStrategy::OnDemand
         });
@@ -102,12 +108,11 @@ impl Engine {
         let ticker = ticker.map_err(|error| EngineError(error.into()))?.map(Arc::new);
         let cache = settings.cache.as_deref().map(Cache::open).transpose();
         let cache = cache.map_err(|error| EngineError(error.into()))?;
-        let [checks_max, idle_max] = [settings.concurrent_checks_max, settings.warm_slots].map(usize_of);
         Ok(Self {
             run,
             configure,
             cache,
-            capacity: Arc::new(Capacity::new(checks_max, idle_max)),
+            capacity,
             #[cfg(feature = "measure")]
             keeps_instances: false,
             _ticker: ticker,
@@ -181,10 +186,8 @@ fn common_config() -> Config {
     config
 }
 
-fn pool(settings: &EngineSettings) -> PoolingAllocationConfig {
-    let checks = settings.concurrent_checks_max;
-    // Those that check, and those that wait for their next check.
-    let instances = checks.saturating_add(settings.warm_slots);
+fn pool(settings: &EngineSettings, capacity: &Capacity) -> PoolingAllocationConfig {
+    let instances = u32::try_from(capacity.instances_max()).unwrap_or(u32::MAX);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)
         .total_core_instances(instances.saturating_mul(CORE_INSTANCES_PER_CHECK))
@@ -199,7 +202,7 @@ fn pool(settings: &EngineSettings) -> PoolingAllocationConfig {
         .max_memory_size(limits::MEMORY_BYTES_MAX)
         .max_unused_warm_slots(settings.warm_slots)
         // More than a guest touches: otherwise each check pays for the rest.
-        .linear_memory_keep_resident(1024 * 1024)
+        .linear_memory_keep_resident(WARM_BYTES_MAX)
         .table_keep_resident(64 * 1024)
         .async_stack_keep_resident(ASYNC_STACK_BYTES)
         // wasmtime 48 does not see dirty pages that are swapped out, so that

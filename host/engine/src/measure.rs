@@ -11,5 +11,7 @@ use crate::engine::{Engine, EngineError, EngineSettings};
 pub fn engine_that_keeps_instances(settings: &EngineSettings) -> Result<Engine, EngineError> {
     let mut engine = Engine::new(settings)?;
     engine.keeps_instances = true;
+    // What is compiled for it must not be found by others.
+    engine.cache = None;
     Ok(engine)
 }

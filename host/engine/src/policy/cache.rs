@@ -27,7 +27,8 @@ const MANIFEST_BYTES_MAX: usize = 1024 * 1024;
 /// After so long nobody is writing an entry any more: whoever was has died.
 const UNFINISHED_MAX: Duration = Duration::from_secs(60 * 60);
 
-/// Of entries. Another version of this file reads none of them.
+/// Of entries, and of what `renewal` makes of a component: another version of
+/// either finds none of them.
 const FORMAT: &[u8] = b"2";
 
 const EXTENSION: &str = "policy";

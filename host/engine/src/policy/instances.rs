@@ -10,6 +10,11 @@ use crate::reason::HostReason;
 use std::sync::{Arc, Mutex, PoisonError};
 use wasmtime::Store;
 
+/// Instances of one policy that wait in one part: more than a thread has under
+/// way at once, unless checks wait for a store. Past that they would take the
+/// place of others.
+const IDLE_MAX: usize = 16;
+
 /// Makes instances of a policy, and keeps those that were renewed.
 ///
 /// INVARIANT (fresh instance): a check begins in an instance whose state is
@@ -86,15 +91,16 @@ impl Instances {
     fn take(&self, part: usize) -> Option<Instance> {
         let Part(idle) = self.idle.get(part)?;
         let instance = idle.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
-        self.capacity.end_idle(part, 1, self.image.memory_bytes);
+        self.capacity.end_idle(part, self.image.memory_bytes);
         Some(instance)
     }
 
     fn keep(&self, instance: Instance) {
         let part = self.capacity.part();
         let Some(Part(idle)) = self.idle.get(part) else { return };
-        if self.capacity.begin_idle(part, self.image.memory_bytes) {
-            idle.lock().unwrap_or_else(PoisonError::into_inner).push(instance);
+        let mut idle = idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < IDLE_MAX && self.capacity.begin_idle(part, self.image.memory_bytes) {
+            idle.push(instance);
         }
     }
 }
@@ -102,8 +108,11 @@ impl Instances {
 impl Drop for Instances {
     fn drop(&mut self) {
         for (part, Part(idle)) in self.idle.iter_mut().enumerate() {
-            let idle = idle.get_mut().unwrap_or_else(PoisonError::into_inner);
-            self.capacity.end_idle(part, idle.len(), self.image.memory_bytes);
+            // One by one: in between they would count as instances that check.
+            for instance in idle.get_mut().unwrap_or_else(PoisonError::into_inner).drain(..) {
+                self.capacity.end_idle(part, self.image.memory_bytes);
+                drop(instance);
+            }
         }
     }
 }

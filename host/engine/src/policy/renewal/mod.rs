@@ -26,8 +26,6 @@ pub(super) type NotRenewed = &'static str;
 /// INVARIANT (renewed): all state of an instance is the memory and the mutable
 /// globals of one module, or cannot change; every function that the component
 /// lifts ends in the function that puts them back.
-///
-/// `component` must be valid.
 pub(super) fn renewing(component: &[u8]) -> Result<Vec<u8>, NotRenewed> {
     let outline = Outline::read(component)?;
     let contents = |range: &Range<usize>| component.get(range.clone()).ok_or(MALFORMED);

@@ -1,6 +1,7 @@
 //! A core module: its state, and how it gets the function that puts it back.
 
 use super::{MALFORMED, NotRenewed, at, malformed};
+use crate::engine::WARM_BYTES_MAX;
 use crate::policy::component::PAGE_BYTES;
 use std::convert::Infallible;
 use wasm_encoder::reencode::{Error, Reencode, utils};
@@ -21,6 +22,7 @@ pub(super) struct Module<'a> {
     types: Vec<SubType>,
     /// Of each function, imported ones first, its type.
     functions: Vec<u32>,
+    has_functions: bool,
     exports: Vec<Export<'a>>,
     globals: u32,
     /// Globals that can change, and what each begins with.
@@ -55,6 +57,7 @@ impl<'a> Module<'a> {
                     section.into_imports().try_for_each(|import| module.note_import(import.map_err(malformed)?))?;
                 }
                 Payload::FunctionSection(section) => {
+                    module.has_functions = section.count() > 0;
                     for function in section {
                         module.functions.push(function.map_err(malformed)?);
                     }
@@ -129,6 +132,12 @@ impl<'a> Module<'a> {
     pub(super) fn renewing(&self, ends: &[&str]) -> Result<Vec<u8>, NotRenewed> {
         if self.memories == 0 {
             return Err("it has no memory");
+        }
+        if self.memory_bytes > WARM_BYTES_MAX {
+            return Err("it begins with more memory than is put back for each check");
+        }
+        if !self.has_functions {
+            return Err("it has no functions of its own");
         }
         let mut putting_back = PuttingBack {
             module: self,

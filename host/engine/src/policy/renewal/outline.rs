@@ -1,10 +1,12 @@
 //! A component as its modules are put together in it.
 
 use super::{NotRenewed, Section, at, malformed};
+use crate::engine::features;
 use std::ops::Range;
+use wasmparser::types::Types;
 use wasmparser::{
     CanonicalFunction, CanonicalOption, ComponentAlias, ComponentExternalKind, ComponentTypeRef, Encoding,
-    ExternalKind, Instance, Parser, Payload,
+    ExternalKind, Instance, Parser, Payload, Validator,
 };
 
 /// The sections of a component, and how its core functions come about.
@@ -25,6 +27,7 @@ pub(super) struct Outline<'a> {
 
 impl<'a> Outline<'a> {
     pub(super) fn read(component: &'a [u8]) -> Result<Self, NotRenewed> {
+        let types = Validator::new_with_features(features()).validate_all(component).map_err(malformed)?;
         let mut outline = Self::default();
         let mut open = Vec::new();
         for payload in Parser::new(0).parse_all(component) {
@@ -42,7 +45,14 @@ impl<'a> Outline<'a> {
                 _ => {}
             }
         }
-        Ok(outline)
+        outline.agrees_with(&types).then_some(outline).ok_or("the host does not know all that it is made of")
+    }
+
+    /// Whether the validator counts as this does: everything else depends on
+    /// which function is meant by an index.
+    fn agrees_with(&self, types: &Types) -> bool {
+        (self.modules.len(), self.instances.len()) == (types.module_count(), types.core_instance_count())
+            && u32::try_from(self.functions.len()) == Ok(types.as_ref().function_count())
     }
 
     fn note(&mut self, payload: Payload<'a>) -> Result<(), NotRenewed> {
@@ -64,6 +74,13 @@ impl<'a> Outline<'a> {
                     }
                 }
             }
+            Payload::ComponentExportSection(section) => {
+                for export in section {
+                    if export.map_err(malformed)?.kind == ComponentExternalKind::Module {
+                        return Err("it exports a module");
+                    }
+                }
+            }
             Payload::ComponentAliasSection(section) => {
                 for alias in section {
                     self.note_alias(alias.map_err(malformed)?)?;
@@ -82,14 +99,15 @@ impl<'a> Outline<'a> {
 
     fn note_alias(&mut self, alias: ComponentAlias<'a>) -> Result<(), NotRenewed> {
         match alias {
-            ComponentAlias::CoreInstanceExport { kind: ExternalKind::Func, instance_index, name } => {
-                self.functions.push(Some((instance_index, name)));
-            }
+            ComponentAlias::CoreInstanceExport { kind, instance_index, name } => match kind {
+                ExternalKind::Func | ExternalKind::FuncExact => self.functions.push(Some((instance_index, name))),
+                ExternalKind::Table | ExternalKind::Memory | ExternalKind::Global | ExternalKind::Tag => {}
+            },
             ComponentAlias::InstanceExport { kind: ComponentExternalKind::Module, .. }
             | ComponentAlias::Outer { .. } => {
                 return Err("it takes a module from elsewhere");
             }
-            ComponentAlias::CoreInstanceExport { .. } | ComponentAlias::InstanceExport { .. } => {}
+            ComponentAlias::InstanceExport { .. } => {}
         }
         Ok(())
     }
