@@ -37,6 +37,11 @@ const TOO_MANY: [usize; 2] = [3_800, 1_500];
 const ASKED_PER_SERVED: f64 = 2.5;
 const ASKED_PER_SERVED_MIN: f64 = 2.0;
 
+/// Policies besides those of an API. What is refused was read before, and is
+/// answered: nobody can ask for twice of what can be served where deciding costs
+/// less than that.
+const MORE_POLICIES: usize = 16;
+
 /// What an admitted request may wait from when it was sent, most of it before
 /// the gate has read it: all connections take their turns on one core. It was
 /// 1.1 s when this was written. In a short run, which is for correctness, what an
@@ -56,8 +61,7 @@ pub(super) fn run(short: bool) -> Result<Verdict> {
 fn overload(short: bool) -> Result<Verdict> {
     let pick = usize::from(short);
     let (span, measured) = (OVERLOADED[pick], MEASURED[pick]);
-    // A quota that a minute of this would use up says nothing of the load.
-    let rules = rules::api().replace(r#""100000/min""#, r#""1000000/s""#);
+    let rules = rules();
     // Else who asks and who answers take turns, and neither shows what it can.
     let cores = Cores::find()?;
     // Of the gate, too, which inherits it.
@@ -107,6 +111,31 @@ fn overload(short: bool) -> Result<Verdict> {
     let recovers = after.other == 0 && after.overloaded == 0 && !after.admitted.is_empty();
     verdict.require("recovers", recovers, recovers, "when it is over, it is over");
     Ok(verdict)
+}
+
+/// A chain that takes long enough, and quotas that a minute of this does not use
+/// up: those would say nothing of the load.
+fn rules() -> String {
+    let chain = r#"chain = ["callers", "roles", "enough"]"#;
+    let names: Vec<_> = (0..MORE_POLICIES).map(|n| format!("more-{n}")).collect();
+    let longer = format!(r#"chain = ["callers", "roles", "enough", "{}"]"#, names.join(r#"", ""#));
+    let rules = rules::api().replace(r#""100000/min""#, r#""1000000/s""#).replace(chain, &longer);
+    let more = names.iter().map(|name| {
+        format!(
+            r#"
+[quotas.{name}]
+rate = "1000000/s"
+key  = "principal"
+
+[policies.{name}]
+component = "stock:rate-quota"
+grants    = {{ quotas = {{ quota = "{name}" }} }}
+"#
+        )
+    });
+    // The tables of the routes, which are an array, come last.
+    let (policies, routes) = rules.split_at(rules.find("[[routes]]").unwrap_or(rules.len()));
+    policies.to_owned() + &more.collect::<String>() + "\n" + routes
 }
 
 /// Resident memory of a process.
