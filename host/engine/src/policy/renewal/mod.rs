@@ -12,6 +12,7 @@
 
 mod module;
 mod outline;
+mod rewriting;
 
 use module::Module;
 use outline::Outline;
@@ -36,13 +37,13 @@ pub(super) fn renewing(component: &[u8]) -> Result<Vec<u8>, NotRenewed> {
         return Err("not exactly one of its modules has memory");
     };
     let ends = outline.ends_of_calls_into(index)?;
-    let renewing = main.renewing(&ends)?;
+    let rewritten = rewriting::rewritten(main, &ends)?;
 
     let mut bytes = component.get(..HEADER_BYTES).ok_or(MALFORMED)?.to_vec();
     let place = outline.modules.get(index).ok_or(MALFORMED)?;
     for (id, range) in &outline.sections {
         bytes.push(*id);
-        if range == place { &renewing } else { contents(range)? }.encode(&mut bytes);
+        if range == place { &rewritten } else { contents(range)? }.encode(&mut bytes);
     }
     Ok(bytes)
 }

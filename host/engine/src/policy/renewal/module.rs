@@ -1,42 +1,35 @@
-//! A core module: its state, and how it gets the function that puts it back.
+//! A core module, and all of it that can change.
 
 use super::{MALFORMED, NotRenewed, at, malformed};
 use crate::engine::WARM_BYTES_MAX;
 use crate::policy::component::PAGE_BYTES;
-use std::convert::Infallible;
-use wasm_encoder::reencode::{Error, Reencode, utils};
-use wasm_encoder::{
-    CodeSection, DataCountSection, DataSection, ExportKind, ExportSection, Function, FunctionSection, Ieee32, Ieee64,
-    InstructionSink, SectionId,
-};
 use wasmparser::{
-    CodeSectionReader, CompositeInnerType, ConstExpr, Data, DataKind, DataSectionReader, Export, ExternalKind,
-    FunctionBody, FunctionSectionReader, Global, Import, MemoryType, Operator, Parser, Payload, SubType, TypeRef,
-    ValType,
+    CompositeInnerType, ConstExpr, Data, DataKind, Export, ExternalKind, FunctionBody, Global, Import, MemoryType,
+    Operator, Parser, Payload, SubType, TypeRef, ValType,
 };
 
 /// What of a module matters to its state.
 #[derive(Default)]
 pub(super) struct Module<'a> {
-    bytes: &'a [u8],
+    pub(super) bytes: &'a [u8],
     types: Vec<SubType>,
     /// Of each function, imported ones first, its type.
-    functions: Vec<u32>,
+    pub(super) functions: Vec<u32>,
     has_functions: bool,
     exports: Vec<Export<'a>>,
     globals: u32,
     /// Globals that can change, and what each begins with.
-    mutable: Vec<(u32, Constant)>,
+    pub(super) mutable: Vec<(u32, Constant)>,
     memories: usize,
-    memory_bytes: usize,
-    segments: u32,
+    pub(super) memory_bytes: usize,
+    pub(super) segments: u32,
     /// What the memory begins with, up to the last byte that a segment says.
     image: Vec<u8>,
 }
 
 /// What a global begins with.
 #[derive(Clone, Copy)]
-enum Constant {
+pub(super) enum Constant {
     I32(i32),
     I64(i64),
     F32(u32),
@@ -127,9 +120,8 @@ impl<'a> Module<'a> {
         Ok(())
     }
 
-    /// The module, with the exports called `ends` replaced by the function that
-    /// puts its state back.
-    pub(super) fn renewing(&self, ends: &[&str]) -> Result<Vec<u8>, NotRenewed> {
+    /// Refuses what is not put back after each check, though it could be.
+    pub(super) fn check(&self) -> Result<(), NotRenewed> {
         if self.memories == 0 {
             return Err("it has no memory");
         }
@@ -139,22 +131,12 @@ impl<'a> Module<'a> {
         if !self.has_functions {
             return Err("it has no functions of its own");
         }
-        let mut putting_back = PuttingBack {
-            module: self,
-            ends,
-            function_type: self.type_of(ends)?,
-            function: u32::try_from(self.functions.len()).map_err(|_| MALFORMED)?,
-            has_counted: false,
-            has_data: false,
-        };
-        let mut module = wasm_encoder::Module::new();
-        let done = putting_back.parse_core_module(&mut module, Parser::new(0), self.bytes);
-        done.map_err(|_| "it cannot be written anew").map(|()| module.finish())
+        Ok(())
     }
 
     /// The type of the functions that are exported as `ends`: they are given
     /// the address of a result and return nothing.
-    fn type_of(&self, ends: &[&str]) -> Result<u32, NotRenewed> {
+    pub(super) fn type_of(&self, ends: &[&str]) -> Result<u32, NotRenewed> {
         let function_type = |end: &&str| {
             let is_end = |export: &&Export<'_>| export.kind == ExternalKind::Func && export.name == *end;
             let export = self.exports.iter().find(is_end).ok_or(MALFORMED)?;
@@ -172,116 +154,10 @@ impl<'a> Module<'a> {
     }
 
     /// The bytes of the image that are not zero, and what is between them.
-    fn written(&self) -> (usize, &[u8]) {
+    pub(super) fn written(&self) -> (usize, &[u8]) {
         let start = self.image.iter().position(|byte| *byte != 0).unwrap_or(self.image.len());
         let end = self.image.iter().rposition(|byte| *byte != 0).map_or(start, |last| last + 1);
         (start, self.image.get(start..end).unwrap_or_default())
-    }
-}
-
-/// Writes a module with one function and one segment more.
-struct PuttingBack<'a> {
-    module: &'a Module<'a>,
-    ends: &'a [&'a str],
-    function_type: u32,
-    function: u32,
-    has_counted: bool,
-    has_data: bool,
-}
-
-impl PuttingBack<'_> {
-    /// Zeros up to the image, the image, zeros to the end, and the globals.
-    fn body(&self) -> Result<Function, Error> {
-        let (start, written) = self.module.written();
-        let address = |bytes: usize| u32::try_from(bytes).map(u32::cast_signed).map_err(|_| Error::InvalidConstExpr);
-        let (end, memory_end) = (start + written.len(), self.module.memory_bytes);
-        let mut code = Vec::new();
-        let mut sink = InstructionSink::new(&mut code);
-        for (from, to) in [(0, start), (end, memory_end)] {
-            if from < to {
-                sink.i32_const(address(from)?).i32_const(0).i32_const(address(to - from)?).memory_fill(0);
-            }
-        }
-        if !written.is_empty() {
-            sink.i32_const(address(start)?).i32_const(0).i32_const(address(written.len())?);
-            sink.memory_init(0, self.module.segments);
-        }
-        for (global, constant) in &self.module.mutable {
-            match *constant {
-                Constant::I32(value) => sink.i32_const(value),
-                Constant::I64(value) => sink.i64_const(value),
-                Constant::F32(bits) => sink.f32_const(Ieee32::new(bits)),
-                Constant::F64(bits) => sink.f64_const(Ieee64::new(bits)),
-            }
-            .global_set(*global);
-        }
-        sink.end();
-        let mut function = Function::new([]);
-        function.raw(code);
-        Ok(function)
-    }
-
-    fn add_data(&mut self, data: &mut DataSection) {
-        data.passive(self.module.written().1.iter().copied());
-        self.has_data = true;
-    }
-}
-
-impl Reencode for PuttingBack<'_> {
-    type Error = Infallible;
-
-    fn parse_function_section(
-        &mut self,
-        functions: &mut FunctionSection,
-        section: FunctionSectionReader<'_>,
-    ) -> Result<(), Error> {
-        utils::parse_function_section(self, functions, section)?;
-        functions.function(self.function_type);
-        Ok(())
-    }
-
-    fn parse_export(&mut self, exports: &mut ExportSection, export: Export<'_>) -> Result<(), Error> {
-        if self.ends.contains(&export.name) {
-            exports.export(export.name, ExportKind::Func, self.function);
-            return Ok(());
-        }
-        utils::parse_export(self, exports, export)
-    }
-
-    fn data_count(&mut self, count: u32) -> Result<u32, Error> {
-        self.has_counted = true;
-        Ok(count + 1)
-    }
-
-    fn parse_code_section(&mut self, code: &mut CodeSection, section: CodeSectionReader<'_>) -> Result<(), Error> {
-        utils::parse_code_section(self, code, section)?;
-        code.function(&self.body()?);
-        Ok(())
-    }
-
-    fn parse_data_section(&mut self, data: &mut DataSection, section: DataSectionReader<'_>) -> Result<(), Error> {
-        utils::parse_data_section(self, data, section)?;
-        self.add_data(data);
-        Ok(())
-    }
-
-    /// Adds the sections that a module without segments does not have.
-    fn intersperse_section_hook(
-        &mut self,
-        module: &mut wasm_encoder::Module,
-        _after: Option<SectionId>,
-        before: Option<SectionId>,
-    ) -> Result<(), Error> {
-        if before == Some(SectionId::Code) && !self.has_counted {
-            self.has_counted = true;
-            module.section(&DataCountSection { count: self.module.segments + 1 });
-        }
-        if before.is_none() && !self.has_data {
-            let mut data = DataSection::new();
-            self.add_data(&mut data);
-            module.section(&data);
-        }
-        Ok(())
     }
 }
 
