@@ -11,7 +11,10 @@ use std::process::{Command, ExitCode};
 pub(crate) fn run(only: Option<&str>, quick: bool) -> Result<ExitCode> {
     tools::add_wasm_target()?;
     let wanted = |group: &str| only.is_none_or(|only| only.split(',').any(|it| it == group));
-    shell::run(shell::cargo().args(["build", "--release", "--package", "barmkin-benches", "--bin", "bench"]))?;
+    let mut build = shell::cargo();
+    // The program prints the configuration of Envoy.
+    build.args(["build", "--release", "--package", "barmkin-benches", "--package", "barmkin"]);
+    shell::run(build.args(["--bin", "bench", "--bin", "barmkin"]))?;
     let mut bench = Command::new(program("bench")?);
     bench.current_dir(shell::root()).arg("--summary").arg(shell::target()?.join("bench/summary.json"));
     bench.args(only.map(|only| format!("--only={only}"))).args(quick.then_some("--quick"));

@@ -1,6 +1,6 @@
 //! `barmkin check`: proves a configuration before it is used.
 
-use crate::load;
+use crate::{load, proxies};
 use anyhow::Result;
 use barmkin_config::{Report, Secrets};
 use std::process::ExitCode;
@@ -13,6 +13,8 @@ pub(crate) struct Args {
     /// Reads no secret: for checking where they must not be.
     #[arg(long)]
     without_secrets: bool,
+    #[command(flatten)]
+    proxy: proxies::Printing,
 }
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
@@ -30,6 +32,10 @@ fn prove(args: &Args) -> Result<()> {
     let secrets = if args.without_secrets { Secrets::Placeholders } else { Secrets::Read };
     let config = load::config(&args.file.file, secrets)?;
     let generation = load::generation(&config, &load::engine(config.fixed().cache.as_deref())?, load::services())?;
+    if let Some(proxy) = args.proxy.proxy {
+        print!("{}", proxies::print(proxy, &args.proxy, &config, &generation)?);
+        return Ok(());
+    }
     for listener in config.listeners() {
         println!("listener `{}` at {}", listener.name, listener.address);
     }

@@ -9,6 +9,7 @@ mod live;
 mod load;
 mod new;
 mod policies;
+mod proxies;
 mod reload;
 mod request;
 mod rollback;

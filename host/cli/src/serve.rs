@@ -158,11 +158,15 @@ async fn start(listener: &Listener, gate: Arc<Gate>, mut stopped: watch::Receive
             };
             Ok(Box::pin(async move { Ok(barmkin_envoy::serve(socket, gate, options, shutdown).await?) }))
         }
-        ListenerKind::ForwardAuth { dialect, trusted_proxies } => {
+        ListenerKind::ForwardAuth { dialect, trusted_proxies, gates, upgrades } => {
             let mut options = barmkin_forward_auth::Options::new(dialect_of(*dialect));
             options.listener = name;
             if !trusted_proxies.is_empty() {
                 options.trusted_proxies.clone_from(trusted_proxies);
+            }
+            options.gates.clone_from(gates);
+            if let Some(upgrades) = upgrades {
+                options.upgrades = upgrades.iter().map(|protocol| protocol.as_str().into()).collect();
             }
             let socket = tcp(listener).await?;
             Ok(Box::pin(async move {
@@ -170,11 +174,14 @@ async fn start(listener: &Listener, gate: Arc<Gate>, mut stopped: watch::Receive
                 Ok(())
             }))
         }
-        ListenerKind::ReverseProxy { upstream, trusted_proxies, connections_max, timeouts } => {
+        ListenerKind::ReverseProxy { upstream, trusted_proxies, upgrades, connections_max, timeouts } => {
             let mut options = barmkin_reverse_proxy::Options::new(upstream.parse()?);
             options.listener = name;
             if !trusted_proxies.is_empty() {
                 options.client_address = ClientAddress::RightmostUntrusted(trusted_proxies.clone());
+            }
+            if let Some(upgrades) = upgrades {
+                options.upgrades = upgrades.iter().map(|protocol| protocol.as_str().into()).collect();
             }
             options.client_certificate = listener.tls.as_ref().is_some_and(|tls| tls.names_principal);
             options.bounds.connections_max = connections_max.unwrap_or(options.bounds.connections_max);

@@ -74,6 +74,10 @@ pub enum ListenerKind {
         dialect: Dialect,
         /// From where it may call; this machine if empty.
         trusted_proxies: Vec<IpNet>,
+        /// From where the proxies of other gates call.
+        gates: Vec<IpNet>,
+        /// Protocols that clients may change to, where the operator says so.
+        upgrades: Option<Vec<String>>,
     },
     /// A reverse proxy.
     ReverseProxy {
@@ -81,6 +85,8 @@ pub enum ListenerKind {
         upstream: String,
         /// The proxies in front of it; none if empty.
         trusted_proxies: Vec<IpNet>,
+        /// Protocols that clients may change to, where the operator says so.
+        upgrades: Option<Vec<String>>,
         /// The most connections at once.
         connections_max: Option<usize>,
         /// How long it waits for what.

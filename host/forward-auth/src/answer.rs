@@ -4,14 +4,17 @@ use crate::Options;
 use crate::dialect::{Dialect, Removal};
 use crate::original;
 use crate::refusal::Refusal;
-use barmkin_host::{Body, Change, ClientAddress, Denial, Gate, Permit, REASON_FIELD, Verdict};
+use crate::upgrade;
+use barmkin_host::{Body, Change, ClientAddress, Denial, Gate, Permit, REASON_FIELD, REQUEST_ID_FIELD, Verdict};
 use barmkin_tower::TurnedAway;
 use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::header::{HeaderName, HeaderValue};
-use http::{Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::Full;
+use ipnet::IpNet;
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 const STATUS_FIELD: HeaderName = HeaderName::from_static("barmkin-status");
@@ -21,34 +24,40 @@ pub(crate) struct Endpoint {
     gate: Arc<Gate>,
     dialect: Dialect,
     callers: ClientAddress,
+    gates: Vec<IpNet>,
+    upgrades: Vec<Box<str>>,
     listener: Option<Arc<str>>,
 }
 
 impl Endpoint {
     pub(crate) fn new(gate: Arc<Gate>, options: Options) -> Self {
-        let callers = ClientAddress::RightmostUntrusted(options.trusted_proxies);
-        Self { gate, dialect: options.dialect, callers, listener: options.listener }
+        let callers = ClientAddress::RightmostUntrusted(options.trusted_proxies.clone());
+        let Options { dialect, gates, upgrades, listener, .. } = options;
+        Self { gate, dialect, callers, gates, upgrades, listener }
     }
 
     pub(crate) async fn answer<B>(self: Arc<Self>, call: Request<B>) -> Result<Response<Full<Bytes>>, Infallible> {
         // What a call may carry as a body is not the request's.
         let parts = call.into_parts().0;
         let response = self.decide(parts).await.unwrap_or_else(|refusal| {
-            tracing::warn!(?refusal, "a call was refused");
-            refuse(&self.dialect, &refusal)
+            let detail = refusal.detail(&self.dialect);
+            let listener = self.listener.as_deref();
+            tracing::warn!(listener, reason = refusal.reason(), detail, "a call was refused");
+            refuse(&self.dialect, &refusal, &detail)
         });
         Ok(response.map(Full::new))
     }
 
     async fn decide(&self, parts: http::request::Parts) -> Result<Response<Bytes>, Refusal> {
         let peer = parts.extensions.get::<SocketAddr>().map(SocketAddr::ip);
-        let peer = peer.filter(|peer| self.callers.trusts(Some(*peer))).ok_or(Refusal::UntrustedCaller)?;
+        let peer = peer.filter(|peer| self.callers.trusts(Some(*peer))).ok_or(Refusal::UntrustedCaller(peer))?;
         let is_turned_away = parts.extensions.get::<TurnedAway>().is_some();
         let mut head = original::read(&self.dialect, parts, peer, &self.callers)?;
         head.client.listener = self.listener.clone();
         // Taken first: a permit of a newer generation is refused rather than
         // misread.
         let generation = self.gate.generation();
+        self.check_fields(&head.headers, peer, generation.gate_fields())?;
         let intake = self.gate.intake(head);
         let verdict =
             if is_turned_away { intake.overloaded() } else { self.gate.decide_in_turn(intake, Body::NotCarried).await };
@@ -56,6 +65,32 @@ impl Endpoint {
             Verdict::Allow(permit) => allow(&self.dialect, permit, generation.gate_fields()),
             Verdict::Deny(denial) => Ok(deny(&self.dialect, &denial)),
         }
+    }
+}
+
+impl Endpoint {
+    /// Refuses what the proxy should have kept from the gate and so, as far as
+    /// can be told from here, does not keep from the upstream.
+    fn check_fields(&self, headers: &HeaderMap, peer: IpAddr, gate_fields: &[HeaderName]) -> Result<(), Refusal> {
+        if matches!(self.dialect.removal(), Removal::Named(_)) {
+            // Envoy removes by itself what it is told to, and changes protocols
+            // only where its own configuration names them.
+            return Ok(());
+        }
+        if !upgrade::is_allowed(headers, &self.upgrades) {
+            return Err(Refusal::Upgrade);
+        }
+        let from_gate = self.gates.iter().any(|net| net.contains(&peer.to_canonical()));
+        // Balancers set request ids, and the gate's own replaces theirs.
+        let carried = gate_fields.iter().find(|name| **name != REQUEST_ID_FIELD && headers.contains_key(*name));
+        if let Some(name) = carried.filter(|_| !from_gate) {
+            return Err(Refusal::NotRemoved(name.clone()));
+        }
+        let dashed = |name: &HeaderName| name.as_str().replace('_', "-");
+        let is_spelling = |name: &&HeaderName| {
+            name.as_str().contains('_') && gate_fields.iter().any(|field| field.as_str() == dashed(name))
+        };
+        headers.keys().find(is_spelling).map_or(Ok(()), |name| Err(Refusal::ForgedField(name.clone())))
     }
 }
 
@@ -101,10 +136,22 @@ fn deny(dialect: &Dialect, denial: &Denial) -> Response<Bytes> {
     refusing(dialect, denial.status(), denial.response())
 }
 
-fn refuse(dialect: &Dialect, refusal: &Refusal) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::new());
-    response.headers_mut().insert(REASON_FIELD, HeaderValue::from_static(refusal.reason()));
-    refusing(dialect, refusal.status(), response)
+/// A problem document (RFC 9457), as the gate's own denials.
+fn refuse(dialect: &Dialect, refusal: &Refusal, detail: &str) -> Response<Bytes> {
+    let status = refusal.status();
+    let problem = serde_json::json!({
+        "type": "about:blank",
+        "title": status.canonical_reason(),
+        "status": status.as_u16(),
+        "reason": refusal.reason(),
+        "detail": detail,
+    });
+    let mut response = Response::new(Bytes::from(problem.to_string()));
+    let fields = response.headers_mut();
+    fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    fields.insert(REASON_FIELD, HeaderValue::from_static(refusal.reason()));
+    refusing(dialect, status, response)
 }
 
 /// Every answer that is no allow leaves through here.

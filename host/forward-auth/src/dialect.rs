@@ -4,101 +4,42 @@ use http::{HeaderName, StatusCode};
 
 /// How a proxy asks, and what it can pass on.
 ///
-/// The examples remove or overwrite one field that the gate sets,
-/// `x-principal`; each needs a line for every field that the operator's gate
-/// sets (`barmkin check` lists them).
+/// `docs/proxies/` has a configuration for each, which `barmkin check --for`
+/// prints with the names and addresses of the operator's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Dialect {
-    /// nginx's `auth_request`. It passes on 401 and 403 only and answers 500
-    /// for any other; so every other deny comes as 403.
-    ///
-    /// ```nginx
-    /// location / {
-    ///     auth_request /_gate;
-    ///     auth_request_set $gate_principal $upstream_http_x_principal;
-    ///     proxy_set_header x-principal $gate_principal;
-    ///     proxy_pass http://127.0.0.1:3000;
-    /// }
-    /// location = /_gate {
-    ///     internal;
-    ///     proxy_pass http://127.0.0.1:9003;
-    ///     proxy_pass_request_body off;
-    ///     proxy_set_header content-length "";
-    ///     proxy_set_header x-original-method $request_method;
-    ///     proxy_set_header x-original-uri $request_uri;
-    ///     proxy_set_header x-forwarded-proto $scheme;
-    ///     proxy_set_header x-forwarded-host $http_host;
-    ///     proxy_set_header x-forwarded-for $remote_addr;
-    /// }
-    /// ```
+    /// nginx's `auth_request`, also as ingress-nginx writes it. It passes on
+    /// 401 and 403 only and answers 500 for any other, so every other deny
+    /// comes as 403, with its own status in `barmkin-status` for the lines that
+    /// answer the client.
     Nginx,
     /// Caddy's `forward_auth`, which sets the fields by itself.
-    ///
-    /// ```text
-    /// route {
-    ///     forward_auth 127.0.0.1:9003 {
-    ///         uri /
-    ///         copy_headers x-principal
-    ///     }
-    ///     reverse_proxy 127.0.0.1:3000
-    /// }
-    /// ```
-    ///
-    /// Versions of Caddy that copy only fields with a value need
-    /// `request_header -x-principal` before `forward_auth`.
     Caddy,
     /// Traefik's `ForwardAuth`, which sets the fields by itself. It removes
-    /// every field of `authResponseHeaders` before it copies, so that what is
-    /// to be removed is left out of the answer.
-    ///
-    /// ```yaml
-    /// middlewares:
-    ///   gate:
-    ///     forwardAuth:
-    ///       address: http://127.0.0.1:9003/
-    ///       authResponseHeaders: [x-principal]
-    /// ```
+    /// every field of `authResponseHeaders` before it copies, so what is to be
+    /// removed is left out of the answer.
     Traefik,
-    /// HAProxy with the Lua actions of `haproxy-auth-request`. What the
-    /// endpoint needs is set on the request before the action; the last line
-    /// refuses when the endpoint cannot be reached. The action joins the values
-    /// of a field that comes twice, so that the gate cannot tell.
-    ///
-    /// ```text
-    /// http-request del-header x-principal
-    /// http-request set-header x-forwarded-method %[method]
-    /// http-request set-header x-forwarded-uri %[pathq]
-    /// http-request set-header x-forwarded-proto https
-    /// http-request set-header x-forwarded-host %[req.hdr(host)]
-    /// http-request set-header x-forwarded-for %[src]
-    /// http-request lua.auth-intercept gate / GET * x-principal *
-    /// http-request deny if !{ var(txn.auth_response_successful) -m bool }
-    /// ```
+    /// HAProxy with a Lua action, which `barmkin check --for haproxy-lua` prints.
     Haproxy,
     /// Envoy's `ext_authz` with an `http_service`. It sends the request's own
-    /// method, host and path. Only 200 allows, so that a deny which
-    /// acknowledges comes as 202; a status from 500 on would count as a
-    /// failure of this endpoint, and comes as 403. gRPC mode carries bodies:
-    /// prefer it.
-    ///
-    /// ```yaml
-    /// http_service:
-    ///   server_uri: {uri: http://127.0.0.1:9003, cluster: gate, timeout: 1s}
-    ///   path_prefix: /gate
-    ///   authorization_response:
-    ///     allowed_upstream_headers: {patterns: [{exact: x-principal}]}
-    /// allowed_headers: {patterns: [{safe_regex: {regex: ".*"}}]}
-    /// ```
+    /// method, host and path. Only 200 allows, so a deny that acknowledges
+    /// comes as 202; a status from 500 on would count as a failure of this
+    /// endpoint, and comes as 403. gRPC mode carries bodies: prefer it.
     EnvoyHttp {
-        /// As `path_prefix` above; empty when there is none.
+        /// As `path_prefix` of the `http_service`; empty when there is none.
         path_prefix: String,
     },
 }
 
 /// Where a call says what the request was about.
 pub(crate) enum Carriage<'a> {
-    /// In fields, beside `x-forwarded-host`.
-    Fields { method: HeaderName, target: HeaderName },
+    /// In fields, beside `x-forwarded-proto` and `x-forwarded-host`.
+    Fields {
+        method: HeaderName,
+        target: HeaderName,
+        /// Whether `x-original-url` may say scheme, host and target at once.
+        url: bool,
+    },
     /// In its own line and `host`.
     RequestLine { path_prefix: &'a str },
 }
@@ -121,7 +62,11 @@ impl Dialect {
             Self::Caddy | Self::Traefik | Self::Haproxy => ("x-forwarded-method", "x-forwarded-uri"),
             Self::EnvoyHttp { path_prefix } => return Carriage::RequestLine { path_prefix },
         };
-        Carriage::Fields { method: HeaderName::from_static(method), target: HeaderName::from_static(target) }
+        Carriage::Fields {
+            method: HeaderName::from_static(method),
+            target: HeaderName::from_static(target),
+            url: *self == Self::Nginx,
+        }
     }
 
     pub(crate) fn removal(&self) -> Removal {
@@ -129,6 +74,56 @@ impl Dialect {
             Self::Nginx | Self::Caddy | Self::Haproxy => Removal::EmptyValue,
             Self::Traefik => Removal::Absence,
             Self::EnvoyHttp { .. } => Removal::Named(HeaderName::from_static("x-envoy-auth-headers-to-remove")),
+        }
+    }
+
+    /// The line of the proxy's configuration that makes a call say `field`.
+    pub(crate) fn line_that_sends(&self, field: &HeaderName) -> String {
+        let value = match (self, field.as_str()) {
+            (Self::Nginx, "x-original-method") => "$request_method",
+            (Self::Nginx, "x-original-uri") => "$request_uri",
+            (Self::Nginx, "x-forwarded-proto") => "$scheme",
+            (Self::Nginx, "x-forwarded-host") => "$host",
+            (Self::Haproxy, "x-forwarded-method") => "%[method]",
+            (Self::Haproxy, "x-forwarded-uri") => "%[pathq]",
+            (Self::Haproxy, "x-forwarded-host") => "%[req.fhdr(host)]",
+            (Self::Haproxy, "x-forwarded-proto") => "http",
+            (Self::Caddy, _) => return format!("`forward_auth` sets `{field}` by itself"),
+            (Self::Traefik, _) => return format!("the `forwardAuth` middleware sets `{field}` by itself"),
+            _ => return format!("`{field}` is Envoy's to set"),
+        };
+        match self {
+            Self::Nginx => format!("`proxy_set_header {field} {value};`"),
+            _ => format!("`http-request set-header {field} {value}`"),
+        }
+    }
+
+    /// The line of the proxy's configuration that removes a client's `field`
+    /// before the gate is asked.
+    pub(crate) fn line_that_removes(&self, field: &HeaderName) -> String {
+        match self {
+            Self::Nginx => format!(
+                "`proxy_set_header {field} \"\";` where the gate is asked, and \
+                 `proxy_set_header {field} $a_variable;` where the request is passed on"
+            ),
+            Self::Caddy => format!("`request_header -{field}` before `forward_auth`"),
+            Self::Traefik => {
+                format!("`{field}: \"\"` in `customRequestHeaders` of a `headers` middleware before `forwardAuth`")
+            }
+            Self::Haproxy => format!("`http-request del-header {field}` before the action"),
+            Self::EnvoyHttp { .. } => format!("`{field}` is removed by name"),
+        }
+    }
+
+    /// The name by which `barmkin check --for` prints this proxy's
+    /// configuration, if it does.
+    pub(crate) fn printed_for(&self) -> Option<&'static str> {
+        match self {
+            Self::Nginx => Some("nginx"),
+            Self::Caddy => Some("caddy"),
+            Self::Haproxy => Some("haproxy"),
+            Self::EnvoyHttp { .. } => Some("envoy"),
+            Self::Traefik => None,
         }
     }
 

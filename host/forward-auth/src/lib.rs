@@ -2,9 +2,8 @@
 //! request.
 //!
 //! The proxy sends the request's header without its body, and what it was
-//! about in fields of its own; each [`Dialect`] says which, and shows what the
-//! operator has to write for that proxy. A chain that needs the body denies
-//! here (`body-not-carried`).
+//! about in fields of its own: see [`Dialect`]. A chain that needs the body
+//! denies here (`body-not-carried`).
 //!
 //! An allow is `200`, and its fields are what the upstream must get. The proxy
 //! has to copy each of them over what the client sent, those that are empty
@@ -23,6 +22,12 @@
 //! # Ok(()) }
 //! ```
 //!
+//! A call that shows that the proxy is not set up as it must be is refused
+//! with the line to write: one that carries a field that this gate sets (the
+//! proxy does not remove it from clients), one in which two dialects say
+//! different things, and one for a change of protocol that
+//! [`upgrades`](Options::upgrades) does not list.
+//!
 //! Whoever can reach the endpoint can claim anything about a request, and can
 //! use up quotas and nonces. Callers outside
 //! [`trusted_proxies`](Options::trusted_proxies) are refused.
@@ -34,6 +39,7 @@ mod answer;
 mod dialect;
 mod original;
 mod refusal;
+mod upgrade;
 
 pub use barmkin_tls::Socket;
 pub use barmkin_tower::server::Bounds;
@@ -54,6 +60,14 @@ pub struct Options {
     /// From where it may call, and which addresses in `x-forwarded-for` are
     /// proxies'.
     pub trusted_proxies: Vec<IpNet>,
+    /// From where other gates' proxies call: their calls may carry fields that
+    /// this gate sets, too. Anyone else's must not, since the proxy would have
+    /// removed them if it were set up to.
+    pub gates: Vec<IpNet>,
+    /// Protocols that a client may ask the proxy to change to. Behind a change
+    /// the proxy asks no more: `h2c` here would let every further request
+    /// through.
+    pub upgrades: Vec<Box<str>>,
     /// Its name, for routes that name their listeners.
     pub listener: Option<Arc<str>>,
     /// What the server bears.
@@ -64,7 +78,14 @@ impl Options {
     /// For a proxy on the same machine.
     pub fn new(dialect: Dialect) -> Self {
         let loopback = [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()];
-        Self { dialect, trusted_proxies: loopback.map(IpNet::from).into(), listener: None, bounds: Bounds::default() }
+        Self {
+            dialect,
+            trusted_proxies: loopback.map(IpNet::from).into(),
+            gates: Vec::new(),
+            upgrades: vec!["websocket".into()],
+            listener: None,
+            bounds: Bounds::default(),
+        }
     }
 }
 

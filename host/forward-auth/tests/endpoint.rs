@@ -67,9 +67,10 @@ fn failing(dialect: &Dialect) -> &'static str {
 }
 
 #[tokio::test]
-async fn an_allow_overwrites_what_the_client_sent() {
+async fn an_allow_overwrites_what_came_with_the_call_of_another_gate() {
     for proxy in all() {
-        let address = dialect(proxy.clone()).await;
+        let address =
+            endpoint(Options { gates: vec!["127.0.0.0/8".parse().unwrap()], ..Options::new(proxy.clone()) }).await;
         let answer = call(address, &proxy, "GET", "/public/%41?x", "x-gate-principal: admin\r\n").await;
         assert_eq!(status(&answer), "200", "{proxy:?} {answer}");
         assert!(!answer.contains("admin"), "{answer}");
@@ -143,6 +144,158 @@ async fn a_field_that_the_proxy_cannot_remove_is_refused() {
 }
 
 #[tokio::test]
+async fn a_field_that_the_proxy_should_have_removed_is_refused_with_the_line_to_write() {
+    for proxy in all() {
+        let address = dialect(proxy.clone()).await;
+        // A balancer's id is no forgery.
+        let answer = call(address, &proxy, "GET", "/public", "x-request-id: balancer\r\n").await;
+        assert_eq!(status(&answer), "200", "{proxy:?} {answer}");
+        for field_name in ["x-gate-principal", "barmkin-duplicate"] {
+            let answer = call(address, &proxy, "GET", "/public", &format!("{field_name}: admin\r\n")).await;
+            if let Dialect::EnvoyHttp { .. } = proxy {
+                assert!(answer.contains(&format!("x-envoy-auth-headers-to-remove: {field_name}\r\n")), "{answer}");
+                continue;
+            }
+            assert_eq!((status(&answer), field(&answer, "barmkin-reason")), ("403", Some("field-not-removed")));
+            let line = match proxy {
+                Dialect::Nginx => format!("proxy_set_header {field_name} "),
+                Dialect::Caddy => format!("request_header -{field_name}"),
+                Dialect::Haproxy => format!("http-request del-header {field_name}"),
+                _ => "customRequestHeaders".to_owned(),
+            };
+            assert!(answer.contains(&line), "{answer}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn everything_that_a_call_lacks_is_named_at_once() {
+    for proxy in all() {
+        let bare = raw(dialect(proxy.clone()).await, "GET /gate/public HTTP/1.1\r\nhost: app\r\n").await;
+        assert_eq!(field(&bare, "barmkin-reason"), Some("missing-original-request"), "{proxy:?}");
+        let lacking: &[&str] = match proxy {
+            Dialect::EnvoyHttp { .. } => &["x-forwarded-proto"],
+            Dialect::Nginx => &["x-original-method", "x-original-uri", "x-forwarded-proto", "x-forwarded-host"],
+            _ => &["x-forwarded-method", "x-forwarded-uri", "x-forwarded-proto", "x-forwarded-host"],
+        };
+        for name in lacking {
+            assert!(bare.contains(&format!("`{name}`")), "{name} in {bare}");
+        }
+        if proxy == Dialect::Nginx {
+            assert!(bare.contains("proxy_set_header x-forwarded-host $host;"), "{bare}");
+        }
+    }
+}
+
+/// What ingress-nginx's template sends (`auth-url`), for `GET` of `url`.
+fn ingress(url: &str) -> String {
+    format!(
+        "GET / HTTP/1.1\r\nhost: gate.example\r\nx-forwarded-proto: \r\nx-request-id: 6f\r\n\
+         x-original-url: {url}\r\nx-original-method: GET\r\nx-sent-from: nginx-ingress-controller\r\n\
+         x-real-ip: 192.0.2.7\r\nx-forwarded-for: 192.0.2.7\r\nx-auth-request-redirect: /public\r\n"
+    )
+}
+
+#[tokio::test]
+async fn a_whole_url_says_scheme_host_and_target() {
+    let nginx = dialect(Dialect::Nginx).await;
+    for url in ["https://app/public", "http://app:8080/public?x=://y"] {
+        let answer = raw(nginx, &ingress(url)).await;
+        assert_eq!(status(&answer), "200", "{url}: {answer}");
+    }
+    let guarded = raw(nginx, &ingress("https://app/github")).await;
+    assert_eq!(field(&guarded, "barmkin-reason"), Some("body-not-carried"));
+    for (url, reason) in [
+        ("https://app", "no-route"),
+        ("https://app?/public", "malformed-target"),
+        ("ftp://app/public", "malformed-original-request"),
+        ("app/public", "malformed-original-request"),
+        ("https://user@app/public", "ambiguous-authority"),
+    ] {
+        let answer = raw(nginx, &ingress(url)).await;
+        assert_eq!(field(&answer, "barmkin-reason"), Some(reason), "{url}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn two_dialects_that_differ_are_refused() {
+    let contradicting = |answer: String, what: &str| {
+        assert_eq!(field(&answer, "barmkin-reason"), Some("contradicting-original-request"), "{what}: {answer}");
+    };
+    let nginx = dialect(Dialect::Nginx).await;
+    for other in [
+        "x-forwarded-uri: /github",
+        "x-forwarded-method: DELETE",
+        "x-original-url: /github",
+        "x-original-url: https://elsewhere/public",
+        "x-original-url: http://app/public",
+    ] {
+        contradicting(call(nginx, &Dialect::Nginx, "GET", "/public", &format!("{other}\r\n")).await, other);
+    }
+    for proxy in [Dialect::Caddy, Dialect::Traefik, Dialect::Haproxy] {
+        let address = dialect(proxy.clone()).await;
+        for other in ["x-original-uri: /github", "x-original-method: DELETE", "x-original-url: https://app/github"] {
+            contradicting(call(address, &proxy, "GET", "/public", &format!("{other}\r\n")).await, other);
+        }
+        // The same in another dialect contradicts nothing.
+        let same = "x-original-uri: /public\r\nx-original-method: GET\r\nx-original-url: https://APP/public\r\n";
+        assert_eq!(status(&call(address, &proxy, "GET", "/public", same).await), "200");
+    }
+    // Of ingress-nginx, a client's own copy of what it does not overwrite.
+    let ingress = ingress("https://app/public");
+    contradicting(raw(nginx, &format!("{ingress}x-original-uri: /github\r\n")).await, "x-original-uri");
+    contradicting(raw(nginx, &format!("{ingress}x-forwarded-host: elsewhere\r\n")).await, "x-forwarded-host");
+}
+
+/// What Traefik sends for `GET` of `target`: its own fields, and all of the
+/// client's.
+#[tokio::test]
+async fn a_call_as_traefik_makes_it_is_understood() {
+    let traefik = dialect(Dialect::Traefik).await;
+    let sent = |target: &str, more: &str| {
+        format!(
+            "GET / HTTP/1.1\r\nhost: 127.0.0.1:9003\r\nuser-agent: curl/8\r\naccept: */*\r\n\
+             x-forwarded-for: 192.0.2.7\r\nx-forwarded-host: app\r\nx-forwarded-method: GET\r\n\
+             x-forwarded-proto: https\r\nx-forwarded-uri: {target}\r\nx-forwarded-port: 443\r\n\
+             x-real-ip: 192.0.2.7\r\nx-forwarded-server: edge\r\naccept-encoding: gzip\r\n{more}"
+        )
+    };
+    assert_eq!(status(&raw(traefik, &sent("/public?x", "")).await), "200");
+    let denied = raw(traefik, &sent("/elsewhere", "")).await;
+    assert_eq!(field(&denied, "barmkin-reason"), Some("no-route"));
+    let forged = raw(traefik, &sent("/public", "x-gate-principal: admin\r\n")).await;
+    assert_eq!(field(&forged, "barmkin-reason"), Some("field-not-removed"));
+}
+
+#[tokio::test]
+async fn only_a_listed_change_of_protocol_may_pass() {
+    for proxy in [Dialect::Nginx, Dialect::Caddy, Dialect::Traefik, Dialect::Haproxy] {
+        let address = dialect(proxy.clone()).await;
+        for refused in [
+            "upgrade: h2c\r\n",
+            "connection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABkAAQAAP__\r\n",
+            "upgrade: websocket, h2c\r\n",
+            "upgrade: websocket\r\nupgrade: h2c\r\n",
+            "http2-settings: AAMAAABkAAQAAP__\r\n",
+            "upgrade: other\r\n",
+        ] {
+            let answer = call(address, &proxy, "GET", "/public", refused).await;
+            assert_eq!(
+                (status(&answer), field(&answer, "barmkin-reason")),
+                ("403", Some("upgrade-refused")),
+                "{refused}"
+            );
+        }
+        let websocket = call(address, &proxy, "GET", "/public", "upgrade: websocket\r\n").await;
+        assert_eq!(status(&websocket), "200", "{proxy:?} {websocket}");
+        let other = endpoint(Options { upgrades: vec!["other".into()], ..Options::new(proxy.clone()) }).await;
+        assert_eq!(status(&call(other, &proxy, "GET", "/public", "upgrade: other\r\n").await), "200");
+        let websocket = call(other, &proxy, "GET", "/public", "upgrade: websocket\r\n").await;
+        assert_eq!(field(&websocket, "barmkin-reason"), Some("upgrade-refused"));
+    }
+}
+
+#[tokio::test]
 async fn connections_past_the_bound_are_told_so() {
     for proxy in all() {
         let mut options = Options::new(proxy.clone());
@@ -164,4 +317,5 @@ async fn only_trusted_proxies_may_call() {
     let address = endpoint(options).await;
     let answer = call(address, &Dialect::Caddy, "GET", "/public", "").await;
     assert_eq!((status(&answer), field(&answer, "barmkin-reason")), ("403", Some("untrusted-caller")));
+    assert!(answer.contains("127.0.0.1") && answer.contains("trusted-proxies"), "{answer}");
 }

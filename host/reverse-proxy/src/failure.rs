@@ -18,6 +18,8 @@ pub(crate) enum Failure {
     Late,
     /// The upstream's response cannot be used.
     Broken,
+    /// The client asks for a protocol that it may not change to.
+    UpgradeRefused,
     /// The client did not send all of its body.
     BodyTruncated,
 }
@@ -46,6 +48,7 @@ impl Failure {
             Self::Unreachable => (StatusCode::BAD_GATEWAY, "upstream-unreachable"),
             Self::Late => (StatusCode::GATEWAY_TIMEOUT, "upstream-timeout"),
             Self::Broken => (StatusCode::BAD_GATEWAY, "upstream-failed"),
+            Self::UpgradeRefused => (StatusCode::FORBIDDEN, "upgrade-refused"),
             Self::BodyTruncated => (StatusCode::BAD_REQUEST, "body-truncated"),
         };
         let problem = serde_json::json!({

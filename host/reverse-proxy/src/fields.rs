@@ -1,9 +1,9 @@
 //! Fields that concern one connection only (RFC 9110 section 7.6.1).
 
+use http::HeaderMap;
 use http::header::{
     CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderName, HeaderValue, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
-use http::{HeaderMap, Method, Version};
 
 const OF_ONE_CONNECTION: [HeaderName; 7] = [
     CONNECTION,
@@ -14,27 +14,6 @@ const OF_ONE_CONNECTION: [HeaderName; 7] = [
     TRANSFER_ENCODING,
     UPGRADE,
 ];
-
-/// The protocol that a client asks to change to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Wanted(pub(crate) HeaderValue);
-
-/// Reads what protocol a request asks for, if it is one that can be passed on.
-///
-/// Tunnels begin with a request that has no body, since bytes after it would
-/// be read as part of the tunnel by one side only.
-pub(crate) fn wanted_protocol(method: &Method, version: Version, headers: &HeaderMap) -> Option<Wanted> {
-    let bodiless = !headers.contains_key(CONTENT_LENGTH) && !headers.contains_key(TRANSFER_ENCODING);
-    if *method != Method::GET || version != Version::HTTP_11 || !bodiless {
-        return None;
-    }
-    options(headers).find(|option| *option == UPGRADE)?;
-    let mut protocols = headers.get_all(UPGRADE).iter();
-    let protocol = protocols.next().filter(|_| protocols.next().is_none())?;
-    let text = protocol.to_str().ok()?;
-    let http2 = text.split(',').any(|name| name.trim().to_ascii_lowercase().starts_with("h2"));
-    (!http2).then(|| Wanted(protocol.clone()))
-}
 
 /// Removes what concerns the connection that a message came by.
 pub(crate) fn strip(headers: &mut HeaderMap) {
@@ -58,7 +37,8 @@ pub(crate) fn set_protocol(headers: &mut HeaderMap, protocol: HeaderValue) {
     headers.insert(UPGRADE, protocol);
 }
 
-fn options(headers: &HeaderMap) -> impl Iterator<Item = HeaderName> + '_ {
+/// The options that `connection` lists.
+pub(crate) fn options(headers: &HeaderMap) -> impl Iterator<Item = HeaderName> + '_ {
     let values = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).filter_map(|option| option.trim().parse().ok())
 }
@@ -92,16 +72,5 @@ mod tests {
         let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
         left.sort_unstable();
         assert_eq!(left, ["content-length", "host", "x-kept"]);
-    }
-
-    #[test]
-    fn a_change_to_http2_is_not_passed_on() {
-        let wanted = |fields: &[(&str, &str)]| wanted_protocol(&Method::GET, Version::HTTP_11, &headers(fields));
-        let upgrade = |protocol| wanted(&[("connection", "Upgrade"), ("upgrade", protocol)]);
-        assert_eq!(upgrade("websocket"), Some(Wanted(HeaderValue::from_static("websocket"))));
-        assert_eq!(upgrade("h2c"), None);
-        assert_eq!(upgrade("websocket, H2C"), None);
-        assert_eq!(wanted(&[("upgrade", "websocket")]), None);
-        assert_eq!(wanted(&[("connection", "upgrade"), ("upgrade", "websocket"), ("content-length", "1")]), None);
     }
 }

@@ -27,8 +27,11 @@
 //!   survive only when it is a trusted proxy;
 //! - framing written anew: a request with both `transfer-encoding` and
 //!   `content-length` goes on with the former only (RFC 9112 section 6.1);
-//! - never a request to change to HTTP/2 (`upgrade: h2c`), behind which
-//!   requests would pass without being asked about.
+//! - a request to change the protocol only to one of
+//!   [`upgrades`](Options::upgrades); one for anything else is refused
+//!   (`upgrade-refused`), since whatever follows a change passes without the
+//!   gate being asked. An offer of HTTP/2 (`upgrade: h2c`) is answered in
+//!   HTTP/1.1.
 //!
 //! Architecture invariant: this crate decides nothing, and reads no
 //! configuration.
@@ -40,6 +43,7 @@ mod options;
 mod patience;
 mod proxy;
 mod tunnel;
+mod upgrade;
 mod upstream;
 
 pub use barmkin_tls::Socket;
@@ -49,9 +53,14 @@ pub use upstream::{Upstream, UpstreamError};
 
 use barmkin_host::Gate;
 use barmkin_tower::BarmkinLayer;
+use bytes::Bytes;
+use failure::Failure;
+use http::Response;
+use http_body_util::{Either, Full};
 use proxy::Proxy;
 use std::sync::Arc;
-use tower::{Layer, ServiceBuilder, service_fn};
+use tower::{Layer, Service, service_fn};
+use upgrade::UpgradeRefused;
 
 /// Serves on `socket` until `shutdown`, then lets requests that are under
 /// way end, and cuts tunnels.
@@ -61,7 +70,22 @@ pub async fn serve(socket: impl Into<Socket>, gate: Arc<Gate>, options: Options,
     let proxy = Arc::new(Proxy::new(options));
     let receive = proxy.clone();
     let forward = service_fn(move |request| proxy.clone().forward(request));
-    let service =
-        ServiceBuilder::new().map_request(move |request| receive.receive(request)).service(layer.layer(forward));
+    let guarded = layer.layer(forward);
+    let service = service_fn(move |request| {
+        let received = receive.receive(request);
+        let mut guarded = guarded.clone();
+        async move {
+            match received {
+                Ok(request) => guarded.call(request).await,
+                Err(UpgradeRefused) => Ok(refuse_upgrade()),
+            }
+        }
+    });
     barmkin_tower::server::serve(socket, service, bounds, shutdown).await;
+}
+
+/// Refused before the gate is asked, which it therefore costs nothing.
+fn refuse_upgrade<R>() -> Response<Either<Full<Bytes>, R>> {
+    tracing::info!(failure = ?Failure::UpgradeRefused, "a request was refused");
+    Failure::UpgradeRefused.response(None).map(|body| Either::Left(Full::new(body)))
 }

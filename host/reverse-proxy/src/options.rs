@@ -16,6 +16,9 @@ pub struct Options {
     /// Whether the client certificate that the socket verified names the
     /// principal.
     pub client_certificate: bool,
+    /// Protocols that a client may change to. Nobody looks at what follows a
+    /// change, so each is a way past the gate for whatever it can carry.
+    pub upgrades: Vec<Box<str>>,
     /// Its name, for routes that name their listeners.
     pub listener: Option<Arc<str>>,
     /// What the server bears.
@@ -31,6 +34,7 @@ impl Options {
             upstream,
             client_address: ClientAddress::default(),
             client_certificate: false,
+            upgrades: vec!["websocket".into()],
             listener: None,
             bounds: Bounds::default(),
             timeouts: Timeouts::default(),

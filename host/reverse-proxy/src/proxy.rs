@@ -1,11 +1,12 @@
 //! A request's way to the upstream and back.
 
 use crate::failure::Failure;
-use crate::fields::{self, Wanted};
+use crate::fields;
 use crate::forwarded;
 use crate::options::Options;
 use crate::patience::{Patient, Progress};
 use crate::tunnel;
+use crate::upgrade::{self, RequestedUpgrade, UpgradeRefused};
 use barmkin_host::REQUEST_ID_FIELD;
 use barmkin_tower::server::Place;
 use barmkin_tower::{GuardedBody, Secured};
@@ -54,15 +55,19 @@ impl Proxy {
     }
 
     /// Before the gate: takes off what concerns the client's connection.
-    pub(crate) fn receive(&self, request: Request<Incoming>) -> Request<ClientBody> {
+    ///
+    /// # Errors
+    /// When the client asks for a protocol that it may not have.
+    pub(crate) fn receive(&self, request: Request<Incoming>) -> Result<Request<ClientBody>, UpgradeRefused> {
         let (mut parts, body) = request.into_parts();
-        if let Some(wanted) = fields::wanted_protocol(&parts.method, parts.version, &parts.headers) {
-            parts.extensions.insert(wanted);
+        let requested = upgrade::requested(&parts.method, parts.version, &parts.headers, &self.options.upgrades)?;
+        if let Some(requested) = requested {
+            parts.extensions.insert(requested);
         }
         fields::strip_request(&mut parts.headers);
         let progress = Progress::default();
         parts.extensions.insert(progress.clone());
-        Request::from_parts(parts, Patient::new(body, self.options.timeouts.body_read, progress))
+        Ok(Request::from_parts(parts, Patient::new(body, self.options.timeouts.body_read, progress)))
     }
 
     /// Behind the gate: asks the upstream.
@@ -80,15 +85,15 @@ impl Proxy {
     async fn ask(&self, mut request: Request<GuardedBody<ClientBody>>) -> Result<Answer, Failure> {
         let progress = request.extensions_mut().remove::<Progress>().unwrap_or_default();
         let place = request.extensions_mut().remove::<Place>();
-        let wanted = request.extensions_mut().remove::<Wanted>();
+        let wanted = request.extensions_mut().remove::<RequestedUpgrade>();
         let client_side = hyper::upgrade::on(&mut request);
         self.address(&mut request);
-        if let Some(Wanted(protocol)) = &wanted {
+        if let Some(RequestedUpgrade(protocol)) = &wanted {
             fields::set_protocol(request.headers_mut(), protocol.clone());
         }
         let mut response = self.await_response(request, &progress).await?;
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            let (Some(Wanted(protocol)), Some(place)) = (wanted, place) else { return Err(Failure::Broken) };
+            let (Some(RequestedUpgrade(protocol)), Some(place)) = (wanted, place) else { return Err(Failure::Broken) };
             switch(&mut response, client_side, protocol.as_bytes(), place)?;
         } else {
             fields::strip(response.headers_mut());
@@ -136,8 +141,7 @@ fn switch(
     place: Place,
 ) -> Result<(), Failure> {
     let agreed = response.headers().get(UPGRADE).cloned().ok_or(Failure::Broken)?;
-    let mut offered = wanted.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
-    if !offered.any(|protocol| protocol.eq_ignore_ascii_case(agreed.as_bytes())) {
+    if !wanted.eq_ignore_ascii_case(agreed.as_bytes()) {
         return Err(Failure::Broken);
     }
     fields::strip(response.headers_mut());

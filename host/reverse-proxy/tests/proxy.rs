@@ -306,8 +306,21 @@ async fn an_upstream_cannot_switch_to_what_was_not_asked_for() {
     let setup = Setup::new(Upstream::Switches(SWITCHES)).await;
     let plain = "GET /public HTTP/1.1\r\nhost: app\r\nconnection: close\r\n\r\n";
     assert_eq!(reason(&setup.send(plain).await), Some("upstream-failed"));
+    let setup = Setup::with(Upstream::Switches(SWITCHES), |options| options.upgrades = vec!["other".into()]).await;
     let other = HANDSHAKE.replace("Upgrade\r\n", "Upgrade, close\r\n").replace("websocket", "other");
     assert_eq!(reason(&setup.send(other).await), Some("upstream-failed"));
+}
+
+#[tokio::test]
+async fn a_protocol_that_is_not_listed_is_refused() {
+    let mut setup = Setup::new(Upstream::Switches(SWITCHES)).await;
+    for protocol in ["other", "websocket, h2c", "h2c, websocket", "websocket, other", "websocket\r\nupgrade: other"] {
+        let request = HANDSHAKE.replace("Upgrade\r\n", "Upgrade, close\r\n").replace("websocket", protocol);
+        let answer = setup.send(request).await;
+        assert!(answer.starts_with("HTTP/1.1 403"), "{protocol}: {answer}");
+        assert_eq!(reason(&answer), Some("upgrade-refused"), "{protocol}");
+        assert!(setup.nothing_received(), "{protocol}");
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! A real Caddy that asks the gate by forward_auth.
 
 use super::net::{free_address, wait_for};
+use super::printed::{forward_auth, printed};
 use super::process::Process;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -12,13 +13,26 @@ pub struct Caddy {
     address: SocketAddr,
 }
 
+/// What imports the printed lines: it speaks HTTP/2 without TLS, too.
+const MAIN: &str = "{
+    admin off
+    auto_https off
+    servers {
+        protocols h1 h2 h2c
+    }
+}
+import barmkin.caddy
+";
+
 impl Caddy {
     /// Starts `program` in front of `upstream`, with `gate` deciding.
     pub fn start(program: &Path, gate: SocketAddr, upstream: SocketAddr) -> Self {
         let address = free_address();
+        let lines = printed("caddy", &forward_auth("caddy", gate), address, upstream);
         let mut process = Process::start(|folder| {
             let file = folder.join("Caddyfile");
-            std::fs::write(&file, configuration(address, gate, upstream)).expect("a file for its configuration");
+            std::fs::write(&file, MAIN).expect("a file for its configuration");
+            std::fs::write(folder.join("barmkin.caddy"), lines).expect("a file for its configuration");
             let mut command = Command::new(program);
             command.args(["run", "--adapter", "caddyfile", "--config"]).arg(file);
             // What it would otherwise keep in the user's home.
@@ -34,25 +48,4 @@ impl Caddy {
     pub fn address(&self) -> SocketAddr {
         self.address
     }
-}
-
-fn configuration(address: SocketAddr, gate: SocketAddr, upstream: SocketAddr) -> String {
-    let (ip, port) = (address.ip(), address.port());
-    format!(
-        "{{
-    admin off
-    auto_https off
-}}
-http://:{port} {{
-    bind {ip}
-    route {{
-        forward_auth {gate} {{
-            uri /
-            copy_headers barmkin-principal x-request-id
-        }}
-        reverse_proxy {upstream}
-    }}
-}}
-"
-    )
 }

@@ -4,8 +4,10 @@
 mod barmkin;
 mod caddy;
 mod envoy;
+mod haproxy;
 mod net;
 mod nginx;
+mod printed;
 mod process;
 mod raw;
 mod redis;
@@ -17,6 +19,7 @@ mod upstream;
 pub use barmkin::{Barmkin, ListenerKind};
 pub use caddy::Caddy;
 pub use envoy::{Envoy, Gate};
+pub use haproxy::Haproxy;
 pub use net::free_address;
 pub use nginx::Nginx;
 pub use raw::{Framing, Request, Response};

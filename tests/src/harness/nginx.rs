@@ -1,6 +1,7 @@
 //! A real nginx that asks the gate by auth_request.
 
 use super::net::{free_address, wait_for};
+use super::printed::{forward_auth, printed};
 use super::process::Process;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -15,11 +16,29 @@ pub struct Nginx {
 impl Nginx {
     /// Starts `program` in front of `upstream`, with `gate` deciding.
     pub fn start(program: &Path, gate: SocketAddr, upstream: SocketAddr) -> Self {
+        Self::start_with(program, gate, upstream, |lines| lines)
+    }
+
+    /// The same, for clients that speak HTTP/2 only: this version of nginx
+    /// takes one or the other in clear text.
+    pub fn start_http2(program: &Path, gate: SocketAddr, upstream: SocketAddr) -> Self {
+        Self::start_with(program, gate, upstream, |lines| {
+            lines.replacen(";\n\n    # `x_y`", " http2;\n\n    # `x_y`", 1)
+        })
+    }
+
+    fn start_with(
+        program: &Path,
+        gate: SocketAddr,
+        upstream: SocketAddr,
+        adjust: impl FnOnce(String) -> String,
+    ) -> Self {
         let address = free_address();
+        let lines = adjust(printed("nginx", &forward_auth("nginx", gate), address, upstream));
         let mut process = Process::start(|folder| {
             let file = folder.join("nginx.conf");
-            std::fs::write(&file, configuration(folder, address, gate, upstream))
-                .expect("a file for its configuration");
+            std::fs::write(&file, main(folder)).expect("a file for its configuration");
+            std::fs::write(folder.join("barmkin.conf"), lines).expect("a file for its configuration");
             let mut command = Command::new(program);
             command.arg("-p").arg(folder).arg("-e").arg(folder.join("errors")).arg("-c").arg(file);
             command
@@ -35,7 +54,8 @@ impl Nginx {
     }
 }
 
-fn configuration(folder: &Path, address: SocketAddr, gate: SocketAddr, upstream: SocketAddr) -> String {
+/// What includes the printed lines.
+fn main(folder: &Path) -> String {
     let folder = folder.display();
     // One process, which ends when it is killed. Temporary files stay in its
     // own folder.
@@ -51,29 +71,7 @@ http {{
     fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
-    server {{
-        listen {address};
-        location / {{
-            auth_request /_gate;
-            auth_request_set $gate_principal $upstream_http_barmkin_principal;
-            auth_request_set $gate_reason $upstream_http_barmkin_reason;
-            add_header barmkin-reason $gate_reason always;
-            proxy_set_header barmkin-principal $gate_principal;
-            proxy_set_header host $http_host;
-            proxy_pass http://{upstream};
-        }}
-        location = /_gate {{
-            internal;
-            proxy_pass_request_body off;
-            proxy_set_header content-length \"\";
-            proxy_set_header x-forwarded-host $http_host;
-            proxy_set_header x-original-method $request_method;
-            proxy_set_header x-original-uri $request_uri;
-            proxy_set_header x-forwarded-proto $scheme;
-            proxy_set_header x-forwarded-for $remote_addr;
-            proxy_pass http://{gate}/;
-        }}
-    }}
+    include {folder}/barmkin.conf;
 }}
 "
     )

@@ -12,6 +12,8 @@ pub enum Tool {
     Nginx,
     /// Caddy.
     Caddy,
+    /// HAProxy, with Lua.
+    Haproxy,
     /// Redis.
     Redis,
 }
@@ -23,6 +25,7 @@ impl Tool {
             Self::Envoy => ("BARMKIN_ENVOY", "Envoy"),
             Self::Nginx => ("BARMKIN_NGINX", "nginx"),
             Self::Caddy => ("BARMKIN_CADDY", "Caddy"),
+            Self::Haproxy => ("BARMKIN_HAPROXY", "HAProxy"),
             Self::Redis => ("BARMKIN_REDIS", "redis-server"),
         };
         let found = std::env::var_os(variable).map(PathBuf::from);

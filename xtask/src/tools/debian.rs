@@ -1,4 +1,4 @@
-//! nginx, Caddy and Redis: the machine's own, or unpacked from Debian's packages.
+//! nginx, Caddy, HAProxy and Redis: the machine's own, or unpacked from Debian's packages.
 //!
 //! A package that is unpacked rather than installed needs no root, and starts
 //! no service.
@@ -29,6 +29,14 @@ pub(crate) const NGINX: Package = Package {
 
 pub(crate) const CADDY: Package =
     Package { name: "caddy", others: &[], program: "usr/bin/caddy", version: "version", libraries: &[] };
+
+pub(crate) const HAPROXY: Package = Package {
+    name: "haproxy",
+    others: &[],
+    program: "usr/sbin/haproxy",
+    version: "-v",
+    libraries: &["libcrypt1", "liblua5.3-0", "libopentracing-c-wrapper0", "libpcre2-8-0", "libssl3", "libsystemd0"],
+};
 
 /// In Debian the server is another name for a program of the tools.
 pub(crate) const REDIS: Package = Package {

@@ -33,6 +33,7 @@ impl Tools {
             tool("envoy", "BARMKIN_ENVOY", envoy::get),
             tool("nginx", "BARMKIN_NGINX", || debian::get(&debian::NGINX)),
             tool("caddy", "BARMKIN_CADDY", || debian::get(&debian::CADDY)),
+            tool("haproxy", "BARMKIN_HAPROXY", || debian::get(&debian::HAPROXY)),
             tool("redis", "BARMKIN_REDIS", || debian::get(&debian::REDIS)),
             tool("vectors", "BARMKIN_VECTORS", vectors),
         ]))

@@ -30,6 +30,16 @@ pub(crate) struct Listen {
     /// unless given. `reverse-proxy`: networks of the proxies in front of it.
     #[serde(default)]
     pub(crate) trusted_proxies: Vec<String>,
+    /// `forward-auth`: networks from which the proxies of other gates call,
+    /// whose calls may carry fields that this gate sets. A call from elsewhere
+    /// that carries one is refused, since its proxy does not remove the
+    /// client's.
+    #[serde(default)]
+    pub(crate) gates: Vec<String>,
+    /// `forward-auth`, `reverse-proxy`: protocols that a client may ask to
+    /// change to; `["websocket"]` by default. Nobody asks the gate about what
+    /// follows a change. HTTP/2 cannot be among them.
+    pub(crate) upgrades: Option<Vec<String>>,
     /// `reverse-proxy`: the most connections at once; further ones are told
     /// `overloaded`.
     #[schemars(range(min = 1))]

@@ -42,12 +42,14 @@ pub(super) fn resolve(declared: &BTreeMap<String, Entry<Listen>>, context: &mut 
 /// An option that does nothing on a listener of its kind would be believed to.
 fn check_options(listen: &Listen, site: &Site, context: &mut Context<'_>) {
     use ListenKind::{ExtAuthz, ForwardAuth, ReverseProxy};
-    let options: [(&str, bool, &[ListenKind]); 7] = [
+    let options: [(&str, bool, &[ListenKind]); 9] = [
         ("client-certificate", listen.client_certificate.is_some(), &[ExtAuthz]),
         ("dialect", listen.dialect.is_some(), &[ForwardAuth]),
         ("upstream", listen.upstream.is_some(), &[ReverseProxy]),
         ("body-limit", listen.body_limit.is_some(), &[ExtAuthz]),
         ("trusted-proxies", !listen.trusted_proxies.is_empty(), &[ForwardAuth, ReverseProxy]),
+        ("gates", !listen.gates.is_empty(), &[ForwardAuth]),
+        ("upgrades", listen.upgrades.is_some(), &[ForwardAuth, ReverseProxy]),
         ("connections", listen.connections.is_some(), &[ReverseProxy]),
         ("timeouts", listen.timeouts.is_some(), &[ReverseProxy]),
     ];
@@ -102,19 +104,38 @@ fn is_host_and_port(text: &str) -> bool {
     host && port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok()
 }
 
-fn trusted_proxies(listen: &Listen, site: &Site, context: &mut Context<'_>) -> Vec<IpNet> {
-    let mut proxies = Vec::new();
-    for (index, text) in listen.trusted_proxies.iter().enumerate() {
+fn networks(texts: &[String], site: &Site, context: &mut Context<'_>) -> Vec<IpNet> {
+    let mut networks = Vec::new();
+    for (index, text) in texts.iter().enumerate() {
         let net = text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
         match net {
-            Some(net) => proxies.push(net),
+            Some(net) => networks.push(net),
             None => context
                 .findings
-                .error(site.key("trusted-proxies").item(index), format!("`{text}` is not a network"))
+                .error(site.item(index), format!("`{text}` is not a network"))
                 .help("write an address, or a network such as `10.0.0.0/8`"),
         }
     }
-    proxies
+    networks
+}
+
+/// Protocols as `upgrade` names them. Behind a change to HTTP/2 the gate would
+/// be asked about no request at all, so it cannot be allowed.
+fn upgrades(listen: &Listen, site: &Site, context: &mut Context<'_>) -> Option<Vec<String>> {
+    let protocols = listen.upgrades.as_ref()?;
+    let site = site.key("upgrades");
+    for (index, protocol) in protocols.iter().enumerate() {
+        let name = protocol.split('/').next().unwrap_or_default().to_ascii_lowercase();
+        let known = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~/".contains(&byte);
+        if protocol.is_empty() || !protocol.bytes().all(known) {
+            let message = format!("`{protocol}` is not the name of a protocol");
+            context.findings.error(site.item(index), message).help("write a name such as `websocket`");
+        } else if matches!(name.as_str(), "h2" | "h2c" | "http") {
+            let message = format!("a change to `{protocol}` would carry requests that the gate is not asked about");
+            context.findings.error(site.item(index), message).help("remove it");
+        }
+    }
+    Some(protocols.clone())
 }
 
 fn forward_auth(listen: &Listen, site: &Site, context: &mut Context<'_>) -> Option<ListenerKind> {
@@ -133,7 +154,9 @@ fn forward_auth(listen: &Listen, site: &Site, context: &mut Context<'_>) -> Opti
             document::Dialect::Haproxy => Dialect::Haproxy,
             document::Dialect::EnvoyHttp => Dialect::EnvoyHttp,
         },
-        trusted_proxies: trusted_proxies(listen, site, context),
+        trusted_proxies: networks(&listen.trusted_proxies, &site.key("trusted-proxies"), context),
+        gates: networks(&listen.gates, &site.key("gates"), context),
+        upgrades: upgrades(listen, site, context),
     })
 }
 
@@ -159,7 +182,8 @@ fn reverse_proxy(listen: &Listen, site: &Site, context: &mut Context<'_>) -> Opt
     }
     Some(ListenerKind::ReverseProxy {
         upstream: upstream.clone(),
-        trusted_proxies: trusted_proxies(listen, site, context),
+        trusted_proxies: networks(&listen.trusted_proxies, &site.key("trusted-proxies"), context),
+        upgrades: upgrades(listen, site, context),
         connections_max: listen.connections,
         timeouts: timeouts(listen.timeouts.as_ref(), &site.key("timeouts"), context),
     })

@@ -1,0 +1,154 @@
+//! `barmkin check --for`: what it prints is what is documented.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use support::{folder, run};
+
+fn documented() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/proxies")
+}
+
+#[test]
+fn the_documented_files_are_what_is_printed() {
+    for (proxy, file) in [
+        ("nginx", "nginx.conf"),
+        ("caddy", "Caddyfile"),
+        ("haproxy", "haproxy.cfg"),
+        ("haproxy-lua", "barmkin.lua"),
+        ("envoy", "envoy.yaml"),
+    ] {
+        let printed = run(&documented(), &["check", "--for", proxy, "--listener", proxy.trim_end_matches("-lua")]);
+        assert_eq!(printed.code, Some(0), "{proxy}: {}", printed.err);
+        let text = std::fs::read_to_string(documented().join(file)).unwrap_or_default();
+        assert!(
+            printed.out == text,
+            "write it again: (cd docs/proxies && barmkin check --for {proxy} > {file}); it is now\n{}",
+            printed.out
+        );
+        let unfilled =
+            |line: &str| line.starts_with('%') || line.split('@').skip(1).step_by(2).any(|name| PLACES.contains(&name));
+        assert!(!printed.out.lines().any(unfilled), "{proxy} has an empty place:\n{}", printed.out);
+    }
+}
+
+/// The places of the templates, none of which may be left.
+const PLACES: [&str; 18] = [
+    "at",
+    "ip",
+    "port",
+    "gate",
+    "gate_address",
+    "upstream",
+    "upstream_address",
+    "listener",
+    "field",
+    "fields",
+    "variable",
+    "protocol",
+    "pattern",
+    "status",
+    "upgrades",
+    "patterns",
+    "body_bytes",
+    "client_certificate",
+];
+
+/// With names, bounds and addresses of its own.
+const OWN: &str = r#"version = 1
+
+[forward]
+principal-field = "x-who"
+
+[listen.web]
+kind = "forward-auth"
+address = "0.0.0.0:7001"
+dialect = "nginx"
+upgrades = ["websocket", "x-sync/1"]
+
+[listen.web-caddy]
+kind = "forward-auth"
+address = "10.1.2.3:7002"
+dialect = "caddy"
+upgrades = []
+
+[listen.web-haproxy]
+kind = "forward-auth"
+address = "gate.internal:7003"
+dialect = "haproxy"
+
+[listen.authz]
+kind = "ext-authz"
+address = "127.0.0.1:7004"
+body-limit = "3KiB"
+client-certificate = true
+
+[listen.authz-http]
+kind = "forward-auth"
+address = "127.0.0.1:7005"
+dialect = "envoy-http"
+
+[[routes]]
+name = "all"
+public = true
+"#;
+
+fn printed(more: &[&str]) -> String {
+    let folder = folder(&[("barmkin.toml", OWN)]);
+    let printed = run(folder.path(), &[&["check", "--for"], more].concat());
+    assert_eq!(printed.code, Some(0), "{}", printed.err);
+    printed.out
+}
+
+#[test]
+fn names_bounds_and_addresses_are_the_configurations() {
+    let contains = |text: &str, parts: &[&str]| {
+        for part in parts {
+            assert!(text.contains(part), "`{part}` is not in\n{text}");
+        }
+        assert!(!text.contains("barmkin-principal"), "{text}");
+    };
+    contains(
+        &printed(&["nginx", "--at", "192.0.2.1:81", "--upstream", "192.0.2.2:82"]),
+        &[
+            "listen 192.0.2.1:81;",
+            "proxy_pass http://192.0.2.2:82;",
+            "proxy_pass http://127.0.0.1:7001/;",
+            "proxy_set_header x-who $barmkin_field_x_who;",
+            "proxy_set_header x-who \"\";",
+            "\"~*^x\\-sync\\/1$\" x-sync/1;",
+        ],
+    );
+    let caddy = printed(&["caddy"]);
+    contains(&caddy, &["forward_auth 10.1.2.3:7002 {", "request_header -x-who", "copy_headers x-who"]);
+    assert!(!caddy.contains("websocket"), "{caddy}");
+    contains(
+        &printed(&["haproxy"]),
+        &["http-request lua.barmkin http://gate.internal:7003/ x-request-id,x-who", "del-header x-who"],
+    );
+    contains(
+        &printed(&["envoy", "--listener", "authz"]),
+        &["max_request_bytes: 3072", "port_value: 7004", "include_peer_certificate: true", "failure_mode_allow: false"],
+    );
+    let by_http = printed(&["envoy", "--listener", "authz-http"]);
+    contains(&by_http, &["{ exact: x-who }", "port_value: 7005"]);
+    assert!(!by_http.contains("grpc_service") && !by_http.contains("with_request_body"), "{by_http}");
+}
+
+#[test]
+fn a_listener_that_is_missing_or_unclear_is_said_so() {
+    let refused = |configuration: &str, more: &[&str]| {
+        let folder = folder(&[("barmkin.toml", configuration)]);
+        let refused = run(folder.path(), &[&["check", "--for"], more].concat());
+        assert_ne!(refused.code, Some(0), "{}", refused.out);
+        assert_eq!(refused.out, "");
+        refused.err
+    };
+    let several = refused(OWN, &["envoy"]);
+    assert!(several.contains("`authz` and `authz-http`") && several.contains("--listener"), "{several}");
+    let missing = refused("version = 1\n[[routes]]\nname = \"r\"\npublic = true\n", &["nginx"]);
+    assert!(missing.contains("kind `forward-auth` and dialect `nginx`"), "{missing}");
+    assert!(refused(OWN, &["nginx", "--listener", "authz"]).contains("`authz` is not a listener"));
+    assert!(refused(&OWN.replace("0.0.0.0:7001", "127.0.0.1:0"), &["nginx"]).contains("port"));
+}
