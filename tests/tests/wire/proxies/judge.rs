@@ -13,11 +13,7 @@ pub(super) fn fault(arrived: &Arrived) -> Option<String> {
     let values = |name: &str| -> Vec<&str> {
         fields.iter().filter(|(field, _)| field == name).map(|(_, value)| value.as_str()).collect()
     };
-    let mut words = line.split(' ');
-    let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    if method.bytes().any(|byte| byte.is_ascii_lowercase()) {
-        return Some(format!("backends read method `{method}` in more than one way"));
-    }
+    let target = line.split(' ').nth(1).unwrap_or_default();
     let host = values("host");
     let [host] = host[..] else { return Some(format!("{} hosts", host.len())) };
     let name = host.split(':').next().unwrap_or_default().trim_end_matches('.').to_ascii_lowercase();
@@ -37,9 +33,13 @@ pub(super) fn fault(arrived: &Arrived) -> Option<String> {
     if is_below("/admin") || (is_below("/v1") && principal.is_empty()) {
         return Some(format!("`{target}` arrived as {principal:?}"));
     }
+    // The gate's own, or Envoy's, which it trusts.
     let ids = values("x-request-id");
-    if ids.len() != 1 || ids[0].len() != 32 || !ids[0].bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Some(format!("request ids {ids:?} are not the gate's"));
+    if ids.len() != 1
+        || !matches!(ids[0].len(), 32 | 36)
+        || !ids[0].bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+    {
+        return Some(format!("request ids {ids:?} are a client's"));
     }
     let options: Vec<_> = values("connection").iter().flat_map(|value| value.split(',')).map(str::trim).collect();
     let plain =
@@ -70,7 +70,7 @@ fn read_loosely(target: &str) -> String {
     }
     let mut kept: Vec<&str> = Vec::new();
     for segment in path.split('/').map(|segment| segment.split(';').next().unwrap_or_default()) {
-        match segment.trim_matches(['\0', ' ', '\t']) {
+        match segment.trim_matches(['\0', '\t']) {
             "" | "." => {}
             ".." => drop(kept.pop()),
             segment => kept.push(segment),

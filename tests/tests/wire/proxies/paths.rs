@@ -24,7 +24,7 @@ const GUARDED: [&str; 24] = [
     "/public\\..\\admin",
     "/public/..%5cadmin",
     "/admin%00",
-    "/admin%20",
+    "/admin/%09",
     "/admin?/public",
     "/v1/items",
     "/v1//items",

@@ -58,3 +58,38 @@ fn an_answer_that_is_no_verdict_lets_nothing_through() {
         }
     }
 }
+
+/// The body is the upstream's. A gate that had to read it would wait for it,
+/// and one that does not would leave it to be read as the next call.
+#[test]
+fn a_call_carries_no_body() {
+    for front in [Front::Nginx, Front::Caddy, Front::Haproxy, Front::EnvoyHttp] {
+        let gate = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let Some(setup) = front.start_with(gate.local_addr().unwrap()) else { continue };
+        let (sender, calls) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let (mut stream, _) = gate.accept().unwrap();
+            let mut call = Vec::new();
+            let mut byte = [0];
+            while !call.ends_with(b"\r\n\r\n") && matches!(stream.read(&mut byte), Ok(1)) {
+                call.push(byte[0]);
+            }
+            let _ = stream.write_all(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            // Until the proxy closes: whatever else it sends is the call's.
+            let _ = stream.shutdown(std::net::Shutdown::Write);
+            let mut rest = Vec::new();
+            let _ = stream.set_read_timeout(Some(Duration::from_secs(5)));
+            let _ = stream.read_to_end(&mut rest);
+            let _ = sender.send((String::from_utf8_lossy(&call).to_lowercase(), rest));
+        });
+        let request =
+            "POST /public HTTP/1.1\r\nHost: api.example.com\r\nContent-Length: 6\r\nConnection: close\r\n\r\nsecret";
+        let answer = answered(setup.address, request);
+        assert!(answer.starts_with("HTTP/1.1 403"), "{front:?}: {answer}");
+        let (call, rest) = calls.recv().unwrap();
+        assert!(rest.is_empty(), "{front:?}: {rest:?}");
+        assert!(!call.contains("transfer-encoding"), "{front:?}: {call}");
+        assert!(!call.contains("content-length") || call.contains("content-length: 0\r\n"), "{front:?}: {call}");
+        assert!(setup.origin.take().is_empty(), "{front:?}");
+    }
+}
