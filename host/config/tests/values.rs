@@ -271,3 +271,25 @@ fn routes_name_listeners_that_there_are() {
         "barmkin.toml:5:14: there is no listener `edge`\n  help: declare `[listen.edge]`"
     );
 }
+
+#[test]
+fn protocols_that_carry_requests_are_no_upgrades() {
+    let text = r#"version = 1
+[listen.a]
+kind = "forward-auth"
+address = "127.0.0.1:9003"
+dialect = "caddy"
+gates = ["10.0.0.0/8", "gate"]
+upgrades = ["websocket", "h2c", "HTTP/2.0", ""]
+[[routes]]
+name = "r"
+public = true
+"#;
+    assert_eq!(
+        report_of(text),
+        "barmkin.toml:6:24: `gate` is not a network\n  help: write an address, or a network such as `10.0.0.0/8`\n\
+         barmkin.toml:7:26: a change to `h2c` would carry requests that the gate is not asked about\n  help: remove it\n\
+         barmkin.toml:7:33: a change to `HTTP/2.0` would carry requests that the gate is not asked about\n  help: remove it\n\
+         barmkin.toml:7:45: `` is not the name of a protocol\n  help: write a name such as `websocket`"
+    );
+}

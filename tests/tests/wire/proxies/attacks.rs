@@ -7,8 +7,12 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-/// How long the last byte of an answer may take where nobody closes.
-const ANSWER: Duration = Duration::from_secs(1);
+/// How long an answer may take to begin, on a loaded machine. Some requests
+/// have none: they never end.
+const BEGIN: Duration = Duration::from_secs(6);
+
+/// How long a server that keeps the connection is listened to after that.
+const MORE: Duration = Duration::from_secs(1);
 
 /// Demands on a case, besides that nothing arrives that must not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,13 +77,14 @@ fn faults_of(case: &Case, arrived: &[Arrived], answer: &str) -> Option<String> {
 /// Sends `bytes`, and reads until the proxy closes or says no more.
 pub(super) fn exchange(setup: &Setup, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(setup.address).unwrap();
-    stream.set_read_timeout(Some(ANSWER)).unwrap();
+    stream.set_read_timeout(Some(BEGIN)).unwrap();
     // Whoever refuses early may not read the rest.
     let _ = stream.write_all(bytes);
     let mut answer = Vec::new();
     let mut buffer = [0; 4096];
     while let Ok(read @ 1..) = stream.read(&mut buffer) {
         answer.extend_from_slice(&buffer[..read]);
+        stream.set_read_timeout(Some(MORE)).unwrap();
     }
     String::from_utf8_lossy(&answer).into_owned()
 }
