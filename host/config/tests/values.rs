@@ -185,7 +185,13 @@ timeouts = { connect = "250ms" }
     assert_eq!(a.address, Address::Unix { path: "/run/a.sock".into(), mode: 0o600, group: Some(7) });
     assert_eq!(a.kind, ListenerKind::ExtAuthz { client_certificate: false, body_bytes_max: Some(65_536) });
     let networks = ["10.0.0.0/8", "::1/128"].map(|network| network.parse().unwrap());
-    assert_eq!(b.kind, ListenerKind::ForwardAuth { dialect: Dialect::EnvoyHttp, trusted_proxies: networks.into() });
+    let kind = ListenerKind::ForwardAuth {
+        dialect: Dialect::EnvoyHttp,
+        trusted_proxies: networks.into(),
+        gates: Vec::new(),
+        upgrades: None,
+    };
+    assert_eq!(b.kind, kind);
     let ListenerKind::ReverseProxy { timeouts, .. } = &c.kind else { panic!("a reverse proxy") };
     assert_eq!((timeouts.connect, timeouts.header), (Some(Duration::from_millis(250)), None));
     assert_eq!([a, b, c].map(Listener::carries_bodies), [true, false, true]);
