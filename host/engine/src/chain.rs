@@ -5,7 +5,7 @@ use crate::effects::{Journal, Settlement};
 use crate::generation::Generation;
 use crate::generation::spec::{OnError, Preflight};
 use crate::metrics::Unenforced;
-use crate::policy::{CheckError, Decision, Established, Policy, PolicyDenial, Session, Subject};
+use crate::policy::{BodyDigests, CheckError, Decision, Established, Policy, PolicyDenial, Session, Subject};
 use crate::principal::{Facts, Principal};
 use crate::reason::{HostReason, Reason};
 use crate::record::Decided;
@@ -37,9 +37,15 @@ pub(crate) async fn run(generation: &Generation, request: Request, route: usize,
         facts: request.head.client.facts.clone().map(Arc::new),
         signed: None,
     };
-    let subject = Arc::new(Subject { request, body, now: generation.clock.now(), route: route.name.clone() });
+    let subject = Arc::new(Subject {
+        request,
+        body,
+        now: generation.clock.now(),
+        route: route.name.clone(),
+        digests: BodyDigests::default(),
+    });
     let journal = Journal::new(generation.store.clone(), generation.metrics.clone(), holder);
-    let session = Box::new(Session { subject, established, journal, name_space: "" });
+    let session = Box::new(Session { subject, established, journal, began, name_space: "" });
     let mut progress = Progress { generation, vouched: false, changes: Vec::new(), steps: Vec::new() };
     let (session, result) = progress.run_chain(session, route).await;
     let Progress { changes, steps, .. } = progress;
@@ -395,8 +401,13 @@ async fn run_shadows(
         let policy = generation.policy(*policy);
         let journal =
             Journal::new(generation.store.clone(), generation.metrics.clone(), Holder(subject.request.serial));
-        let session =
-            Session { subject: subject.clone(), established: established.clone(), journal, name_space: "shadow:" };
+        let session = Session {
+            subject: subject.clone(),
+            established: established.clone(),
+            journal,
+            began: clock::monotonic(),
+            name_space: "shadow:",
+        };
         let (mut session, decision) = policy.check(Box::new(session)).await;
         let reason = match decision {
             Ok(Decision::Deny(denial)) => Some(Reason::Policy(denial.code)),

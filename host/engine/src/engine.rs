@@ -3,26 +3,21 @@
 //!
 //! Creating an [`Engine`] reserves address space for its pool (no memory until
 //! it is used), installs wasmtime's signal handlers, by which guard pages
-//! become traps, and starts one thread that ticks once a millisecond and asks
-//! for a high priority, so that whom it ends does not keep it waiting.
+//! become traps, and starts one thread that ticks while policies run: 250 times
+//! a second, a thousand times while one of them has been running for a tick, and
+//! not at all after a second without any. It asks for a high priority, so that
+//! the thread whose time is up does not keep it waiting. It ends with the last
+//! [`Engine`], [`Generation`](crate::Generation) or [`Gate`](crate::Gate) that
+//! uses it.
 
 use crate::capacity::Capacity;
-use crate::clock::monotonic;
 use crate::limits;
 use crate::policy::Cache;
+use crate::pulse::Pulse;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::time::Duration;
 use wasmparser::WasmFeatures;
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
-
-/// How often running policies are looked at.
-pub(crate) const TICK: Duration = Duration::from_millis(1);
-
-/// The ticker runs for a microsecond each time.
-#[cfg(target_os = "linux")]
-const TICKER_NICE: i32 = -20;
 
 /// Stack of a guest. Rust guests use a few KiB.
 const WASM_STACK_BYTES: usize = 128 * 1024;
@@ -81,7 +76,7 @@ pub struct Engine {
     pub(crate) capacity: Arc<Capacity>,
     #[cfg(feature = "measure")]
     pub(crate) keeps_instances: bool,
-    _ticker: Option<Arc<Ticker>>,
+    pub(crate) pulse: Arc<Pulse>,
 }
 
 impl Engine {
@@ -104,8 +99,8 @@ impl Engine {
         configure.cranelift_opt_level(OptLevel::None);
         let run = wasmtime::Engine::new(&run).map_err(fail)?;
         let configure = wasmtime::Engine::new(&configure).map_err(fail)?;
-        let ticker = settings.ticker.then(|| Ticker::start([run.clone(), configure.clone()])).transpose();
-        let ticker = ticker.map_err(|error| EngineError(error.into()))?.map(Arc::new);
+        let pulse = Pulse::new([run.clone(), configure.clone()], settings.ticker);
+        let pulse = Arc::new(pulse.map_err(|error| EngineError(error.into()))?);
         let cache = settings.cache.as_deref().map(Cache::open).transpose();
         let cache = cache.map_err(|error| EngineError(error.into()))?;
         Ok(Self {
@@ -115,7 +110,7 @@ impl Engine {
             capacity,
             #[cfg(feature = "measure")]
             keeps_instances: false,
-            _ticker: ticker,
+            pulse,
         })
     }
 
@@ -135,8 +130,7 @@ impl Engine {
     /// Lets running policies look at their deadlines: for embedders that
     /// turned the ticker off.
     pub fn tick(&self) {
-        self.run.increment_epoch();
-        self.configure.increment_epoch();
+        self.pulse.tick();
     }
 }
 
@@ -209,51 +203,4 @@ fn pool(settings: &EngineSettings, capacity: &Capacity) -> PoolingAllocationConf
         // one request's memory could show up in the next.
         .pagemap_scan(Enabled::No);
     pool
-}
-
-/// Ticks until it is dropped.
-struct Ticker {
-    stop: Option<Sender<()>>,
-    thread: Option<std::thread::JoinHandle<()>>,
-}
-
-impl Ticker {
-    fn start(engines: [wasmtime::Engine; 2]) -> std::io::Result<Self> {
-        let (stop, stopped) = channel::<()>();
-        let tick = move || {
-            wake_on_time();
-            // From tick to tick, not from wake to wake: deadlines count ticks.
-            let mut next = monotonic() + TICK;
-            while stopped.recv_timeout(next.saturating_duration_since(monotonic())) == Err(RecvTimeoutError::Timeout) {
-                engines.iter().for_each(wasmtime::Engine::increment_epoch);
-                next = (next + TICK).max(monotonic());
-            }
-        };
-        let thread = std::thread::Builder::new().name("barmkin-ticker".to_owned()).spawn(tick)?;
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
-    }
-}
-
-/// Asks the kernel not to put this thread's timers off to save power, by 50 µs
-/// unless told otherwise, and not to let it wait for the very thread whose time
-/// is up, which on a busy machine is 3 ms.
-#[cfg(target_os = "linux")]
-fn wake_on_time() {
-    // Late ticks only make deadlines a little longer; the second one may need
-    // the right to. On Linux it is for this thread alone.
-    let _ = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1));
-    let _ = rustix::process::setpriority_process(None, TICKER_NICE);
-}
-
-#[cfg(not(target_os = "linux"))]
-fn wake_on_time() {}
-
-impl Drop for Ticker {
-    fn drop(&mut self) {
-        self.stop.take();
-        if let Some(thread) = self.thread.take() {
-            // It only counts: there is nothing to hear from it.
-            let _ = thread.join();
-        }
-    }
 }

@@ -3,7 +3,7 @@
 use crate::admission::{Bodies, BodyRoom, Line};
 use crate::chain;
 use crate::generation::Generation;
-use crate::now_or_never;
+use crate::poll_on;
 use crate::reason::HostReason;
 use crate::request::{Body, BodyNeed, Head, RefusedHead, Request, RequestId, RequestIds, is_preflight};
 use crate::routes::Matched;
@@ -155,6 +155,6 @@ impl Intake {
     /// # Errors
     /// When a store of the generation is remote.
     pub fn decide_now(self, body: Body) -> Result<Verdict, NeedsAwait> {
-        if self.generation.is_local() { now_or_never(self.decide(body)).ok_or(NeedsAwait) } else { Err(NeedsAwait) }
+        if self.generation.is_local() { Ok(poll_on(self.decide(body))) } else { Err(NeedsAwait) }
     }
 }

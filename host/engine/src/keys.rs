@@ -1,6 +1,7 @@
 //! Keys stay here; policies name them.
 
-use crate::limits::SECRETS_MAX;
+use crate::limits::{PUBLIC_KEY_CANDIDATES, SECRETS_MAX};
+use crate::pieces::{Breaks, in_pieces};
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use ed25519_dalek::{Signature, VerifyingKey};
@@ -32,6 +33,11 @@ impl Algorithm {
     /// All of them.
     pub const ALL: [Self; 5] =
         [Self::HmacSha1, Self::HmacSha256, Self::HmacSha512, Self::Ed25519, Self::KeyedHashSha256];
+
+    /// Whether what verifies with it cannot sign.
+    pub(crate) const fn is_public_key(self) -> bool {
+        matches!(self, Self::Ed25519)
+    }
 
     /// Its name in configurations.
     pub const fn as_str(self) -> &'static str {
@@ -263,31 +269,58 @@ impl Key {
 
     /// Looks for a candidate that signs `parts` under a secret in force, and
     /// names that secret.
-    pub(crate) fn verify(
+    pub(crate) async fn verify(
         &self,
         parts: &[&[u8]],
         candidates: &[Candidate<'_>],
         now: Duration,
+        breaks: Breaks,
     ) -> Result<Arc<str>, Refusal> {
         if self.in_force(now).next().is_none() {
             return Err(Refusal::NoUsableKey);
         }
-        let mut candidates = candidates.iter().filter(|candidate| candidate.algorithm == self.algorithm).peekable();
-        if candidates.peek().is_none() {
+        let candidates: Vec<_> = self.tried(candidates, now).collect();
+        if candidates.is_empty() {
             return Err(Refusal::NoCandidate);
         }
-        let candidates: Vec<_> = candidates.collect();
         for secret in self.in_force(now) {
-            if secret.material.verifies(parts, &candidates) {
+            if secret.material.verifies(parts, &candidates, breaks).await {
                 return Ok(secret.id.clone());
             }
         }
         Err(Refusal::Mismatch)
     }
 
+    /// How often verifying `candidates` hashes the base at most.
+    pub(crate) fn hashings(&self, candidates: &[Candidate<'_>], now: Duration) -> usize {
+        let tried = self.tried(candidates, now).count();
+        self.in_force(now).count() * if self.algorithm.is_public_key() { tried } else { tried.min(1) }
+    }
+
+    /// The candidates that are looked at. An HMAC is computed once and compared
+    /// with all of them; a public key hashes everything again for each.
+    fn tried<'c>(
+        &self,
+        candidates: &'c [Candidate<'c>],
+        now: Duration,
+    ) -> impl Iterator<Item = &'c Candidate<'c>> + use<'c> {
+        let max = if self.algorithm.is_public_key() {
+            self.in_force(now).count().max(PUBLIC_KEY_CANDIDATES)
+        } else {
+            candidates.len()
+        };
+        let algorithm = self.algorithm;
+        candidates.iter().filter(move |candidate| candidate.algorithm == algorithm).take(max)
+    }
+
     /// The hash of `data` under each secret in force.
     pub(crate) fn keyed_hashes(&self, data: &[u8], now: Duration) -> Vec<Vec<u8>> {
-        self.in_force(now).filter_map(|secret| secret.material.mac(&[data])).collect()
+        self.in_force(now).filter_map(|secret| secret.material.mac(data)).collect()
+    }
+
+    /// Secrets that are in force.
+    pub(crate) fn in_force_count(&self, now: Duration) -> usize {
+        self.in_force(now).count()
     }
 
     fn in_force(&self, now: Duration) -> impl Iterator<Item = &Secret> {
@@ -305,33 +338,57 @@ impl Material {
         })
     }
 
-    fn verifies(&self, parts: &[&[u8]], candidates: &[&Candidate<'_>]) -> bool {
-        match (self, self.mac(parts)) {
-            (_, Some(mac)) => candidates.iter().any(|candidate| candidate.encoding.writes(&mac, candidate.text)),
-            (Self::Ed25519(key), _) => {
-                let message = parts.concat();
-                candidates.iter().any(|candidate| {
-                    let signature = candidate.encoding.decode(candidate.text);
-                    signature
-                        .and_then(|bytes| Signature::from_slice(&bytes).ok())
-                        .is_some_and(|signature| key.verify_strict(&message, &signature).is_ok())
-                })
+    async fn verifies(&self, parts: &[&[u8]], candidates: &[&Candidate<'_>], breaks: Breaks) -> bool {
+        match self {
+            Self::HmacSha1(schedule) => signs(schedule, parts, candidates, breaks).await,
+            Self::HmacSha256(schedule) => signs(schedule, parts, candidates, breaks).await,
+            Self::HmacSha512(schedule) => signs(&**schedule, parts, candidates, breaks).await,
+            Self::Ed25519(key) => {
+                for candidate in candidates {
+                    if verify_strict(key, parts, candidate, breaks).await.is_some() {
+                        return true;
+                    }
+                }
+                false
             }
-            (_, None) => false,
         }
     }
 
-    fn mac(&self, parts: &[&[u8]]) -> Option<Vec<u8>> {
-        fn run<M: Mac + Clone>(schedule: &M, parts: &[&[u8]]) -> Vec<u8> {
-            let mut mac = schedule.clone();
-            parts.iter().for_each(|part| mac.update(part));
-            mac.finalize().into_bytes().to_vec()
+    /// The MAC of `data`; a public key makes none.
+    fn mac(&self, data: &[u8]) -> Option<Vec<u8>> {
+        fn run<M: Mac + Clone>(schedule: &M, data: &[u8]) -> Vec<u8> {
+            schedule.clone().chain_update(data).finalize().into_bytes().to_vec()
         }
         match self {
-            Self::HmacSha1(schedule) => Some(run(schedule, parts)),
-            Self::HmacSha256(schedule) => Some(run(schedule, parts)),
-            Self::HmacSha512(schedule) => Some(run(&**schedule, parts)),
+            Self::HmacSha1(schedule) => Some(run(schedule, data)),
+            Self::HmacSha256(schedule) => Some(run(schedule, data)),
+            Self::HmacSha512(schedule) => Some(run(&**schedule, data)),
             Self::Ed25519(_) => None,
         }
     }
+}
+
+/// Whether some candidate is the MAC of `parts`.
+async fn signs<M: Mac + Clone>(schedule: &M, parts: &[&[u8]], candidates: &[&Candidate<'_>], breaks: Breaks) -> bool {
+    let mut mac = schedule.clone();
+    for part in parts {
+        in_pieces(part, breaks, |piece| mac.update(piece)).await;
+    }
+    let mac = mac.finalize().into_bytes();
+    candidates.iter().any(|candidate| candidate.encoding.writes(&mac, candidate.text))
+}
+
+/// RFC 8032 section 5.1.7, and neither the key nor the signature's point of
+/// small order: such verify more than one message.
+async fn verify_strict(key: &VerifyingKey, parts: &[&[u8]], candidate: &Candidate<'_>, breaks: Breaks) -> Option<()> {
+    let signature = Signature::from_slice(&candidate.encoding.decode(candidate.text)?).ok()?;
+    let point = VerifyingKey::from_bytes(signature.r_bytes()).ok()?;
+    if point.is_weak() || key.is_weak() {
+        return None;
+    }
+    let mut verifier = key.verify_stream(&signature).ok()?;
+    for part in parts {
+        in_pieces(part, breaks, |piece| verifier.update(piece)).await;
+    }
+    verifier.finalize_and_verify().ok()
 }

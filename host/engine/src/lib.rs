@@ -67,8 +67,10 @@ pub mod limits;
 #[doc(hidden)]
 pub mod measure;
 mod metrics;
+mod pieces;
 mod policy;
 mod principal;
+mod pulse;
 mod reason;
 mod record;
 mod request;
@@ -107,10 +109,21 @@ pub(crate) fn write_hex<const DIGITS: usize>(f: &mut std::fmt::Formatter<'_>, by
     f.write_str(std::str::from_utf8(&digits).map_err(|_| std::fmt::Error)?)
 }
 
-/// Polls once, for futures that are ready.
+/// Polls to the end, for futures that await nothing but their own turn.
 ///
-/// INVARIANT (local checks never suspend): with a local store nothing in a
-/// check awaits anything that is not ready.
+/// INVARIANT (local checks never wait): with a local store a check is ready at
+/// once, but for the turns that it gives to others while it hashes a large body.
+pub(crate) fn poll_on<T>(future: impl Future<Output = T>) -> T {
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    let mut future = std::pin::pin!(future);
+    loop {
+        if let std::task::Poll::Ready(output) = future.as_mut().poll(&mut context) {
+            return output;
+        }
+    }
+}
+
+/// Polls once, for futures that are ready.
 pub(crate) fn now_or_never<T>(future: impl Future<Output = T>) -> Option<T> {
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     match std::pin::pin!(future).poll(&mut context) {

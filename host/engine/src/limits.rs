@@ -44,6 +44,27 @@ pub const DEADLINE_MAX: Duration = Duration::from_secs(1);
 /// cost, in multiples of the deadline.
 pub const WALL_PER_DEADLINE: u32 = 20;
 
+/// What the host does for a policy is charged to the policy's deadline, by what
+/// about what it costs. Nanoseconds for a KiB that is hashed.
+pub const HASH_NS_PER_KIB: u64 = 1_000;
+
+/// Nanoseconds for a KiB that is copied out of a guest, and looked through.
+pub const COPY_NS_PER_KIB: u64 = 500;
+
+/// Nanoseconds for each item of a list that crosses.
+pub const ITEM_NS: u64 = 100;
+
+/// Nanoseconds for verifying one signature with a public key.
+pub const PUBLIC_KEY_NS: u64 = 60_000;
+
+/// Nanoseconds for writing a line to the operator's log.
+pub const LOG_LINE_NS: u64 = 5_000;
+
+/// A check that took as many times its deadline is a miss, whatever it answered:
+/// the host's work is charged before it is done, so that this is for work that
+/// costs more than it is charged for.
+pub const MISSED_AT_DEADLINES: u32 = 2;
+
 /// Missed deadlines in a row after which a policy is quarantined: chance (a
 /// thread that was preempted) makes one or two, and at the default deadline
 /// this many have cost 80 ms of a core.
@@ -75,8 +96,20 @@ pub const HOSTCALL_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Host calls of one check. A chain of lookups needs ten.
 pub const HOST_CALLS_MAX: u32 = 1_000;
 
+/// Calls of one check that ask a store. A chain of lookups needs ten, and each
+/// may be a journey to another machine.
+pub const STORE_CALLS_MAX: u32 = 64;
+
 /// Candidates of one `keys.verify`: each costs one comparison.
 pub const CANDIDATES_MAX: usize = 32;
+
+/// Candidates of one `keys.verify` that are tried under each secret where
+/// trying one means hashing everything again (Ed25519), unless more secrets
+/// than that are in force: a sender that rotates sends one signature for each.
+pub const PUBLIC_KEY_CANDIDATES: usize = 4;
+
+/// Parts of one signature base.
+pub const PARTS_MAX: usize = 1_024;
 
 /// Secrets of one key: each costs one MAC of the body.
 pub const SECRETS_MAX: usize = 8;

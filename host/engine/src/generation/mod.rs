@@ -11,7 +11,8 @@ use crate::generation::error::{At, BuildError, BuildErrors};
 use crate::generation::spec::Spec;
 use crate::keys::KeySource;
 use crate::metrics::{Metrics, NoMetrics};
-use crate::policy::{BodyInput, Image, LogRate, Manifest, Policy};
+use crate::pieces::PIECE_BYTES;
+use crate::policy::{BodyInput, Image, LogRate, Manifest, Policy, Waits};
 use crate::record::Recorder;
 use crate::request::BodyNeed;
 use crate::routes::{BuiltMember, BuiltRoute, RouteTable};
@@ -99,10 +100,9 @@ impl Generation {
         let mut errors = Vec::new();
         let mut policies = Vec::new();
         for (name, policy) in &spec.policies {
-            let image = Image::of(engine, policy, services.store.is_local(), previous.iter().map(Policy::image));
-            match image
-                .and_then(|image| Policy::grant(image, name, policy, spec, keys, &services.metrics, &engine.capacity))
-            {
+            let waits = Waits { store: !services.store.is_local(), bodies: has_large_bodies(spec, name) };
+            let image = Image::of(engine, policy, waits, previous.iter().map(Policy::image));
+            match image.and_then(|image| Policy::grant(image, name, policy, spec, keys, &services.metrics, engine)) {
                 Ok(policy) => policies.push(policy.following(previous)),
                 Err(problems) => errors
                     .extend(problems.into_iter().map(|problem| BuildError { at: At::Policy(name.clone()), problem })),
@@ -230,6 +230,12 @@ impl Generation {
         }
         self.metrics.verdict(route, policy, denial.map(Denial::reason), began.elapsed());
     }
+}
+
+/// Whether a route of `policy` has bodies that are hashed in pieces.
+fn has_large_bodies(spec: &Spec, policy: &str) -> bool {
+    let mut routes = spec.routes.iter().filter(|route| route.body_bytes_max > PIECE_BYTES);
+    routes.any(|route| route.chain.iter().flat_map(spec::Member::policies).any(|name| name == policy))
 }
 
 fn build_route(route: &spec::Route, index: &BTreeMap<&str, usize>, policies: &[Policy]) -> BuiltRoute {

@@ -8,12 +8,15 @@ pub(super) mod keys;
 mod quota;
 mod replay;
 
+use crate::limits;
 use crate::now_or_never;
+use crate::pieces::Breaks;
 use crate::policy::bindings::barmkin::keys::keys::{Candidate, Part};
 use crate::policy::bindings::barmkin::log::log::Level;
 use crate::policy::failure::Failure;
 use crate::policy::log;
-use crate::policy::sandbox::{Sandbox, Session};
+use crate::policy::sandbox::Sandbox;
+use crate::policy::session::Session;
 use crate::reason::HostReason;
 use crate::store::{StoreError, Take};
 use std::time::Duration;
@@ -26,32 +29,34 @@ type Cx<'a> = StoreContextMut<'a, Sandbox>;
 macro_rules! asking {
     ($linker:expr, $suspends:expr, $name:literal, |$sandbox:ident, $args:tt: $params:ty| $call:expr) => {
         if $suspends {
-            $linker.func_wrap_async($name, |mut cx: Cx<'_>, $args: $params| {
+            $linker.func_wrap_async($name, move |mut cx: Cx<'_>, $args: $params| {
                 Box::new(async move {
                     let $sandbox = cx.data_mut();
                     Ok(($call.await?,))
                 })
             })
         } else {
-            $linker.func_wrap($name, |mut cx: Cx<'_>, $args: $params| {
+            $linker.func_wrap($name, move |mut cx: Cx<'_>, $args: $params| {
                 let $sandbox = cx.data_mut();
                 let answer = now_or_never($call);
-                Ok((answer.ok_or_else(|| Failure::new(HostReason::StoreUnavailable, "a local store suspended"))??,))
+                Ok((answer
+                    .ok_or_else(|| Failure::new(HostReason::StoreUnavailable, "it suspended where nothing can"))??,))
             })
         }
     };
 }
 
-/// Links every capability. Those that ask the store suspend the guest if
-/// `suspends`.
+/// Links every capability. Those that ask the store or hash the body suspend
+/// the guest if `suspends`.
 pub(super) fn add_to_linker(linker: &mut Linker<Sandbox>, suspends: bool) -> Result<()> {
+    let breaks = if suspends { Breaks::BetweenPieces } else { Breaks::None };
     // Interfaces of types only, for guests that name them.
     linker.instance("barmkin:policy/types@0.1.0")?;
     linker.instance("barmkin:keys/types@0.1.0")?;
 
     let mut keys = linker.instance("barmkin:keys/keys@0.1.0")?;
-    keys.func_wrap("verify", |mut cx: Cx<'_>, (key, base, candidates): (u32, Vec<Part>, Vec<Candidate>)| {
-        Ok((cx.data_mut().verify(key, base, &candidates)?,))
+    asking!(keys, suspends, "verify", |sandbox, (key, base, candidates): (u32, Vec<Part>, Vec<Candidate>)| {
+        sandbox.verify(key, base, candidates, breaks)
     })?;
     keys.func_wrap("keyed-hash", |mut cx: Cx<'_>, (key, data): (u32, Vec<u8>)| {
         Ok((cx.data_mut().keyed_hash(key, &data)?,))
@@ -64,7 +69,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<Sandbox>, suspends: bool) -> Res
 
     let mut replay = linker.instance("barmkin:replay/replay@0.1.0")?;
     asking!(replay, suspends, "claim-delivery", |sandbox, (space, until): (u32, u64)| {
-        sandbox.claim_delivery(space, until)
+        sandbox.claim_delivery(space, until, breaks)
     })?;
     asking!(replay, suspends, "claim-nonce", |sandbox, (space, nonce, until): (u32, Vec<u8>, u64)| {
         sandbox.claim_nonce(space, nonce, until)
@@ -100,9 +105,22 @@ impl Sandbox {
         if !self.may_call() {
             return Err(Failure::new(HostReason::HostCallsExceeded, "it calls the host without end"));
         }
+        self.session()
+    }
+
+    /// The request that is decided.
+    fn session(&mut self) -> Result<&mut Session, Failure> {
         self.session
             .as_deref_mut()
             .ok_or_else(|| Failure::new(HostReason::ContractViolation, "`configure` called an import"))
+    }
+
+    /// As [`begin_call`](Self::begin_call), for a call that asks the store.
+    fn begin_store_call(&mut self) -> Result<&mut Session, Failure> {
+        if !self.may_ask_store() {
+            return Err(Failure::new(HostReason::HostCallsExceeded, "it asks the store without end"));
+        }
+        self.begin_call()
     }
 
     fn log(&mut self, level: Level, message: &str, pairs: &[(String, String)]) -> Result<(), Failure> {
@@ -113,6 +131,9 @@ impl Sandbox {
             Level::Error => log::Level::Error,
         };
         let subject = self.begin_call()?.subject.clone();
+        let bytes = pairs.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() + message.len();
+        self.charge_copied(bytes, pairs.len())?;
+        self.charge(limits::LOG_LINE_NS)?;
         self.log.write(&self.policy, &subject.request.id, subject.now, level, message, pairs);
         Ok(())
     }

@@ -26,7 +26,8 @@ pub(crate) struct Image {
     pub(super) memory_bytes: usize,
     pub(super) pre: InstancePre<Sandbox>,
     pub(super) check: CheckIndex,
-    /// Whether it asks a remote store, and so runs on a stack of its own.
+    /// Whether it asks a remote store or hashes large bodies, and so runs on a
+    /// stack of its own.
     pub(super) suspends: bool,
     /// Whether its instances are as they began after each check.
     pub(super) renews: bool,
@@ -38,7 +39,16 @@ struct Source {
     component: Digest,
     settings: String,
     memory_bytes: usize,
-    local: bool,
+    waits: Waits,
+}
+
+/// Where a policy's host calls may suspend it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Waits {
+    /// The store is asked over a network.
+    pub(crate) store: bool,
+    /// A route has bodies that are hashed in [pieces](crate::pieces).
+    pub(crate) bodies: bool,
 }
 
 impl Image {
@@ -47,7 +57,7 @@ impl Image {
     pub(crate) fn of<'i>(
         engine: &Engine,
         policy: &PolicySpec,
-        local: bool,
+        waits: Waits,
         mut known: impl Iterator<Item = &'i Arc<Self>>,
     ) -> Result<Arc<Self>, Vec<Problem>> {
         check_limits(policy)?;
@@ -55,7 +65,7 @@ impl Image {
             component: Digest(Sha256::digest(&policy.component).into()),
             settings: settings_text(&policy.settings)?,
             memory_bytes: policy.memory_bytes,
-            local,
+            waits,
         };
         let is_same =
             |image: &&Arc<Self>| image.source == source && wasmtime::Engine::same(image.pre.engine(), &engine.run);
@@ -78,7 +88,9 @@ impl Image {
                 made
             }
         };
-        let suspends = !source.local && (!manifest.nonces().is_empty() || !manifest.quotas().is_empty());
+        let asks_store = !manifest.nonces().is_empty() || !manifest.quotas().is_empty();
+        let hashes_bodies = manifest.keys().next().is_some() || !manifest.nonces().is_empty();
+        let suspends = (source.waits.store && asks_store) || (source.waits.bodies && hashes_bodies);
         let (pre, check) =
             link(engine, &component, suspends).map_err(|error| vec![Problem::Mistyped(format!("{error:#}"))])?;
         Ok(Self { source, manifest: Arc::new(manifest), memory_bytes, pre, check, suspends, renews })

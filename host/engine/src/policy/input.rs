@@ -1,12 +1,11 @@
 //! What crosses into a sandbox: the declared inputs, and nothing else.
 
 use crate::policy::bindings::barmkin::policy::types as wire;
-use crate::policy::manifest::{BodyInput, DigestAlgorithm, Manifest, NamedInput};
-use crate::policy::sandbox::{Established, Subject};
+use crate::policy::manifest::{BodyInput, Manifest, NamedInput};
+use crate::policy::session::{Established, Subject};
 use crate::principal::{Principal, PrincipalKind};
 use crate::reason::HostReason;
 use http::{HeaderMap, HeaderName};
-use sha2::{Digest, Sha256, Sha512};
 use wire::RequestParts;
 
 /// The declared inputs of one request, gathered before they are lent to the
@@ -17,7 +16,7 @@ pub(super) struct Inputs<'a> {
     established: &'a Established,
     headers: Vec<Values<'a>>,
     query_parameters: Vec<Values<'a>>,
-    digests: Vec<Vec<u8>>,
+    digests: Vec<&'a [u8]>,
     client_address: Option<String>,
     principal: Option<Lent<'a>>,
 }
@@ -94,8 +93,8 @@ impl<'a> Inputs<'a> {
     }
 
     /// The declared digests of the body.
-    pub(super) fn digests(&self) -> Vec<&[u8]> {
-        self.digests.iter().map(Vec::as_slice).collect()
+    pub(super) fn digests(&self) -> &[&[u8]] {
+        &self.digests
     }
 
     /// The record that crosses.
@@ -192,14 +191,17 @@ fn header<'a>(headers: &'a HeaderMap, input: &NamedInput<HeaderName>) -> Result<
     Ok(Values::AtMostOne(first))
 }
 
-fn digests(manifest: &Manifest, subject: &Subject) -> Vec<Vec<u8>> {
+/// Computes the declared digests of the body, as far as no policy before did.
+pub(super) async fn prepare_digests(manifest: &Manifest, subject: &Subject) {
+    if let (BodyInput::Digests(wanted), Some(body)) = (&manifest.body, subject.body()) {
+        subject.digests.prepare(body, wanted).await;
+    }
+}
+
+fn digests<'a>(manifest: &Manifest, subject: &'a Subject) -> Vec<&'a [u8]> {
     match (&manifest.body, subject.body()) {
-        (BodyInput::Digests(wanted), Some(body)) => {
-            let digest = |algorithm: &DigestAlgorithm| match algorithm {
-                DigestAlgorithm::Sha256 => Sha256::digest(body).to_vec(),
-                DigestAlgorithm::Sha512 => Sha512::digest(body).to_vec(),
-            };
-            wanted.iter().map(digest).collect()
+        (BodyInput::Digests(wanted), Some(_)) => {
+            wanted.iter().map(|algorithm| subject.digests.get(*algorithm)).collect()
         }
         _ => Vec::new(),
     }

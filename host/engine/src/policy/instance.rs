@@ -1,6 +1,6 @@
 //! A loaded policy, and one check of it.
 
-use crate::capacity::Capacity;
+use crate::engine::Engine;
 use crate::generation::error::Problem;
 use crate::generation::spec::{Grants, OnError, PolicySpec, Spec};
 use crate::keys::{Key, KeySource};
@@ -8,12 +8,13 @@ use crate::metrics::Metrics;
 use crate::policy::decision::{Decision, MaySay};
 use crate::policy::failure::{CheckError, Failure};
 use crate::policy::image::Image;
-use crate::policy::input::{Inputs, decode_query};
+use crate::policy::input::{Inputs, decode_query, prepare_digests};
 use crate::policy::instances::Instances;
 use crate::policy::log::{LogBudget, LogRate};
 use crate::policy::manifest::Manifest;
 use crate::policy::quarantine::Quarantine;
-use crate::policy::sandbox::{Granted, Sandbox, Session};
+use crate::policy::sandbox::{Granted, Sandbox};
+use crate::policy::session::Session;
 use crate::reason::HostReason;
 use http::HeaderName;
 use std::sync::Arc;
@@ -46,7 +47,7 @@ impl Policy {
         spec: &Spec,
         keys: &dyn KeySource,
         metrics: &Arc<dyn Metrics>,
-        capacity: &Arc<Capacity>,
+        engine: &Engine,
     ) -> Result<Self, Vec<Problem>> {
         Ok(Self {
             name: name.into(),
@@ -60,7 +61,7 @@ impl Policy {
             log_rate: Arc::default(),
             quarantine: Arc::default(),
             metrics: metrics.clone(),
-            instances: Instances::new(image, capacity.clone()),
+            instances: Instances::new(image, engine.clone()),
         })
     }
 
@@ -113,12 +114,13 @@ impl Policy {
             Ok(query) => query,
             Err((reason, detail)) => return (session, Err(CheckError::Refused(reason, detail))),
         };
+        prepare_digests(&self.manifest, &subject).await;
         let inputs = match Inputs::gather(&self.manifest, &subject, &established, &query) {
             Ok(inputs) => inputs,
             Err((reason, detail)) => return (session, Err(CheckError::Refused(reason, detail))),
         };
         let (headers, query, digests) = (inputs.headers(), inputs.query_parameters(), inputs.digests());
-        let input = inputs.record(&headers, &query, &digests);
+        let input = inputs.record(&headers, &query, digests);
 
         let admission = match self.quarantine.admit(subject.now) {
             Ok(admission) => admission,
@@ -137,6 +139,13 @@ impl Policy {
     /// The host's side of an instance.
     fn sandbox(&self) -> Sandbox {
         let log = LogBudget::new(self.log_rate.clone(), self.metrics.clone());
-        Sandbox::new(self.name.clone(), self.granted.clone(), log, self.deadline, self.memory_bytes)
+        Sandbox::new(
+            self.name.clone(),
+            self.granted.clone(),
+            log,
+            self.instances.engine().pulse.clone(),
+            self.deadline,
+            self.memory_bytes,
+        )
     }
 }

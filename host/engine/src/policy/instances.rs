@@ -1,11 +1,13 @@
 //! The instances of one policy.
 
 use crate::capacity::{Capacity, Part};
+use crate::engine::Engine;
 use crate::policy::bindings::barmkin::policy::types as wire;
 use crate::policy::check::Check;
 use crate::policy::failure::{Failure, failure_of};
 use crate::policy::image::Image;
-use crate::policy::sandbox::{Sandbox, Session, limit};
+use crate::policy::sandbox::{Sandbox, limit};
+use crate::policy::session::Session;
 use crate::reason::HostReason;
 use std::sync::{Arc, Mutex, PoisonError};
 use wasmtime::Store;
@@ -22,7 +24,9 @@ const IDLE_MAX: usize = 16;
 /// [renewing](super::renewal), its last call returned and it did not grow.
 pub(super) struct Instances {
     image: Arc<Image>,
-    capacity: Arc<Capacity>,
+    /// INVARIANT (own pulse): what can run a check keeps the engine, and so the
+    /// ticks that end one.
+    engine: Engine,
     idle: Box<[Part<Mutex<Vec<Instance>>>]>,
 }
 
@@ -34,9 +38,13 @@ struct Instance {
 }
 
 impl Instances {
-    pub(super) fn new(image: Arc<Image>, capacity: Arc<Capacity>) -> Self {
-        let idle = (0..capacity.parts()).map(|_| Part::default()).collect();
-        Self { image, capacity, idle }
+    pub(super) fn new(image: Arc<Image>, engine: Engine) -> Self {
+        let idle = (0..engine.capacity.parts()).map(|_| Part::default()).collect();
+        Self { image, engine, idle }
+    }
+
+    pub(super) fn engine(&self) -> &Engine {
+        &self.engine
     }
 
     pub(super) fn image(&self) -> &Arc<Image> {
@@ -51,10 +59,10 @@ impl Instances {
         input: wire::Input<'_>,
         sandbox: impl FnOnce() -> Sandbox,
     ) -> (Box<Session>, Result<wire::Decision, Failure>) {
-        if !self.capacity.has_room() {
+        if !self.engine.capacity.has_room() {
             return (session, Err(Failure::new(HostReason::Overloaded, "too many checks at once")));
         }
-        let part = self.capacity.part();
+        let part = self.engine.capacity.part();
         let mut instance = match self.take(part) {
             Some(instance) => instance,
             None => match self.make(sandbox()).await {
@@ -68,8 +76,11 @@ impl Instances {
         let decision =
             if self.image.suspends { check.call_async(store, input).await } else { check.call(store, input) };
         let sandbox = store.data_mut();
-        let result = decision.map_err(|error| failure_of(sandbox, &error));
+        let mut result = decision.map_err(|error| failure_of(sandbox, &error));
         let is_renewed = self.image.renews && result.is_ok() && !sandbox.has_grown;
+        if result.is_ok() && sandbox.was_missed() {
+            result = Err(Failure::new(HostReason::DeadlineExceeded, "it answered long after its deadline"));
+        }
         let session = sandbox.end();
         if is_renewed {
             self.keep(instance);
@@ -83,7 +94,7 @@ impl Instances {
         limit(&mut store, *suspends);
         let made = if *suspends { pre.instantiate_async(&mut store).await } else { pre.instantiate(&mut store) };
         match made.and_then(|instance| check.of(&instance, &mut store)) {
-            Ok(check) => Ok(Instance::new(store, check, &self.capacity)),
+            Ok(check) => Ok(Instance::new(store, check, &self.engine.capacity)),
             Err(error) => Err(failure_of(store.data(), &error)),
         }
     }
@@ -91,15 +102,15 @@ impl Instances {
     fn take(&self, part: usize) -> Option<Instance> {
         let Part(idle) = self.idle.get(part)?;
         let instance = idle.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
-        self.capacity.end_idle(part, self.image.memory_bytes);
+        self.engine.capacity.end_idle(part, self.image.memory_bytes);
         Some(instance)
     }
 
     fn keep(&self, instance: Instance) {
-        let part = self.capacity.part();
+        let part = self.engine.capacity.part();
         let Some(Part(idle)) = self.idle.get(part) else { return };
         let mut idle = idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if idle.len() < IDLE_MAX && self.capacity.begin_idle(part, self.image.memory_bytes) {
+        if idle.len() < IDLE_MAX && self.engine.capacity.begin_idle(part, self.image.memory_bytes) {
             idle.push(instance);
         }
     }
@@ -110,7 +121,7 @@ impl Drop for Instances {
         for (part, Part(idle)) in self.idle.iter_mut().enumerate() {
             // One by one: in between they would count as instances that check.
             for instance in idle.get_mut().unwrap_or_else(PoisonError::into_inner).drain(..) {
-                self.capacity.end_idle(part, self.image.memory_bytes);
+                self.engine.capacity.end_idle(part, self.image.memory_bytes);
                 drop(instance);
             }
         }

@@ -17,6 +17,7 @@ mod manifest;
 mod quarantine;
 mod renewal;
 mod sandbox;
+mod session;
 mod snapshot;
 mod written;
 
@@ -24,8 +25,8 @@ pub(crate) use cache::Cache;
 pub use component::{CONTRACT, Inspection, inspect};
 pub(crate) use decision::{Decision, PolicyDenial};
 pub(crate) use failure::CheckError;
-pub(crate) use image::Image;
+pub(crate) use image::{Image, Waits};
 pub(crate) use instance::Policy;
 pub(crate) use log::LogRate;
 pub use manifest::{BodyInput, DigestAlgorithm, Manifest, NamedInput};
-pub(crate) use sandbox::{Established, Session, Subject};
+pub(crate) use session::{BodyDigests, Established, Session, Subject};

@@ -1,70 +1,19 @@
-//! What a running guest is given: its limits, and one request.
+//! The host's side of a running guest: its limits, and the request it decides.
 
-use crate::effects::Journal;
+use crate::clock::monotonic;
 use crate::generation::spec::{Keep, NonceSpace, QuotaKey};
 use crate::keys::Key;
 use crate::limits;
-use crate::policy::deadline::Deadline;
+use crate::policy::deadline::{Deadline, Pause};
+use crate::policy::failure::Failure;
 use crate::policy::log::LogBudget;
-use crate::principal::{Facts, Principal};
-use crate::request::{Body, Request};
+use crate::policy::session::Session;
+use crate::pulse::Pulse;
+use crate::reason::HostReason;
 use crate::store::{Draw, Take};
-use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
 use wasmtime::{ResourceLimiter, StoreContextMut, UpdateDeadline};
-
-/// The request that a chain decides, and when.
-#[derive(Debug)]
-pub(crate) struct Subject {
-    pub(crate) request: Request,
-    pub(crate) body: Body,
-    /// Time since 1970: one reading for the whole chain (law 4).
-    pub(crate) now: Duration,
-    pub(crate) route: Arc<str>,
-}
-
-impl Subject {
-    /// The body, where it is whole.
-    pub(crate) fn body(&self) -> Option<&Bytes> {
-        match &self.body {
-            Body::Whole(bytes) => Some(bytes),
-            Body::NotCarried | Body::Truncated | Body::TooLarge | Body::NoRoom => None,
-        }
-    }
-}
-
-/// What earlier policies established (law 9).
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Established {
-    pub(crate) principal: Option<Arc<Principal>>,
-    pub(crate) facts: Option<Arc<Facts>>,
-    /// What was signed: the identity of the delivery.
-    pub(crate) signed: Option<Arc<[SignedPart]>>,
-}
-
-/// A part of a verified signature base.
-#[derive(Clone, Debug)]
-pub(crate) enum SignedPart {
-    Bytes(Vec<u8>),
-    Body,
-}
-
-/// One request on its way through a chain. It moves from sandbox to sandbox.
-pub(crate) struct Session {
-    pub(crate) subject: Arc<Subject>,
-    pub(crate) established: Established,
-    pub(crate) journal: Journal,
-    /// Put before the name of every space and quota: shadows have their own.
-    pub(crate) name_space: &'static str,
-}
-
-impl Session {
-    /// `name` in this session's name space.
-    pub(super) fn scoped(&self, name: &Arc<str>) -> Arc<str> {
-        if self.name_space.is_empty() { name.clone() } else { format!("{}{name}", self.name_space).into() }
-    }
-}
 
 /// What a policy was granted, by the index of its manifest.
 #[derive(Debug, Default)]
@@ -93,8 +42,13 @@ pub(super) struct Sandbox {
     pub(super) log: LogBudget,
     /// The last take of each quota.
     pub(super) takes: Vec<Option<Take>>,
+    pulse: Arc<Pulse>,
+    ticks_before: u64,
     deadline: Deadline,
     calls_left: u32,
+    store_calls_left: u32,
+    /// The keys of the manifest under which the body was hashed.
+    hashed_body: Vec<u32>,
     memory_bytes_max: usize,
     /// Whether memory was refused: tells running out of it from other traps.
     pub(super) memory_refused: bool,
@@ -107,17 +61,23 @@ impl Sandbox {
         policy: Arc<str>,
         granted: Arc<Granted>,
         log: LogBudget,
+        pulse: Arc<Pulse>,
         deadline: Duration,
         memory_bytes_max: usize,
     ) -> Self {
+        pulse.begin();
         Self {
             policy,
             granted,
             session: None,
             log,
             takes: Vec::new(),
-            deadline: Deadline::new(deadline),
+            ticks_before: pulse.ticks(),
+            pulse,
+            deadline: Deadline::new(deadline, monotonic()),
             calls_left: limits::HOST_CALLS_MAX,
+            store_calls_left: limits::STORE_CALLS_MAX,
+            hashed_body: Vec::new(),
             memory_bytes_max,
             memory_refused: false,
             has_grown: false,
@@ -126,11 +86,15 @@ impl Sandbox {
 
     /// Begins a check, with all that one may use.
     pub(super) fn begin(&mut self, session: Box<Session>) {
+        self.pulse.begin();
+        self.ticks_before = self.pulse.ticks();
+        self.deadline.restart(session.began);
         self.session = Some(session);
         self.log.restart();
         self.takes.clear();
-        self.deadline.restart();
+        self.hashed_body.clear();
         self.calls_left = limits::HOST_CALLS_MAX;
+        self.store_calls_left = limits::STORE_CALLS_MAX;
         self.memory_refused = false;
         self.has_grown = false;
     }
@@ -140,6 +104,64 @@ impl Sandbox {
         // INVARIANT (session): it keeps what `begin` gave it.
         #[expect(clippy::expect_used, reason = "session")]
         self.session.take().expect("a check that began has a session")
+    }
+
+    /// Whether it took many times its deadline. Where no tick came, it did not.
+    pub(super) fn was_missed(&mut self) -> bool {
+        self.pulse.ticks() != self.ticks_before && self.deadline.was_missed()
+    }
+
+    /// Charges work that the host does for the guest.
+    pub(super) fn charge(&mut self, nanoseconds: u64) -> Result<(), Failure> {
+        if self.deadline.charge(Duration::from_nanos(nanoseconds)) {
+            return Ok(());
+        }
+        Err(Failure::new(HostReason::DeadlineExceeded, "it has the host work for longer than its deadline"))
+    }
+
+    /// Charges bytes that the host copied out of the guest.
+    pub(super) fn charge_copied(&mut self, bytes: usize, items: usize) -> Result<(), Failure> {
+        self.charge(cost(bytes, limits::COPY_NS_PER_KIB).saturating_add(limits::ITEM_NS * items as u64))
+    }
+
+    /// Charges bytes that the host hashes.
+    pub(super) fn charge_hashed(&mut self, bytes: usize) -> Result<(), Failure> {
+        self.charge(cost(bytes, limits::HASH_NS_PER_KIB))
+    }
+
+    /// Looks at the time where a tick came, when a large piece of work is done.
+    pub(super) fn look(&mut self) -> Result<(), Failure> {
+        if self.pulse.ticks() == self.ticks_before || self.deadline.has_time() {
+            return Ok(());
+        }
+        Err(Failure::new(HostReason::DeadlineExceeded, "it did not answer in time"))
+    }
+
+    /// Whether this is the first time that the body is hashed under a key.
+    pub(super) fn is_first_with_body(&mut self, key: u32) -> bool {
+        let is_first = !self.hashed_body.contains(&key);
+        if is_first {
+            self.hashed_body.push(key);
+        }
+        is_first
+    }
+
+    /// Begins work that has a bound of its own; see [`Deadline::pause`].
+    pub(super) fn pause(&mut self) -> Pause {
+        self.deadline.pause()
+    }
+
+    /// That work is done.
+    pub(super) fn resume(&mut self, pause: Pause) {
+        self.deadline.resume(pause);
+    }
+
+    /// Counts one call that asks the store, and says whether it is within the
+    /// limit.
+    pub(super) fn may_ask_store(&mut self) -> bool {
+        let left = self.store_calls_left.checked_sub(1);
+        self.store_calls_left = left.unwrap_or_default();
+        left.is_some()
     }
 
     /// Counts one host call, and says whether it is within the limit.
@@ -156,8 +178,13 @@ impl Sandbox {
 
     /// A fresh budget.
     pub(super) fn restart_deadline(&mut self) {
-        self.deadline.restart();
+        self.deadline.restart(monotonic());
     }
+}
+
+/// Nanoseconds for `bytes` at a price for each KiB.
+fn cost(bytes: usize, per_kib: u64) -> u64 {
+    (bytes as u64).saturating_mul(per_kib) / 1024
 }
 
 impl ResourceLimiter for Sandbox {
@@ -189,7 +216,9 @@ pub(super) fn limit(store: &mut wasmtime::Store<Sandbox>, suspends: bool) {
 }
 
 fn tick(mut store: StoreContextMut<'_, Sandbox>, go_on: UpdateDeadline) -> wasmtime::Result<UpdateDeadline> {
-    if store.data_mut().deadline.has_time() {
+    let sandbox = store.data_mut();
+    if sandbox.deadline.has_time() {
+        sandbox.pulse.hurry();
         return Ok(go_on);
     }
     Ok(UpdateDeadline::Interrupt)

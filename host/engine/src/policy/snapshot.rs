@@ -63,7 +63,8 @@ fn configure_here(
     let component = Component::new(&engine.configure, &instrumented).map_err(no_snapshot)?;
 
     let log = LogBudget::new(Arc::new(LogRate::default()), Arc::new(NoMetrics));
-    let sandbox = Sandbox::new("".into(), Arc::default(), log, CONFIGURE_DEADLINE, memory_bytes);
+    let pulse = engine.pulse.clone();
+    let sandbox = Sandbox::new("".into(), Arc::default(), log, pulse, CONFIGURE_DEADLINE, memory_bytes);
     let mut store = Store::new(&engine.configure, sandbox);
     limit(&mut store, false);
     let mut linker = Linker::new(&engine.configure);

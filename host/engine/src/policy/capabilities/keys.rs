@@ -2,34 +2,36 @@
 
 use crate::keys::{self, Algorithm};
 use crate::limits;
+use crate::pieces::Breaks;
 use crate::policy::bindings::barmkin::keys::keys::{Candidate, Encoding, Part, Refusal, Verified};
 use crate::policy::bindings::barmkin::keys::types::Algorithm as WireAlgorithm;
 use crate::policy::capabilities::no_such;
 use crate::policy::failure::Failure;
-use crate::policy::sandbox::{Sandbox, SignedPart};
+use crate::policy::sandbox::Sandbox;
+use crate::policy::session::{Signed, SignedPart};
 use crate::reason::HostReason;
+use std::sync::Arc;
 
 impl Sandbox {
     /// `keys.verify`.
-    pub(super) fn verify(
+    ///
+    /// Hashing the body once under each secret in force has a budget of its own,
+    /// which is the body's length. All else is charged to the deadline.
+    pub(super) async fn verify(
         &mut self,
-        key: u32,
+        index: u32,
         base: Vec<Part>,
-        candidates: &[Candidate],
+        candidates: Vec<Candidate>,
+        breaks: Breaks,
     ) -> Result<Result<Verified, Refusal>, Failure> {
         let granted = self.granted.clone();
-        let session = self.begin_call()?;
-        let key = granted.keys.get(key as usize).ok_or_else(|| no_such("key", key))?;
+        let subject = self.begin_call()?.subject.clone();
+        let literal = check_verification(&base, &candidates)?;
+        self.charge_copied(literal.bytes, base.len() + candidates.len())?;
+        let key = granted.keys.get(index as usize).ok_or_else(|| no_such("key", index))?;
         if key.algorithm() == Algorithm::KeyedHashSha256 {
             return Err(Failure::new(HostReason::ContractViolation, "a key for keyed hashes verifies nothing"));
         }
-        if candidates.len() > limits::CANDIDATES_MAX {
-            return Err(Failure::new(
-                HostReason::HostCallsExceeded,
-                format!("{} candidates in one call", candidates.len()),
-            ));
-        }
-        let subject = session.subject.clone();
         let mut parts: Vec<&[u8]> = Vec::with_capacity(base.len());
         for part in &base {
             parts.push(match part {
@@ -40,9 +42,32 @@ impl Sandbox {
             });
         }
         let candidates: Vec<_> = candidates.iter().map(candidate).collect();
-        Ok(match key.verify(&parts, &candidates, subject.now) {
+
+        let hashings = key.hashings(&candidates, subject.now);
+        self.charge_hashed(literal.bytes.saturating_mul(hashings))?;
+        if key.algorithm().is_public_key() {
+            self.charge(limits::PUBLIC_KEY_NS.saturating_mul(hashings as u64))?;
+        }
+        let body_bytes = subject.body().map_or(0, |body| body.len());
+        let pause = match (literal.has_body, self.is_first_with_body(index)) {
+            (true, true) => Some(self.pause()),
+            (true, false) => {
+                self.charge_hashed(body_bytes.saturating_mul(hashings))?;
+                None
+            }
+            (false, _) => None,
+        };
+        let verified = key.verify(&parts, &candidates, subject.now, breaks).await;
+        if let Some(pause) = pause {
+            self.resume(pause);
+        }
+        self.look()?;
+        Ok(match verified {
             Ok(key_id) => {
-                session.established.signed = Some(base.into_iter().map(signed_part).collect());
+                if let Some(session) = &mut self.session {
+                    session.established.signed =
+                        Some(Arc::new(Signed::new(base.into_iter().map(signed_part).collect())));
+                }
                 Ok(Verified { key_id: key_id.to_string() })
             }
             Err(keys::Refusal::Mismatch) => Err(Refusal::Mismatch),
@@ -55,12 +80,39 @@ impl Sandbox {
     pub(super) fn keyed_hash(&mut self, key: u32, data: &[u8]) -> Result<Vec<Vec<u8>>, Failure> {
         let granted = self.granted.clone();
         let now = self.begin_call()?.subject.now;
+        self.charge_copied(data.len(), 1)?;
         let key = granted.keys.get(key as usize).ok_or_else(|| no_such("key", key))?;
         if key.algorithm() != Algorithm::KeyedHashSha256 {
             return Err(Failure::new(HostReason::ContractViolation, "a key that verifies signatures makes no hashes"));
         }
+        self.charge_hashed(data.len().saturating_mul(key.in_force_count(now)))?;
         Ok(key.keyed_hashes(data, now))
     }
+}
+
+/// What a signature base is made of besides the body.
+struct Literal {
+    bytes: usize,
+    has_body: bool,
+}
+
+/// Holds a verification to its bounds: parts, candidates, and the body at most
+/// once.
+fn check_verification(base: &[Part], candidates: &[Candidate]) -> Result<Literal, Failure> {
+    let exceeded = |count: usize, what| Err(Failure::new(HostReason::HostCallsExceeded, format!("{count} {what}")));
+    if candidates.len() > limits::CANDIDATES_MAX {
+        return exceeded(candidates.len(), "candidates in one call");
+    }
+    if base.len() > limits::PARTS_MAX {
+        return exceeded(base.len(), "parts of a signature base");
+    }
+    let bodies = base.iter().filter(|part| matches!(part, Part::Body)).count();
+    if bodies > 1 {
+        return exceeded(bodies, "times the body in a signature base");
+    }
+    let bytes = base.iter().map(|part| if let Part::Bytes(bytes) = part { bytes.len() } else { 0 });
+    let texts = candidates.iter().map(|candidate| candidate.text.len());
+    Ok(Literal { bytes: bytes.chain(texts).sum(), has_body: bodies == 1 })
 }
 
 fn candidate(candidate: &Candidate) -> keys::Candidate<'_> {

@@ -6,7 +6,8 @@ use crate::limits::SUBJECT_BYTES_MAX;
 use crate::policy::bindings::barmkin::quota::quota::Outcome;
 use crate::policy::capabilities::{no_such, store_failed};
 use crate::policy::failure::Failure;
-use crate::policy::sandbox::{Sandbox, Session};
+use crate::policy::sandbox::Sandbox;
+use crate::policy::session::Session;
 use crate::reason::HostReason;
 use crate::store::{Draw, Take};
 use std::borrow::Cow;
@@ -17,7 +18,8 @@ impl Sandbox {
     /// `quota.take`, and with a subject `quota.take-for`.
     pub(super) async fn take(&mut self, index: u32, subject: Option<String>, cost: u32) -> Result<Outcome, Failure> {
         let granted = self.granted.clone();
-        let session = self.begin_call()?;
+        self.charge_copied(subject.as_ref().map_or(0, String::len), 1)?;
+        let session = self.begin_store_call()?;
         let quotas = granted.quotas.get(index as usize).ok_or_else(|| no_such("quota", index))?;
         let subject = match subject {
             Some(subject) if subject.len() > SUBJECT_BYTES_MAX => {

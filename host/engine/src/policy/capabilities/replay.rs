@@ -3,10 +3,12 @@
 use crate::effects::{Effect, EffectKind};
 use crate::generation::spec::{NonceSpace, OnDuplicate, SameDelivery};
 use crate::limits::{CLOCK_SKEW, SUBJECT_BYTES_MAX};
+use crate::pieces::Breaks;
 use crate::policy::bindings::barmkin::replay::replay::{Claim, DuplicateTreatment};
 use crate::policy::capabilities::{no_such, store_failed};
 use crate::policy::failure::Failure;
-use crate::policy::sandbox::{Sandbox, Session, SignedPart};
+use crate::policy::sandbox::Sandbox;
+use crate::policy::session::Session;
 use crate::reason::HostReason;
 use crate::store::{self, NonceId};
 use sha2::{Digest, Sha256};
@@ -15,11 +17,24 @@ use std::time::Duration;
 
 impl Sandbox {
     /// `replay.claim-delivery`.
-    pub(super) async fn claim_delivery(&mut self, space: u32, until_unix_ms: u64) -> Result<Claim, Failure> {
+    pub(super) async fn claim_delivery(
+        &mut self,
+        space: u32,
+        until_unix_ms: u64,
+        breaks: Breaks,
+    ) -> Result<Claim, Failure> {
         let granted = self.granted.clone();
-        let session = self.begin_call()?;
+        self.begin_store_call()?;
         let (name, space) = granted.nonces.get(space as usize).ok_or_else(|| no_such("nonce space", space))?;
-        match delivery_digest(session, space.same_delivery) {
+        // Hashing what was signed, once for the whole chain, is not the policy's.
+        let pause = self.pause();
+        let digest = match &self.session {
+            Some(session) => delivery_digest(session, space.same_delivery, breaks).await,
+            None => None,
+        };
+        self.resume(pause);
+        let session = self.session()?;
+        match digest {
             Some(digest) => {
                 let signed_at = session.established.facts.as_ref().and_then(|facts| facts.signed_at_unix_ms);
                 claim(session, name, space, digest, signed_at.map(Duration::from_millis), until_unix_ms).await
@@ -36,7 +51,8 @@ impl Sandbox {
         until_unix_ms: u64,
     ) -> Result<Claim, Failure> {
         let granted = self.granted.clone();
-        let session = self.begin_call()?;
+        self.charge_copied(nonce.len(), 1)?;
+        let session = self.begin_store_call()?;
         let (name, space) = granted.nonces.get(space as usize).ok_or_else(|| no_such("nonce space", space))?;
         if nonce.len() > SUBJECT_BYTES_MAX {
             return Err(Failure::new(HostReason::HostCallsExceeded, format!("a nonce of {} bytes", nonce.len())));
@@ -101,27 +117,22 @@ fn refuse_what_may_be_forgotten(
     Ok(())
 }
 
-fn delivery_digest(session: &Session, same: SameDelivery) -> Option<[u8; 32]> {
-    let mut digest = Sha256::new();
+async fn delivery_digest(session: &Session, same: SameDelivery, breaks: Breaks) -> Option<[u8; 32]> {
     match same {
         SameDelivery::Signature => {
-            digest.update(b"signature\0");
-            for part in session.established.signed.as_deref()? {
-                match part {
-                    SignedPart::Bytes(bytes) => digest.update(bytes),
-                    SignedPart::Body => digest.update(session.subject.body()?),
-                }
-            }
+            let body = session.subject.body().map(|body| &**body);
+            session.established.signed.as_ref()?.digest(body, breaks).await
         }
         SameDelivery::MessageId => {
             // Ids are unique within their sender only.
             let sender = session.established.principal.as_ref()?;
             let id = session.established.facts.as_ref()?.message_id.as_deref()?;
+            let mut digest = Sha256::new();
             for text in ["message-id", sender.tenant.as_deref().unwrap_or_default(), &sender.id, id] {
                 digest.update(text);
                 digest.update(b"\0");
             }
+            Some(digest.finalize().into())
         }
     }
-    Some(digest.finalize().into())
 }

@@ -1,0 +1,137 @@
+//! One request on its way through a chain: what is decided, and what the
+//! policies before established.
+
+use crate::effects::Journal;
+use crate::pieces::{Breaks, in_pieces};
+use crate::policy::manifest::DigestAlgorithm;
+use crate::principal::{Facts, Principal};
+use crate::request::{Body, Request};
+use bytes::Bytes;
+use sha2::{Digest, Sha256, Sha512};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+/// The request that a chain decides, and when.
+#[derive(Debug)]
+pub(crate) struct Subject {
+    pub(crate) request: Request,
+    pub(crate) body: Body,
+    /// Time since 1970: one reading for the whole chain (law 4).
+    pub(crate) now: Duration,
+    pub(crate) route: Arc<str>,
+    /// Digests of the body, each computed once for the whole chain.
+    pub(crate) digests: BodyDigests,
+}
+
+impl BodyDigests {
+    /// Computes those that `wanted` names and that are not there yet.
+    pub(super) async fn prepare(&self, body: &[u8], wanted: &[DigestAlgorithm]) {
+        for algorithm in wanted {
+            match algorithm {
+                DigestAlgorithm::Sha256 => fill::<Sha256, 32>(&self.sha256, body).await,
+                DigestAlgorithm::Sha512 => fill::<Sha512, 64>(&self.sha512, body).await,
+            }
+        }
+    }
+
+    /// One that was prepared.
+    pub(super) fn get(&self, algorithm: DigestAlgorithm) -> &[u8] {
+        match algorithm {
+            DigestAlgorithm::Sha256 => self.sha256.get().map_or(&[], <[u8; 32]>::as_slice),
+            DigestAlgorithm::Sha512 => self.sha512.get().map_or(&[], <[u8; 64]>::as_slice),
+        }
+    }
+}
+
+async fn fill<D, const BYTES: usize>(digest: &OnceLock<[u8; BYTES]>, body: &[u8])
+where
+    D: Digest,
+    [u8; BYTES]: From<sha2::digest::Output<D>>,
+{
+    if digest.get().is_none() {
+        let mut hasher = D::new();
+        in_pieces(body, Breaks::BetweenPieces, |piece| hasher.update(piece)).await;
+        digest.get_or_init(|| hasher.finalize().into());
+    }
+}
+
+/// The digests of a body that some policy declared.
+#[derive(Debug, Default)]
+pub(crate) struct BodyDigests {
+    sha256: OnceLock<[u8; 32]>,
+    sha512: OnceLock<[u8; 64]>,
+}
+
+impl Subject {
+    /// The body, where it is whole.
+    pub(crate) fn body(&self) -> Option<&Bytes> {
+        match &self.body {
+            Body::Whole(bytes) => Some(bytes),
+            Body::NotCarried | Body::Truncated | Body::TooLarge | Body::NoRoom => None,
+        }
+    }
+}
+
+/// What earlier policies established (law 9).
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Established {
+    pub(crate) principal: Option<Arc<Principal>>,
+    pub(crate) facts: Option<Arc<Facts>>,
+    /// What was signed: the identity of the delivery.
+    pub(crate) signed: Option<Arc<Signed>>,
+}
+
+/// A signature base that was verified.
+#[derive(Debug)]
+pub(crate) struct Signed {
+    parts: Vec<SignedPart>,
+    digest: OnceLock<[u8; 32]>,
+}
+
+impl Signed {
+    pub(super) fn new(parts: Vec<SignedPart>) -> Self {
+        Self { parts, digest: OnceLock::new() }
+    }
+
+    /// The digest that identifies the delivery, computed once for the whole
+    /// chain; none if it holds a body that is not there.
+    pub(super) async fn digest(&self, body: Option<&[u8]>, breaks: Breaks) -> Option<[u8; 32]> {
+        if let Some(digest) = self.digest.get() {
+            return Some(*digest);
+        }
+        let mut digest = Sha256::new().chain_update(b"signature\0");
+        for part in &self.parts {
+            let bytes = match part {
+                SignedPart::Bytes(bytes) => bytes,
+                SignedPart::Body => body?,
+            };
+            in_pieces(bytes, breaks, |piece| digest.update(piece)).await;
+        }
+        Some(*self.digest.get_or_init(|| digest.finalize().into()))
+    }
+}
+
+/// A part of a verified signature base.
+#[derive(Clone, Debug)]
+pub(crate) enum SignedPart {
+    Bytes(Vec<u8>),
+    Body,
+}
+
+/// One request on its way through a chain. It moves from sandbox to sandbox.
+pub(crate) struct Session {
+    pub(crate) subject: Arc<Subject>,
+    pub(crate) established: Established,
+    pub(crate) journal: Journal,
+    /// When the chain began: no check of it began before.
+    pub(crate) began: Instant,
+    /// Put before the name of every space and quota: shadows have their own.
+    pub(crate) name_space: &'static str,
+}
+
+impl Session {
+    /// `name` in this session's name space.
+    pub(super) fn scoped(&self, name: &Arc<str>) -> Arc<str> {
+        if self.name_space.is_empty() { name.clone() } else { format!("{}{name}", self.name_space).into() }
+    }
+}
