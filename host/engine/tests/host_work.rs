@@ -7,18 +7,19 @@ mod common;
 use barmkin_host::*;
 use bytes::Bytes;
 use common::{fixture, head, policy, route, spec};
-use hmac::{Hmac, KeyInit, Mac};
 use rustix::time::{ClockId, clock_gettime};
-use std::pin::pin;
 use std::sync::{Arc, LazyLock};
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 static DEMANDING: LazyLock<Arc<[u8]>> = LazyLock::new(|| fixture("demanding"));
 
-/// One byte of a body may cost so much under one secret, in a build without
-/// optimisations, beside other tests.
-const NS_PER_BODY_BYTE: u32 = 20;
+/// What hashing a byte may cost in a build without optimisations, beside other
+/// tests.
+const HASHED_BYTE: Duration = Duration::from_nanos(20);
+
+/// The last call was within the budget when it began: the most that one can
+/// have the host copy and hash.
+const ONE_CALL: Duration = Duration::from_millis(80);
 
 const BODY_BYTES: usize = 1024 * 1024;
 
@@ -75,10 +76,8 @@ fn no_host_function_gives_more_than_the_deadline_and_the_body_cost() {
     ask(&gate, "nothing");
     let peak = peak_bytes();
     // Each key hashes the body once, a public key for each of a few candidates.
-    let body = Duration::from_nanos(BODY_BYTES as u64) * NS_PER_BODY_BYTE * (1 + limits::PUBLIC_KEY_CANDIDATES as u32);
-    // The last call was within the budget when it began.
-    let call = Duration::from_millis(20);
-    let bound = limits::DEADLINE_DEFAULT + 2 * Duration::from_millis(4) + body + call;
+    let body = HASHED_BYTE * BODY_BYTES as u32 * (1 + limits::PUBLIC_KEY_CANDIDATES as u32);
+    let bound = limits::DEADLINE_DEFAULT + 2 * Duration::from_millis(4) + body + ONE_CALL;
     for (what, expected) in [
         ("body under an hmac key", "deadline-exceeded"),
         ("body under a public key", "deadline-exceeded"),
@@ -115,42 +114,127 @@ fn no_host_function_gives_more_than_the_deadline_and_the_body_cost() {
     assert!(grown < 64 * 1024 * 1024, "the process grew by {grown} bytes");
 }
 
-/// What users need: a large body under the two secrets of a rotation, in time
-/// that is not the policy's, with turns for others while it is hashed.
-#[test]
-fn a_signed_body_of_25_mb_passes_under_two_secrets_and_lets_others_on() {
-    let key = Key::new(Algorithm::HmacSha256)
-        .with_secret("new", b"new secret", None)
-        .and_then(|key| key.with_secret("old", common::SECRET, None))
-        .unwrap();
-    let mut signed = common::scripted(0, true, OnError::Deny);
-    signed.settings["body"] = true.into();
-    let mut route = route("r", &[policy("signed")]);
-    route.body_bytes_max = 32 * 1024 * 1024;
-    let spec = spec(vec![("signed", signed)], vec![route], 10);
-    let services = Services::new(MemoryStore::default());
-    let keys = KeyRing::default().with("signing", key);
-    let gate = Gate::new(Generation::build(&common::ENGINE, &spec, &keys, services).unwrap());
-    let body = Bytes::from(vec![7; 25_000_000]);
-    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(common::SECRET).unwrap();
-    mac.update(&body);
-    let signature = hex::encode(mac.finalize().into_bytes());
-    let fields = [common::act(0, format!("verify:{signature}"))];
+/// A host function that is lowered directly: its interface with its type, what
+/// it takes as core WebAssembly has it, and one call of it.
+struct Direct {
+    interface: &'static str,
+    types: &'static str,
+    function: &'static str,
+    core: &'static str,
+    call: &'static str,
+}
 
-    let mut turns = 0;
-    {
-        let mut check = pin!(gate.check(head("/r", &fields), Body::Whole(body.clone())));
-        let mut context = Context::from_waker(Waker::noop());
-        let verdict = loop {
-            match check.as_mut().poll(&mut context) {
-                Poll::Ready(verdict) => break verdict,
-                Poll::Pending => turns += 1,
-            }
+/// 1.9 MB where a function takes a list or a text.
+const DIRECT: [Direct; 6] = [
+    Direct {
+        interface: "log/log",
+        types: r#"(type (enum "debug" "info" "warn" "error")) (export "level" (type (eq 0)))
+            (type (tuple string string)) (type (list 2))
+            (type (func (param "level" 1) (param "message" string) (param "pairs" 3)))
+            (export "write" (func (type 4)))"#,
+        function: "write",
+        core: "(param i32 i32 i32 i32 i32)",
+        call: "(call $ask (i32.const 0) (i32.const 65536) (i32.const 1900000) (i32.const 0) (i32.const 0))",
+    },
+    Direct {
+        interface: "keys/keys",
+        types: r#"(type (list u8)) (type (list 0)) (type (func (param "key" u32) (param "data" 0) (result 1)))
+            (export "keyed-hash" (func (type 2)))"#,
+        function: "keyed-hash",
+        core: "(param i32 i32 i32 i32)",
+        call: "(call $ask (i32.const 0) (i32.const 65536) (i32.const 1900000) (i32.const 512))",
+    },
+    Direct {
+        interface: "replay/replay",
+        types: r#"(type (enum "first-use" "in-progress" "replayed" "unidentified")) (export "claim" (type (eq 0)))
+            (type (list u8))
+            (type (func (param "space" u32) (param "nonce" 2) (param "valid-until-unix-ms" u64) (result 1)))
+            (export "claim-nonce" (func (type 3)))"#,
+        function: "claim-nonce",
+        core: "(param i32 i32 i32 i64) (result i32)",
+        call: "(drop (call $ask (i32.const 0) (i32.const 65536) (i32.const 1000) (i64.const 0)))",
+    },
+    Direct {
+        interface: "quota/quota",
+        types: r#"(type (enum "admitted" "refused" "unidentified")) (export "outcome" (type (eq 0)))
+            (type (func (param "quota" u32) (param "subject" string) (param "cost" u32) (result 1)))
+            (export "take-for" (func (type 2)))"#,
+        function: "take-for",
+        core: "(param i32 i32 i32 i32) (result i32)",
+        call: "(drop (call $ask (i32.const 0) (i32.const 65536) (i32.const 1000) (i32.const 1)))",
+    },
+    Direct {
+        interface: "quota/quota",
+        types: r#"(type (enum "admitted" "refused" "unidentified")) (export "outcome" (type (eq 0)))
+            (type (func (param "quota" u32) (param "cost" u32) (result 1))) (export "take" (func (type 2)))"#,
+        function: "take",
+        core: "(param i32 i32) (result i32)",
+        call: "(drop (call $ask (i32.const 0) (i32.const 0)))",
+    },
+    Direct {
+        interface: "quota/quota",
+        types: r#"(type (func (param "quota" u32) (result u64))) (export "limit" (func (type 0)))"#,
+        function: "limit",
+        core: "(param i32) (result i64)",
+        call: "(drop (call $ask (i32.const 0)))",
+    },
+];
+
+impl Direct {
+    /// A policy that calls it 2,000 times in a row.
+    fn policy(&self) -> PolicySpec {
+        // The lists of the manifest that name a key, a nonce space or a quota.
+        let declared = match self.interface.split_once('/') {
+            Some(("keys", _)) => Some((
+                1060,
+                "(i32.store (i32.const 1208) (i32.const 1320)) (i32.store (i32.const 1212) \
+                (i32.const 1)) (i32.store8 (i32.const 1320) (i32.const 4))",
+            )),
+            Some(("replay", _)) => Some((1068, "")),
+            Some(("quota", _)) => Some((1076, "")),
+            _ => None,
         };
-        assert!(matches!(verdict, Verdict::Allow(_)), "{:?}", verdict.reason());
+        let manifest = declared.map_or_else(String::new, |(at, more)| {
+            format!(
+                "(i32.store (i32.const {at}) (i32.const 1200)) (i32.store (i32.const {}) (i32.const 1)) \
+                (i32.store (i32.const 1200) (i32.const 1300)) (i32.store (i32.const 1204) (i32.const 1)) {more}",
+                at + 4
+            )
+        });
+        let import = format!(r#"(import "barmkin:{}@0.1.0" (instance $host {}))"#, self.interface, self.types);
+        let text = include_str!("host_work/direct.wat")
+            .replace("{import}", &import)
+            .replace("{function}", self.function)
+            .replace("{core}", self.core)
+            .replace("{manifest}", &manifest)
+            .replace("{calls}", &self.call.repeat(2_000));
+        let mut policy = PolicySpec::new(wat::parse_str(text).unwrap());
+        policy.memory_bytes = 4 * 1024 * 1024;
+        match self.interface {
+            "keys/keys" => drop(policy.grants.keys.insert("k".to_owned(), "lookup".to_owned())),
+            "replay/replay" => drop(policy.grants.nonces.insert("k".to_owned(), "nonces".to_owned())),
+            "quota/quota" => drop(policy.grants.quotas.insert("k".to_owned(), vec!["quota".to_owned()])),
+            _ => {}
+        }
+        policy
     }
-    assert!(turns >= 2 * 23, "{turns} turns for others");
-    // Callers that cannot await have the same.
-    let verdict = gate.check_now(head("/r", &fields), Body::Whole(body)).unwrap();
-    assert!(matches!(verdict, Verdict::Allow(_)), "{:?}", verdict.reason());
+}
+
+#[test]
+fn nothing_that_is_called_in_a_row_gives_more_than_the_deadline() {
+    for direct in &DIRECT {
+        let mut route = route("r", &[policy("direct")]);
+        route.public = true;
+        let spec = spec(vec![("direct", direct.policy())], vec![route], 1_000_000);
+        let services = Services::new(MemoryStore::default());
+        let gate = Gate::new(Generation::build(&common::ENGINE, &spec, &keys(), services).unwrap());
+        let began = cpu();
+        let verdict = gate.check_now(head("/r", &[]), Body::NotCarried).unwrap();
+        let took = cpu() - began;
+        let reason = verdict.reason().map_or("allow", Reason::as_str);
+        println!("{} in a row: {reason} after {took:?}", direct.function);
+        assert!(["deadline-exceeded", "host-calls-exceeded"].contains(&reason), "{}: {reason}", direct.function);
+        let bound = limits::DEADLINE_DEFAULT + 2 * Duration::from_millis(4) + ONE_CALL;
+        assert!(took <= bound, "{} took {took:?}", direct.function);
+    }
 }

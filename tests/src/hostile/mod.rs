@@ -10,6 +10,7 @@ use barmkin_build::{BuildOptions, build_component};
 use barmkin_host::*;
 
 mod components;
+pub mod demanding;
 #[macro_use]
 mod list;
 #[macro_use]
@@ -36,10 +37,13 @@ pub type Component = (&'static str, fn() -> Vec<u8>);
 pub const COMPONENTS: &[Component] = for_each_component!(make);
 
 /// The hostile guest, which does what its settings say.
-static GUEST: LazyLock<Arc<[u8]>> = LazyLock::new(|| {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/hostile");
+static GUEST: LazyLock<Arc<[u8]>> = LazyLock::new(|| fixture("hostile"));
+
+/// The component of a guest of `fixtures`.
+fn fixture(name: &str) -> Arc<[u8]> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name);
     build_component(&folder, &BuildOptions::default()).unwrap().into()
-});
+}
 
 /// One of the [`PROGRAMS`], as a policy.
 pub fn program(name: &str) -> PolicySpec {

@@ -2,10 +2,10 @@
 //! beside a good route: those that can be loaded are asked, those that cannot
 //! are tried again and again.
 
-use super::{Scenario, Verdict};
-use crate::hostile::{COMPONENTS, PROGRAMS, component, head, program};
+use super::{Scenario, Verdict, usage};
+use crate::hostile::{COMPONENTS, PROGRAMS, component, demanding, head, program};
 use anyhow::{Context, ensure};
-use barmkin_host::limits::{QUARANTINE_AFTER, QUARANTINE_MAX};
+use barmkin_host::limits::{DEADLINE_DEFAULT, PUBLIC_KEY_CANDIDATES, QUARANTINE_AFTER, QUARANTINE_MAX};
 use barmkin_host::{
     Body, BuildErrors, Engine, EngineSettings, Gate, Gcra, Generation, Keep, KeyRing, Member, MemoryStore, PathMatch,
     PolicySpec, Quota, QuotaKey, Reason, Route, Services, Spec, Verdict as Decided,
@@ -20,8 +20,21 @@ const WATCHED: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(5)]
 /// Between two requests of a client.
 const PACE: Duration = Duration::from_millis(5);
 
-/// An epoch tick of the engine.
-const TICK: Duration = Duration::from_millis(1);
+/// The longest tick of the engine.
+const TICK: Duration = Duration::from_millis(4);
+
+/// How often each demand on the host is made.
+const DEMANDED: [u32; 2] = [40, 4];
+
+/// What hashing a byte of a body under one secret may cost in a build without
+/// optimisations, and what one call may take that was within the budget when it
+/// began.
+const BODY_BYTE: Duration = Duration::from_nanos(20);
+const ONE_CALL: Duration = Duration::from_millis(80);
+
+/// Bytes by which the process may grow, whatever is demanded: the policy's
+/// memory, twice what one call copies, and what the allocator keeps.
+const GROWTH_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// Those that use up their deadline.
 const SPINNERS: [&str; 3] = ["spins_in_check", "spins_in_realloc", "spins_after_its_answer"];
@@ -83,6 +96,7 @@ pub(super) fn run(short: bool) -> anyhow::Result<Verdict> {
     verdict.require("wrong_on_good_route", wrong, wrong == 0, "each of its requests is allowed");
     let allowed = allowed.into_inner();
     verdict.require("hostile_allowed", allowed, allowed == 0, "no failure becomes an allow");
+    demand(&engine, DEMANDED[usize::from(short)], &mut verdict)?;
     for name in SPINNERS {
         quarantined_and_back(&gate, name, &mut verdict)?;
     }
@@ -152,6 +166,36 @@ fn watch_good(gate: &Gate, span: Duration) -> (Duration, usize) {
     }
     took.sort();
     (took.get(took.len() * 99 / 100).copied().unwrap_or_default(), wrong)
+}
+
+/// Each host function at its most: the CPU time that a check gets in all, and
+/// by how much the process grows.
+fn demand(engine: &Engine, rounds: u32, verdict: &mut Verdict) -> anyhow::Result<()> {
+    let (spec, keys) = demanding::spec();
+    let gate = Gate::new(Generation::build(engine, &spec, &keys, Services::new(MemoryStore::default()))?);
+    let ask = |what: &str| {
+        let (head, body) = demanding::request(what);
+        gate.check_now(head, body).expect("the store is in memory")
+    };
+    let _settled = ask("nothing");
+    let before = usage::peak_bytes()?;
+    let hashed = (1 + PUBLIC_KEY_CANDIDATES) * demanding::BODY_BYTES;
+    let bound = DEADLINE_DEFAULT + 2 * TICK + BODY_BYTE * u32::try_from(hashed)? + ONE_CALL;
+    let mut worst = (Duration::ZERO, "nothing");
+    for what in demanding::DEMANDS.into_iter().flat_map(|what| std::iter::repeat_n(what, rounds as usize)) {
+        let began = usage::thread_cpu()?;
+        let _settled = ask(what);
+        worst = worst.max((usage::thread_cpu()?.saturating_sub(began), what));
+        // In between it behaves, or it would be quarantined.
+        ensure!(reason(&ask("nothing")) == "allow", "after `{what}`");
+    }
+    let grown = usage::peak_bytes()?.saturating_sub(before);
+    verdict.note("worst_demand", worst.1);
+    verdict.note("demand_bound_us", micros(bound));
+    let within = worst.0 <= bound;
+    verdict.require("worst_demand_us", micros(worst.0), within, "its deadline, two ticks, its body, and one call");
+    verdict.require("grown_bytes", grown, grown <= GROWTH_BYTES_MAX, "whatever the host is asked for");
+    Ok(())
 }
 
 /// It keeps missing its deadline until it is not asked; then it behaves.

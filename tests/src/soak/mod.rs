@@ -7,6 +7,7 @@ mod hostile;
 mod overload;
 mod reload;
 mod senders;
+mod usage;
 
 use anyhow::Context;
 use serde_json::{Map, Value};
