@@ -133,7 +133,14 @@ async fn connection(stream: Box<dyn Stream>, by: By, control: Arc<dyn Control>) 
 }
 
 async fn answer<B>(request: &Request<B>, by: By, control: &dyn Control) -> Response<Full<Bytes>> {
-    if matches!(by, By::Peer(_)) && is_from_a_browser(request.headers()) {
+    let headers = request.headers();
+    let from_a_page = match by {
+        By::Peer(_) => is_from_a_browser(headers) || !is_named_here(headers),
+        By::Client { .. } => is_from_a_browser(headers),
+        // Browsers do not reach Unix sockets, and send no signals.
+        By::Process { .. } | By::FileChange | By::Signal => false,
+    };
+    if from_a_page {
         return text(StatusCode::FORBIDDEN, "this is not for web pages\n");
     }
     match (request.method().clone(), request.uri().path()) {
@@ -159,12 +166,16 @@ async fn answer<B>(request: &Request<B>, by: By, control: &dyn Control) -> Respo
 }
 
 /// Any web page can send requests to a port of the machine it is looked at on,
-/// and a name that it controls can be made to mean 127.0.0.1.
+/// and with them the certificate of whoever looks at it.
 fn is_from_a_browser(headers: &HeaderMap) -> bool {
+    headers.contains_key(ORIGIN) || headers.contains_key("sec-fetch-site")
+}
+
+/// A name that a web page controls can be made to mean 127.0.0.1.
+fn is_named_here(headers: &HeaderMap) -> bool {
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name).trim_start_matches('[').trim_end_matches(']');
-    let is_named_here = name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
-    headers.contains_key(ORIGIN) || headers.contains_key("sec-fetch-site") || !is_named_here
+    name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn rollback_to(query: Option<&str>) -> Option<Option<u64>> {

@@ -39,10 +39,21 @@ impl Control for Asked {
 
 /// What a client of `ca` is answered, from any name that it calls the gate by.
 async fn reload(address: SocketAddr, ca: &Ca, identity: Option<&Identity>) -> std::io::Result<String> {
+    reload_with(address, ca, identity, "").await
+}
+
+/// The same, with further fields.
+async fn reload_with(
+    address: SocketAddr,
+    ca: &Ca,
+    identity: Option<&Identity>,
+    fields: &str,
+) -> std::io::Result<String> {
     let connector = TlsConnector::from(Arc::new(client(ca, identity, &rustls::version::TLS13)));
     let stream = TcpStream::connect(address).await?;
     let mut stream = connector.connect("localhost".try_into().unwrap(), stream).await?;
-    stream.write_all(b"POST /reload HTTP/1.1\r\nhost: gate.example\r\ncontent-length: 0\r\n\r\n").await?;
+    let request = format!("POST /reload HTTP/1.1\r\nhost: gate.example\r\n{fields}content-length: 0\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await?;
     Ok(answer)
@@ -68,6 +79,23 @@ async fn who_asks_from_elsewhere_has_a_certificate_and_is_named_by_it() {
     for identity in [None, Some(&stranger)] {
         // In TLS 1.3 a client learns it with the first answer.
         assert!(reload(address, &ca, identity).await.map_or(true, |answer| answer.is_empty()));
+    }
+    assert!(asked.0.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn web_pages_cannot_command_with_the_certificate_of_an_operator() {
+    let (ca, folder) = (Ca::new(), Folder::new());
+    let files = folder.files(&ca.server(), Some((&ca, true)));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let socket = Socket { listener, tls: Some(ServerTls::load(files, HTTP1).unwrap()) };
+    let asked = Arc::new(Asked::default());
+    tokio::spawn(serve(Listener::Tcp(socket), asked.clone(), std::future::pending()));
+    let operator = ca.issue(&[], &["spiffe://example/operator"]);
+    for fields in ["origin: https://a.example\r\n", "origin: null\r\n", "sec-fetch-site: cross-site\r\n"] {
+        let answer = reload_with(address, &ca, Some(&operator), fields).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 403 "), "{fields}: {answer}");
     }
     assert!(asked.0.lock().unwrap().is_empty());
 }
