@@ -1,6 +1,6 @@
 //! `barmkin check`: proves a configuration before it is used.
 
-use crate::{load, proxies};
+use crate::{head_requests, load, proxies};
 use anyhow::Result;
 use barmkin_config::{Report, Secrets};
 use std::process::ExitCode;
@@ -52,6 +52,9 @@ fn prove(args: &Args) -> Result<()> {
         let only = if listeners.is_empty() { String::new() } else { format!(", only by {}", listeners.join(", ")) };
         let asked = if policies.is_empty() { "nobody".to_owned() } else { policies.join(", ") };
         println!("route `{}` asks {asked}{only}", route.name);
+    }
+    for line in head_requests::opened(config.spec()) {
+        println!("{line}");
     }
     let fields: Vec<_> = generation.gate_fields().iter().map(|field| field.as_str()).collect();
     println!("fields set for the upstream, and removed from clients: {}", fields.join(", "));

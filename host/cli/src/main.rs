@@ -1,10 +1,15 @@
 //! The command line of Barmkin: one file per command.
 
+// First: its macros are for all that follow.
+#[macro_use]
+mod terminal;
+
 mod api_key;
 mod ask;
 mod build;
 mod check;
 mod eval;
+mod head_requests;
 mod live;
 mod load;
 mod new;

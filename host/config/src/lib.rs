@@ -40,6 +40,7 @@ mod stock;
 mod store;
 mod units;
 mod unknown;
+mod visible;
 mod withdraw;
 
 pub use config::{Config, LoadOptions, Secrets};
@@ -49,4 +50,5 @@ pub use listener::{Address, Dialect, Listener, ListenerKind, Timeouts, Tls};
 pub use report::{Finding, Place, Report, Severity};
 pub use schema::schema;
 pub use store::{RedisConfig, StoreConfig};
+pub use visible::{Visible, VisibleLines};
 pub use withdraw::{Because, Withdrawn};

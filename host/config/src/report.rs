@@ -1,5 +1,6 @@
 //! What is wrong with a configuration, and where.
 
+use crate::visible::Visible;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -51,9 +52,10 @@ impl fmt::Display for Finding {
         if self.severity == Severity::Warning {
             f.write_str("warning: ")?;
         }
-        f.write_str(&self.message)?;
+        // Names and problems in it are the operator's or a policy's.
+        write!(f, "{}", Visible(&self.message))?;
         match &self.help {
-            Some(help) => write!(f, "\n  help: {help}"),
+            Some(help) => write!(f, "\n  help: {}", Visible(help)),
             None => Ok(()),
         }
     }
@@ -80,7 +82,7 @@ pub struct Place {
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.file.display())?;
+        write!(f, "{}", Visible(self.file.display()))?;
         match self.position {
             Some((line, column)) => write!(f, ":{line}:{column}"),
             None => Ok(()),

@@ -5,6 +5,7 @@ mod components;
 mod keys;
 mod limits;
 mod listeners;
+mod names;
 mod pin;
 mod policies;
 mod routes;
@@ -44,6 +45,7 @@ pub(crate) struct Context<'c> {
 /// Resolves all of `document`, as far as it can be. Whether the result can be
 /// used, the findings say.
 pub(crate) fn resolve(document: &Document, context: &mut Context<'_>) -> Resolved {
+    names::check(document, context);
     let listeners = listeners::resolve(&document.listen, context);
     let store = stores::resolve(document.store.as_ref(), context);
     let keys = keys::resolve(&document.keys, context);
