@@ -20,8 +20,8 @@ pub fn api_and_webhooks() -> String {
     api() + include_str!("../rules/webhooks.toml")
 }
 
-/// The rules name keys by what they are: only their hashes are configured.
-fn with_hashes(rules: &str) -> String {
+/// Rules name keys by what they are: only their hashes are configured.
+pub fn with_hashes(rules: &str) -> String {
     let mut pieces = rules.split("HASH-OF:");
     let mut text = pieces.next().unwrap_or_default().to_owned();
     for piece in pieces {

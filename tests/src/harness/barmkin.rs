@@ -20,6 +20,8 @@ pub enum ListenerKind {
     ForwardAuth(&'static str),
     /// The reverse proxy, in front of an upstream.
     ReverseProxy(SocketAddr),
+    /// The same, with further lines of configuration.
+    ReverseProxyWith(SocketAddr, &'static str),
 }
 
 /// A running `barmkin serve`.
@@ -130,6 +132,10 @@ fn section(name: &str, kind: ListenerKind, address: SocketAddr) -> String {
         }
         ListenerKind::ReverseProxy(upstream) => {
             format!("kind = \"reverse-proxy\"\naddress = \"{address}\"\nupstream = \"http://{upstream}\"")
+        }
+        ListenerKind::ReverseProxyWith(upstream, lines) => {
+            let kind = "kind = \"reverse-proxy\"";
+            format!("{kind}\naddress = \"{address}\"\nupstream = \"http://{upstream}\"\n{lines}")
         }
     };
     format!("\n[listen.{name}]\n{lines}\n")

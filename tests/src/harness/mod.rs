@@ -1,6 +1,7 @@
 //! Real servers for tests: each on its own port of 127.0.0.1, ready when it is
 //! handed out, gone when it is dropped.
 
+mod backend;
 mod barmkin;
 mod caddy;
 mod envoy;
@@ -16,6 +17,7 @@ mod sign;
 mod tool;
 mod upstream;
 
+pub use backend::{Backend, Stack};
 pub use barmkin::{Barmkin, ListenerKind};
 pub use caddy::Caddy;
 pub use envoy::{Envoy, Gate};

@@ -16,6 +16,8 @@ pub enum Tool {
     Haproxy,
     /// Redis.
     Redis,
+    /// A Python that has the frameworks and servers of the backends.
+    Backends,
 }
 
 impl Tool {
@@ -27,6 +29,7 @@ impl Tool {
             Self::Caddy => ("BARMKIN_CADDY", "Caddy"),
             Self::Haproxy => ("BARMKIN_HAPROXY", "HAProxy"),
             Self::Redis => ("BARMKIN_REDIS", "redis-server"),
+            Self::Backends => ("BARMKIN_BACKENDS", "a Python with Flask, Django and their servers"),
         };
         let found = std::env::var_os(variable).map(PathBuf::from);
         if found.is_none() {

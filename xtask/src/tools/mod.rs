@@ -1,5 +1,6 @@
 //! What tests and demo use besides cargo: found, or fetched into the project.
 
+mod backends;
 mod debian;
 mod envoy;
 mod wasm;
@@ -35,6 +36,7 @@ impl Tools {
             tool("caddy", "BARMKIN_CADDY", || debian::get(&debian::CADDY)),
             tool("haproxy", "BARMKIN_HAPROXY", || debian::get(&debian::HAPROXY)),
             tool("redis", "BARMKIN_REDIS", || debian::get(&debian::REDIS)),
+            tool("backends", "BARMKIN_BACKENDS", backends::get),
             tool("vectors", "BARMKIN_VECTORS", vectors),
         ]))
     }
