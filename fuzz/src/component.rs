@@ -48,6 +48,7 @@ pub(crate) fn decision(input: &[u8]) {
 fn decide(answer: Vec<u8>) -> Verdict {
     let head = Head {
         method: Method::POST,
+        version: http::Version::HTTP_11,
         scheme: "https",
         authority: Some("gate.test".to_owned()),
         target: "/".to_owned(),

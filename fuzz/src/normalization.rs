@@ -48,6 +48,7 @@ fn read(input: &[u8]) -> Option<Head> {
     }
     Some(Head {
         method: Method::from_bytes(method.as_bytes()).ok()?,
+        version: http::Version::HTTP_10,
         scheme: "https",
         authority: Some(authority.to_owned()).filter(|authority| !authority.is_empty()),
         target: target.to_owned(),

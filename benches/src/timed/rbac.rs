@@ -79,6 +79,7 @@ impl Document<'_> {
         }
         Ok(Head {
             method: Method::from_bytes(self.method.as_bytes())?,
+            version: http::Version::HTTP_10,
             scheme: "https",
             authority: None,
             target: self.path,

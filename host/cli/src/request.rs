@@ -5,7 +5,8 @@ use barmkin_config::Config;
 use barmkin_host::{Body, Client, Head};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::header::HOST;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -99,8 +100,11 @@ pub(crate) fn head(
     headers: HeaderMap,
     address: Option<IpAddr>,
 ) -> Result<Head> {
+    // Only HTTP/1.0 has requests without a host.
+    let names_host = authority.is_some() || headers.contains_key(HOST);
     Ok(Head {
         method: Method::from_bytes(method.as_bytes()).with_context(|| format!("`{method}` is no method"))?,
+        version: if names_host { Version::HTTP_11 } else { Version::HTTP_10 },
         scheme: scheme.as_str(),
         authority,
         target,

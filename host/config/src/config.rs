@@ -60,6 +60,7 @@ pub(crate) struct Origins {
     pub(crate) routes: BTreeMap<String, Site>,
     pub(crate) keys: BTreeMap<String, Site>,
     pub(crate) quotas: BTreeMap<String, Site>,
+    pub(crate) forward: Option<Site>,
 }
 
 impl Config {
@@ -147,7 +148,13 @@ impl Origins {
             declared.iter().map(|(name, entry)| (name.clone(), entry.site.clone())).collect()
         }
         let routes = document.routes.iter().map(|route| (route.value.name.clone(), route.site.clone()));
-        Self { policies, routes: routes.collect(), keys: sites(&document.keys), quotas: sites(&document.quotas) }
+        Self {
+            policies,
+            routes: routes.collect(),
+            keys: sites(&document.keys),
+            quotas: sites(&document.quotas),
+            forward: document.forward.as_ref().map(|forward| forward.site.clone()),
+        }
     }
 }
 

@@ -112,6 +112,7 @@ impl Config {
             At::Route(name) => self.origins.routes.get(name),
             At::Key(name) => self.origins.keys.get(name),
             At::Quota(name) => self.origins.quotas.get(name),
+            At::PrincipalField => self.origins.forward.as_ref(),
         };
         site.map_or(Spot::File(FileId::MAIN), |site| site.dotted(key).into())
     }
@@ -131,6 +132,9 @@ fn key_of(problem: &Problem) -> String {
         }
         Problem::Tie(_) => "match".to_owned(),
         Problem::Path(_) => "match.path".to_owned(),
+        Problem::Host(_) => "match.host".to_owned(),
+        Problem::Method(_) => "match.methods".to_owned(),
+        Problem::PrincipalField(_) => "principal-field".to_owned(),
         Problem::OutOfRange { what, .. } => match *what {
             "the body limit" => "body-limit",
             "the rate" => "rate",

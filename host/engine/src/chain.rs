@@ -3,13 +3,15 @@
 use crate::clock;
 use crate::effects::{Journal, Settlement};
 use crate::generation::Generation;
-use crate::generation::spec::{OnError, Preflight};
+use crate::generation::spec::{OnError, Overrides, Preflight};
 use crate::metrics::Unenforced;
 use crate::policy::{BodyDigests, CheckError, Decision, Established, Policy, PolicyDenial, Session, Subject};
 use crate::principal::{Facts, Principal};
 use crate::reason::{HostReason, Reason};
 use crate::record::Decided;
-use crate::request::{Body, BodyNeed, Form, RefusedHead, Request, RequestId, is_preflight};
+use crate::request::{
+    Body, BodyNeed, Form, METHOD_OVERRIDES, RefusedHead, Request, RequestId, TARGET_OVERRIDES, is_preflight,
+};
 use crate::routes::{BuiltMember, BuiltRoute};
 use crate::store::Holder;
 use crate::verdict::{Change, Denial, Outcome, Permit, Step, Verdict};
@@ -26,11 +28,11 @@ pub(crate) async fn run(generation: &Generation, request: Request, route: usize,
         return preflight(generation, request, route, began);
     }
     if let Err(reason) = check_body(route.body_need, &body) {
-        let form = Form::of(&request.head.headers);
+        let form = Form::of(&request.head);
         return finish_refusal(generation, Denied::host(reason, String::new()), &request.id, Some(route), form, began);
     }
 
-    let form = Form::of(&request.head.headers);
+    let form = Form::of(&request.head);
     let holder = Holder(request.serial);
     let established = Established {
         principal: request.head.client.principal.clone().map(Arc::new),
@@ -71,7 +73,7 @@ pub(crate) async fn run(generation: &Generation, request: Request, route: usize,
         denied.map(|denied| denied.into_denial(generation, request.id.clone(), Some(route), form, steps.clone()));
     let permit = |observed| {
         Verdict::Allow(Box::new(Permit {
-            changes: forwarded(generation, &request, &established, changes),
+            changes: forwarded(generation, route, &request, &established, changes),
             head: request.head,
             request_id: request.id,
             route: route.name.clone(),
@@ -96,7 +98,7 @@ pub(crate) async fn run(generation: &Generation, request: Request, route: usize,
 /// Refuses a request that reached no chain.
 pub(crate) fn refuse(generation: &Generation, refused: &RefusedHead) -> Verdict {
     let denied = Denied::host(refused.reason, String::new());
-    let form = Form::of(&refused.head.headers);
+    let form = Form::of(&refused.head);
     finish_refusal(generation, denied, &refused.id, None, form, clock::monotonic())
 }
 
@@ -120,7 +122,7 @@ fn preflight(generation: &Generation, request: Request, route: &BuiltRoute, bega
     }
     generation.count(Some(&route.name), None, began);
     Verdict::Allow(Box::new(Permit {
-        changes: forwarded(generation, &request, &Established::default(), Vec::new()),
+        changes: forwarded(generation, route, &request, &Established::default(), Vec::new()),
         head: request.head,
         request_id: request.id,
         route: route.name.clone(),
@@ -362,6 +364,7 @@ impl Denied {
 /// removed, then the policies' changes apply in chain order, then the gate's.
 fn forwarded(
     generation: &Generation,
+    route: &BuiltRoute,
     request: &Request,
     established: &Established,
     changes: Vec<Change>,
@@ -369,8 +372,9 @@ fn forwarded(
     let gate_fields = generation.gate_fields();
     let mut all = Vec::with_capacity(gate_fields.len() + changes.len() + 2);
     all.extend(gate_fields.iter().cloned().map(Change::Remove));
-    let forged = request.head.headers.keys().filter(|name| generation.is_spelling_of_gate_field(name));
-    all.extend(forged.cloned().map(Change::Remove));
+    let known = generation.known_fields();
+    let misleads = |name: &&HeaderName| known.is_other_spelling(name) || is_override(name, route, request);
+    all.extend(request.head.headers.keys().filter(misleads).cloned().map(Change::Remove));
     all.extend(changes);
     if let (Some(field), Some(principal)) = (&generation.principal_field, &established.principal) {
         all.push(Change::Set(field.clone(), field_value(&principal.id)));
@@ -379,6 +383,14 @@ fn forwarded(
         all.push(Change::Set(crate::verdict::REQUEST_ID_FIELD, id));
     }
     all
+}
+
+/// Whether the upstream could take another method or target out of field
+/// `name` than was decided about.
+fn is_override(name: &HeaderName, route: &BuiltRoute, request: &Request) -> bool {
+    let method_decides = request.method_decides || is_preflight(&request.head);
+    route.overrides == Overrides::Remove
+        && (TARGET_OVERRIDES.contains(&name.as_str()) || (method_decides && METHOD_OVERRIDES.contains(&name.as_str())))
 }
 
 /// `text` as a field value: percent-encoded where it is not printable ASCII.

@@ -3,9 +3,12 @@
 use crate::admission::{Bodies, BodyRoom, Line};
 use crate::chain;
 use crate::generation::Generation;
+use crate::generation::spec::Overrides;
 use crate::poll_on;
 use crate::reason::HostReason;
-use crate::request::{Body, BodyNeed, Head, RefusedHead, Request, RequestId, RequestIds, is_preflight};
+use crate::request::{
+    Body, BodyNeed, Head, RefusedHead, Request, RequestId, RequestIds, connection_options, is_preflight,
+};
 use crate::routes::Matched;
 use crate::verdict::{Digest, Verdict};
 use arc_swap::ArcSwap;
@@ -101,16 +104,13 @@ impl Intake {
     fn new(generation: Arc<Generation>, head: Head, id: RequestId, serial: u128) -> Self {
         let state = match Request::normalize(head, id, serial) {
             Err(refused) => State::Refused(refused),
-            Ok(request) => {
-                let reason = match generation.routes.find(&request) {
-                    Matched::One(route) => {
-                        return Self { generation, state: State::Matched { request: Box::new(request), route } };
-                    }
-                    Matched::None => HostReason::NoRoute,
-                    Matched::DependsOnCase => HostReason::AmbiguousPath,
-                };
-                State::Refused(Box::new(RefusedHead { reason, head: request.head, id: request.id }))
-            }
+            Ok(mut request) => match find_route(&generation, &request) {
+                Ok((route, method_decides)) => {
+                    request.method_decides = method_decides;
+                    State::Matched { request: Box::new(request), route }
+                }
+                Err(reason) => State::Refused(Box::new(RefusedHead { reason, head: request.head, id: request.id })),
+            },
         };
         Self { generation, state }
     }
@@ -157,4 +157,30 @@ impl Intake {
     pub fn decide_now(self, body: Body) -> Result<Verdict, NeedsAwait> {
         if self.generation.is_local() { Ok(poll_on(self.decide(body))) } else { Err(NeedsAwait) }
     }
+}
+
+/// The route of a request, and whether its method has a say in the verdict.
+fn find_route(generation: &Generation, request: &Request) -> Result<(usize, bool), HostReason> {
+    let routes = &generation.routes;
+    let known = generation.known_fields();
+    if connection_options(&request.head.headers).any(|field| known.is_lost_with(&field)) {
+        return Err(HostReason::ConnectionNamesField);
+    }
+    if request.lacks_host(routes.name_hosts()) {
+        return Err(HostReason::MissingHost);
+    }
+    let (index, by_method) = match routes.find(request) {
+        Matched::One { index, by_method } => (index, by_method),
+        Matched::None => return Err(HostReason::NoRoute),
+        Matched::DependsOnCase => return Err(HostReason::AmbiguousPath),
+    };
+    let route = routes.get(index);
+    if request.is_folded_by(&route.backend_foldings) {
+        return Err(HostReason::AmbiguousPath);
+    }
+    let method_decides = by_method || route.reads_method;
+    if method_decides && route.overrides == Overrides::Remove && request.overrides_method() {
+        return Err(HostReason::MethodOverridden);
+    }
+    Ok((index, method_decides))
 }

@@ -33,6 +33,7 @@
 //! // For every request:
 //! let head = Head {
 //!     method: http::Method::POST,
+//!     version: http::Version::HTTP_11,
 //!     scheme: "https",
 //!     authority: Some("hooks.example.com".into()),
 //!     target: "/github".into(),
@@ -85,8 +86,8 @@ pub use engine::{Engine, EngineError, EngineSettings, PoolUse};
 pub use gate::{Gate, Intake, NeedsAwait};
 pub use generation::error::{At, BuildError, BuildErrors, Problem};
 pub use generation::spec::{
-    Grants, HostMatch, Keep, Member, NonceSpace, OnDuplicate, OnError, PathMatch, PolicySpec, Preflight, Quota,
-    QuotaKey, Route, RouteMatch, SameDelivery, Spec,
+    BackendFolding, Grants, HostMatch, Keep, Member, NonceSpace, OnDuplicate, OnError, Overrides, PathMatch,
+    PolicySpec, Preflight, Quota, QuotaKey, Route, RouteMatch, SameDelivery, Spec,
 };
 pub use generation::{Generation, Services};
 pub use keys::{Algorithm, Key, KeyError, KeyRing, KeySource};

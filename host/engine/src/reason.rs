@@ -67,8 +67,20 @@ host_reasons! {
     TargetTooLong = "target-too-long", URI_TOO_LONG;
     /// Backends could read the path in two ways (law 5).
     AmbiguousPath = "ambiguous-path", BAD_REQUEST;
-    /// There is no host, more than one, or they contradict (law 5).
+    /// There is more than one host, or it could be read as another one (law 5).
     AmbiguousAuthority = "ambiguous-authority", BAD_REQUEST;
+    /// There is no host, where the version of HTTP or a route needs one.
+    MissingHost = "missing-host", BAD_REQUEST;
+    /// Methods are case-sensitive and in capitals; some backends read others
+    /// as if they were (law 5).
+    MethodNotUppercase = "method-not-uppercase", BAD_REQUEST;
+    /// The query names another method than the one that was decided about.
+    MethodOverridden = "method-overridden", BAD_REQUEST;
+    /// `connection` names a field that the gate or a policy reads or sets: the
+    /// next server would not see what was decided about.
+    ConnectionNamesField = "connection-names-field", BAD_REQUEST;
+    /// The body has a transfer coding besides `chunked`, which would be lost.
+    TransferCodingUnsupported = "transfer-coding-unsupported", NOT_IMPLEMENTED;
     /// CONNECT asks for a tunnel that could not be guarded (law 5).
     ConnectRefused = "connect-refused", METHOD_NOT_ALLOWED;
     /// More fields than [`HEADERS_MAX`](crate::limits::HEADERS_MAX).

@@ -1,24 +1,33 @@
 //! Finds the route of a request: the most specific one, whatever their order.
 
-use crate::generation::spec::{HostMatch, PathMatch, Preflight, RouteMatch};
-use crate::request::{BodyNeed, Request};
+use crate::generation::spec::{BackendFolding, HostMatch, Overrides, PathMatch, Preflight, RouteMatch};
+use crate::request::{BodyNeed, Request, canonical_host, of_route};
+use http::Method;
 use std::sync::Arc;
 
 /// The routes of a generation.
 #[derive(Debug, Default)]
-pub(crate) struct RouteTable(Vec<BuiltRoute>);
+pub(crate) struct RouteTable {
+    routes: Vec<BuiltRoute>,
+    /// Whether some of them are for some hosts only.
+    name_hosts: bool,
+}
 
 /// A route whose policies are loaded.
 #[derive(Debug)]
 pub(crate) struct BuiltRoute {
     pub(crate) name: Arc<str>,
-    pub(crate) matches: RouteMatch,
+    pub(crate) matches: BuiltMatch,
     pub(crate) chain: Vec<BuiltMember>,
     pub(crate) shadows: Vec<usize>,
     pub(crate) public: bool,
     pub(crate) observe: bool,
     pub(crate) preflight: Preflight,
     pub(crate) body_need: BodyNeed,
+    pub(crate) backend_foldings: Vec<BackendFolding>,
+    pub(crate) overrides: Overrides,
+    /// Whether a policy of the chain looks at the method.
+    pub(crate) reads_method: bool,
 }
 
 /// A member of a chain, by index of its policies.
@@ -31,7 +40,11 @@ pub(crate) enum BuiltMember {
 /// What came of looking for a route.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Matched {
-    One(usize),
+    One {
+        index: usize,
+        /// Whether another method could have found another route.
+        by_method: bool,
+    },
     None,
     /// A backend that folds case, or drops a final slash, would serve what a
     /// more specific route guards.
@@ -44,42 +57,55 @@ struct Rank {
     host: usize,
     path: usize,
     exact_path: bool,
-    method: bool,
+    method: MethodRank,
     listener: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum MethodRank {
+    All,
+    /// HEAD, which is GET without the body (RFC 9110, section 9.3.2).
+    AsGet,
+    Named,
 }
 
 impl RouteTable {
     pub(crate) fn new(routes: Vec<BuiltRoute>) -> Self {
-        Self(routes)
+        let name_hosts = routes.iter().any(|route| route.matches.host != HostMatch::Any);
+        Self { routes, name_hosts }
     }
 
     /// INVARIANT (route index): an index comes from [`find`](Self::find) on
     /// the same table, which a generation never changes.
     #[expect(clippy::indexing_slicing, reason = "route index")]
     pub(crate) fn get(&self, index: usize) -> &BuiltRoute {
-        &self.0[index]
+        &self.routes[index]
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &BuiltRoute> {
-        self.0.iter()
+        self.routes.iter()
+    }
+
+    /// Whether some routes are for some hosts only.
+    pub(crate) fn name_hosts(&self) -> bool {
+        self.name_hosts
     }
 
     pub(crate) fn find(&self, request: &Request) -> Matched {
-        let path = request.path();
         let mut found: Option<(Rank, usize)> = None;
         let mut folded: Option<Rank> = None;
-        for (index, route) in self.0.iter().enumerate() {
+        let mut by_method = false;
+        for (index, route) in self.routes.iter().enumerate() {
             let matches = &route.matches;
-            let Some(host) = rank_host(&matches.host, &request.host) else { continue };
-            if !matches.methods.is_empty() && !matches.methods.contains(&request.head.method) {
-                continue;
-            }
+            let Some(host) = rank_host(&matches.host, request.host()) else { continue };
             if !matches.serves(request.head.client.listener.as_deref()) {
                 continue;
             }
-            let Some((path, exact_path)) = rank_path(&matches.path, path) else { continue };
-            let (method, listener) = (!matches.methods.is_empty(), !matches.listeners.is_empty());
-            let rank = Rank { host, path: path.bytes, exact_path, method, listener };
+            let Some(path) = matches.path.rank(request) else { continue };
+            by_method |= !matches.methods.is_empty();
+            let Some(method) = rank_method(&matches.methods, &request.head.method) else { continue };
+            let listener = !matches.listeners.is_empty();
+            let rank = Rank { host, path: path.bytes, exact_path: path.exact, method, listener };
             folded = folded.max(Some(rank));
             if path.as_written {
                 found = found.max(Some((rank, index)));
@@ -88,10 +114,107 @@ impl RouteTable {
         match found {
             Some((rank, _)) if folded > Some(rank) => Matched::DependsOnCase,
             None if folded.is_some() => Matched::DependsOnCase,
-            Some((_, index)) => Matched::One(index),
+            Some((_, index)) => Matched::One { index, by_method },
             None => Matched::None,
         }
     }
+}
+
+/// What a route is for, in the form in which requests are compared with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct BuiltMatch {
+    host: HostMatch,
+    path: BuiltPath,
+    methods: Vec<Method>,
+    listeners: Vec<String>,
+}
+
+/// The part of a match that no request can have.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Unmatchable {
+    Host(String),
+    Path(String),
+    Method(Method),
+}
+
+impl BuiltMatch {
+    pub(crate) fn new(matches: &RouteMatch) -> Result<Self, Unmatchable> {
+        let canonical = |host: &String| canonical_host(host).ok_or_else(|| Unmatchable::Host(host.clone()));
+        let host = match &matches.host {
+            HostMatch::Any => HostMatch::Any,
+            HostMatch::Below(parent) => HostMatch::Below(canonical(parent)?),
+            HostMatch::Exact(host) => HostMatch::Exact(canonical(host)?),
+        };
+        let lower = |method: &&Method| method.as_str().bytes().any(|byte| byte.is_ascii_lowercase());
+        if let Some(method) = matches.methods.iter().find(lower) {
+            return Err(Unmatchable::Method(method.clone()));
+        }
+        let path = BuiltPath::new(&matches.path)?;
+        Ok(Self { host, path, methods: matches.methods.clone(), listeners: matches.listeners.clone() })
+    }
+
+    fn serves(&self, listener: Option<&str>) -> bool {
+        self.listeners.is_empty() || listener.is_some_and(|name| self.listeners.iter().any(|served| served == name))
+    }
+
+    /// Whether some request would match both with the same rank.
+    pub(crate) fn ties(&self, other: &Self) -> bool {
+        let same_path = self.path.exact == other.path.exact && self.path.folded == other.path.folded;
+        self.host == other.host
+            && same_path
+            && overlap(&self.methods, &other.methods)
+            && overlap(&self.listeners, &other.listeners)
+    }
+}
+
+/// A path in normal form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct BuiltPath {
+    exact: bool,
+    /// An exact one as a whole, a prefix without a final slash.
+    normal: String,
+    /// What a backend may make of it at most: folded, and without a final
+    /// slash.
+    folded: String,
+}
+
+struct PathRank {
+    bytes: usize,
+    exact: bool,
+    /// Whether it matches without folding.
+    as_written: bool,
+}
+
+impl BuiltPath {
+    fn new(path: &PathMatch) -> Result<Self, Unmatchable> {
+        let (PathMatch::Exact(text) | PathMatch::Prefix(text)) = path;
+        let exact = matches!(path, PathMatch::Exact(_));
+        let (mut normal, mut folded) = of_route(text).ok_or_else(|| Unmatchable::Path(text.clone()))?;
+        folded.truncate(trim(&folded).len());
+        if !exact {
+            normal.truncate(trim(&normal).len());
+        }
+        Ok(Self { exact, normal, folded })
+    }
+
+    fn rank(&self, request: &Request) -> Option<PathRank> {
+        let (path, folded) = (request.path(), request.folded_path());
+        let (start, rest) = folded.split_at_checked(self.folded.len())?;
+        let ends = if self.exact { rest.is_empty() || rest == "/" } else { rest.is_empty() || rest.starts_with('/') };
+        if !ends || !start.eq_ignore_ascii_case(&self.folded) {
+            return None;
+        }
+        let as_written = if self.exact {
+            path == self.normal
+        } else {
+            path.strip_prefix(self.normal.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        Some(PathRank { bytes: self.normal.len(), exact: self.exact, as_written })
+    }
+}
+
+fn trim(path: &str) -> &str {
+    path.strip_suffix('/').unwrap_or(path)
 }
 
 fn rank_host(pattern: &HostMatch, host: &str) -> Option<usize> {
@@ -105,37 +228,14 @@ fn rank_host(pattern: &HostMatch, host: &str) -> Option<usize> {
     }
 }
 
-struct PathRank {
-    bytes: usize,
-    /// Whether it matches without folding.
-    as_written: bool,
-}
-
-fn rank_path(pattern: &PathMatch, path: &str) -> Option<(PathRank, bool)> {
-    match pattern {
-        PathMatch::Exact(exact) => {
-            let trimmed = path.strip_suffix('/').unwrap_or(path);
-            let folded = exact.strip_suffix('/').unwrap_or(exact).eq_ignore_ascii_case(trimmed);
-            folded.then_some((PathRank { bytes: exact.len(), as_written: exact == path }, true))
-        }
-        PathMatch::Prefix(prefix) => {
-            let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
-            let (start, rest) = path.split_at_checked(prefix.len())?;
-            let whole_segments = rest.is_empty() || rest.starts_with('/');
-            let folded = whole_segments && start.eq_ignore_ascii_case(prefix);
-            folded.then_some((PathRank { bytes: prefix.len(), as_written: start == prefix }, false))
-        }
+fn rank_method(methods: &[Method], method: &Method) -> Option<MethodRank> {
+    if methods.is_empty() {
+        Some(MethodRank::All)
+    } else if methods.contains(method) {
+        Some(MethodRank::Named)
+    } else {
+        (method == Method::HEAD && methods.contains(&Method::GET)).then_some(MethodRank::AsGet)
     }
-}
-
-/// Whether some request would match both with the same rank.
-pub(crate) fn tie(a: &RouteMatch, b: &RouteMatch) -> bool {
-    let trim = |path: &str| path.strip_suffix('/').unwrap_or(path).to_ascii_lowercase();
-    let same_path = match (&a.path, &b.path) {
-        (PathMatch::Exact(a), PathMatch::Exact(b)) | (PathMatch::Prefix(a), PathMatch::Prefix(b)) => trim(a) == trim(b),
-        _ => false,
-    };
-    a.host == b.host && same_path && overlap(&a.methods, &b.methods) && overlap(&a.listeners, &b.listeners)
 }
 
 /// Whether two lists have something in common that neither says better than

@@ -6,7 +6,7 @@ use crate::principal::Principal;
 use crate::reason::{HostReason, Reason};
 use crate::request::{Form, Head, RequestId};
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, Response, StatusCode};
 use std::fmt;
 use std::sync::Arc;
@@ -251,6 +251,8 @@ impl Denial {
             fields.append(name, value.clone());
         }
         fields.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        // What one client is denied, another may have.
+        fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Ok(reason) = HeaderValue::from_str(self.reason.as_str()) {
             if self.form == Form::Grpc {
                 fields.insert("grpc-status", HeaderValue::from_static(grpc_status(self.status)));

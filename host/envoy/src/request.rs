@@ -6,7 +6,7 @@ use barmkin_host::{Body, Client, Head, Principal, PrincipalKind};
 use bytes::Bytes;
 use envoy_types::ext_authz::v3::pb::{Address, CheckRequest};
 use envoy_types::pb::envoy::service::auth::v3::attribute_context::{HttpRequest, Peer};
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 use std::net::IpAddr;
 
 /// A check that cannot be read.
@@ -34,16 +34,17 @@ pub(crate) fn read(check: CheckRequest, options: &Options) -> Result<(Head, Body
     let source = attributes.source.unwrap_or_default();
     let mut headers = take_headers(&mut http)?;
     let body = body::read(&mut http, &mut headers, options.body_bytes_max);
-    let https = http.scheme.eq_ignore_ascii_case("https");
+    let https = is_https(&http.scheme, &headers) || attributes.tls_session.is_some();
     let head = Head {
         method: Method::from_bytes(http.method.as_bytes()).map_err(|_| Unreadable::Method)?,
+        version: version(&http.protocol),
         scheme: if https { "https" } else { "http" },
         authority: Some(http.host).filter(|host| !host.is_empty()),
         target: http.path,
         headers,
         client: Client {
             address: address(&source),
-            tls: https || attributes.tls_session.is_some(),
+            tls: https,
             trusted: true,
             principal: options.client_certificate.then(|| certified(source)).flatten(),
             facts: None,
@@ -75,6 +76,22 @@ fn take_headers(http: &mut HttpRequest) -> Result<HeaderMap, Unreadable> {
         append(&field.key, if field.raw_value.is_empty() { field.value.into_bytes() } else { field.raw_value })?;
     }
     Ok(headers)
+}
+
+/// Over HTTP/2 the scheme is what the client says. What Envoy found out about
+/// the connection is in `x-forwarded-proto`.
+fn is_https(scheme: &str, headers: &HeaderMap) -> bool {
+    scheme.eq_ignore_ascii_case("https") && headers.get_all("x-forwarded-proto").iter().all(|proto| proto == "https")
+}
+
+/// As Envoy writes it: `HTTP/2`, or `HTTP/1.1`.
+fn version(protocol: &str) -> Version {
+    match protocol {
+        "HTTP/1.0" => Version::HTTP_10,
+        "HTTP/2" => Version::HTTP_2,
+        "HTTP/3" => Version::HTTP_3,
+        _ => Version::HTTP_11,
+    }
 }
 
 fn address(source: &Peer) -> Option<IpAddr> {
@@ -138,6 +155,28 @@ mod tests {
         assert_eq!((head.target.as_str(), head.authority.as_deref()), ("/a%2fb?x", Some("app:1")));
         assert_eq!((head.scheme, head.client.tls), ("https", true));
         assert_eq!(head.client.address, Some("192.0.2.7".parse().unwrap()));
+    }
+
+    #[test]
+    fn what_a_client_says_of_its_connection_does_not_count() {
+        let scheme = |fields: &[(&str, &[u8])]| read(check(raw(fields)), &Options::default()).unwrap().0.scheme;
+        assert_eq!(scheme(&[("x-forwarded-proto", b"https")]), "https");
+        assert_eq!(scheme(&[("x-forwarded-proto", b"http")]), "http");
+        assert_eq!(scheme(&[("x-forwarded-proto", b"https"), ("x-forwarded-proto", b"http")]), "http");
+    }
+
+    #[test]
+    fn the_version_is_what_envoy_says() {
+        for (protocol, expected) in [
+            ("HTTP/1.0", Version::HTTP_10),
+            ("HTTP/1.1", Version::HTTP_11),
+            ("HTTP/2", Version::HTTP_2),
+            ("HTTP/3", Version::HTTP_3),
+            ("", Version::HTTP_11),
+        ] {
+            let http = HttpRequest { protocol: protocol.into(), ..raw(&[]) };
+            assert_eq!(read(check(http), &Options::default()).unwrap().0.version, expected, "{protocol}");
+        }
     }
 
     #[test]

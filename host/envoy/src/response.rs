@@ -7,6 +7,7 @@ use envoy_types::ext_authz::v3::pb::{
     HttpStatus, OkHttpResponse,
 };
 use envoy_types::pb::google::rpc;
+use http::header::CACHE_CONTROL;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use tonic::Code;
 
@@ -54,6 +55,7 @@ pub(crate) fn deny(denial: &Denial) -> CheckResponse {
 pub(crate) fn refuse() -> CheckResponse {
     let mut headers = HeaderMap::new();
     headers.insert(REASON_FIELD, HeaderValue::from_static("unreadable-check"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     denied(StatusCode::BAD_REQUEST, &headers, String::new(), None)
 }
 

@@ -127,10 +127,38 @@ async fn a_deny_is_the_answer_for_the_client() {
 async fn a_denied_grpc_call_keeps_its_http_status_for_envoy() {
     let mut call = delivery("/github", b"one", &[("content-type", "application/grpc")]);
     call.raw_body = b"two".to_vec();
+    let over_http_1 = HttpRequest { protocol: "HTTP/1.1".into(), ..call.clone() };
+    let (_, _, answer) = denied(check(&authorizer(), over_http_1).await);
+    assert_eq!(value(&answer.headers, "grpc-status"), None);
+    assert_eq!(value(&answer.headers, "cache-control").as_deref(), Some("no-store"));
+    call.protocol = "HTTP/2".into();
     let (status, reason, answer) = denied(check(&authorizer(), call).await);
     assert_eq!((status, reason.as_deref()), (403, Some("signature-mismatch")));
     assert_eq!(answer.body, "signature-mismatch", "Envoy makes it the message");
     assert_eq!(value(&answer.headers, "grpc-status").as_deref(), Some("7"));
+}
+
+#[tokio::test]
+async fn a_method_in_another_case_is_refused_whatever_the_protocol() {
+    let authorizer = authorizer();
+    for protocol in ["HTTP/1.1", "HTTP/2", "HTTP/3"] {
+        for method in ["post", "Post", "delete"] {
+            let http =
+                HttpRequest { method: method.into(), protocol: protocol.into(), ..delivery("/public", b"", &[]) };
+            let (status, reason, _) = denied(check(&authorizer, http).await);
+            assert_eq!((status, reason.as_deref()), (400, Some("method-not-uppercase")), "{method} over {protocol}");
+        }
+    }
+}
+
+/// Envoy removes what a client may not say, by the names that it is told.
+#[tokio::test]
+async fn envoy_is_told_to_remove_what_misleads() {
+    let fields = [("x_forwarded_for", "6.6.6.6"), ("x-original-url", "/admin"), ("x-http-method-override", "PUT")];
+    let ok = allowed(check(&authorizer(), delivery("/github", b"one", &fields)).await);
+    for removed in ["x_forwarded_for", "x-original-url"] {
+        assert!(ok.headers_to_remove.iter().any(|name| name == removed), "{removed} in {:?}", ok.headers_to_remove);
+    }
 }
 
 #[tokio::test]

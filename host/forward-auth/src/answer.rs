@@ -158,6 +158,7 @@ fn refuse(dialect: &Dialect, refusal: &Refusal, detail: &str) -> Response<Bytes>
 fn refusing(dialect: &Dialect, status: StatusCode, mut response: Response<Bytes>) -> Response<Bytes> {
     *response.status_mut() = dialect.refusing(status);
     response.headers_mut().insert(STATUS_FIELD, status.as_u16().into());
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 

@@ -5,7 +5,7 @@ use crate::refusal::Refusal;
 use barmkin_host::{Client, ClientAddress, Head};
 use http::header::HOST;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 use std::net::IpAddr;
 
 const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -53,6 +53,8 @@ pub(crate) fn read(
     };
     Ok(Head {
         method: original.method,
+        // Proxies do not say which version it was.
+        version: Version::HTTP_11,
         scheme: if original.https { "https" } else { "http" },
         authority: Some(original.authority),
         target: original.target,

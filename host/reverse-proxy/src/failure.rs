@@ -3,7 +3,7 @@
 use crate::patience::BodyError;
 use barmkin_host::{REASON_FIELD, REQUEST_ID_FIELD};
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderValue};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
 use hyper_util::client::legacy::Error as ClientError;
 use std::error::Error;
@@ -62,6 +62,7 @@ impl Failure {
         *response.status_mut() = status;
         let fields = response.headers_mut();
         fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         fields.insert(REASON_FIELD, HeaderValue::from_static(reason));
         if let Some(id) = request_id {
             fields.insert(REQUEST_ID_FIELD, id);

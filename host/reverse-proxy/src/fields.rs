@@ -24,9 +24,14 @@ pub(crate) fn strip(headers: &mut HeaderMap) {
     }
 }
 
-/// Further, what this server answers by itself.
-pub(crate) fn strip_request(headers: &mut HeaderMap) {
-    strip(headers);
+/// Removes from a request what no policy shall see, since nobody behind will:
+/// what concerns the connection, and what this server answers by itself. What
+/// says how the message is framed, and which further fields concern the
+/// connection, stays for the gate to judge; [`strip`] removes it behind it.
+pub(crate) fn strip_for_gate(headers: &mut HeaderMap) {
+    for name in OF_ONE_CONNECTION.iter().filter(|name| **name != CONNECTION && **name != TRANSFER_ENCODING) {
+        headers.remove(name);
+    }
     headers.remove(EXPECT);
     headers.remove("http2-settings");
 }
@@ -68,7 +73,11 @@ mod tests {
             ("content-length", "3"),
             ("x-kept", "1"),
         ]);
-        strip_request(&mut headers);
+        strip_for_gate(&mut headers);
+        for judged in ["connection", "transfer-encoding", "x-secret"] {
+            assert!(headers.contains_key(judged), "{judged} is for the gate");
+        }
+        strip(&mut headers);
         let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
         left.sort_unstable();
         assert_eq!(left, ["content-length", "host", "x-kept"]);

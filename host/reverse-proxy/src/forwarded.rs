@@ -8,11 +8,22 @@ const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const HOST_AS_ASKED: HeaderName = HeaderName::from_static("x-forwarded-host");
 
+/// What else servers take for the client's address or the connection's scheme.
+const OTHER_CLAIMS: [HeaderName; 5] = [
+    FORWARDED,
+    HeaderName::from_static("x-real-ip"),
+    HeaderName::from_static("x-client-ip"),
+    HeaderName::from_static("true-client-ip"),
+    HeaderName::from_static("front-end-https"),
+];
+
 /// Sets `x-forwarded-for`, `-proto` and `-host`. What the client said of them
 /// is kept only if it is a trusted proxy.
 pub(crate) fn tell(headers: &mut HeaderMap, peer: Option<IpAddr>, trusted: bool, tls: bool, uri: &Uri) {
     if !trusted {
-        for name in [FORWARDED, FOR, PROTO, HOST_AS_ASKED] {
+        let claims = |name: &HeaderName| name.as_str().starts_with("x-forwarded-") || OTHER_CLAIMS.contains(name);
+        let claims: Vec<_> = headers.keys().filter(|name| claims(name)).cloned().collect();
+        for name in claims {
             headers.remove(name);
         }
     }
@@ -45,6 +56,9 @@ mod tests {
         headers.append(FOR, "192.0.2.2".parse().unwrap());
         headers.insert(PROTO, "https".parse().unwrap());
         headers.insert(FORWARDED, "for=192.0.2.1".parse().unwrap());
+        for claim in ["x-real-ip", "x-forwarded-port", "x-forwarded-prefix", "true-client-ip"] {
+            headers.insert(claim, "1".parse().unwrap());
+        }
         tell(&mut headers, Some("10.0.0.1".parse().unwrap()), trusted, tls, &Uri::from_static("/"));
         headers
     }
@@ -62,7 +76,9 @@ mod tests {
         let headers = told(false, false);
         assert_eq!(headers.get_all(FOR).iter().collect::<Vec<_>>(), ["10.0.0.1"]);
         assert_eq!((&headers[PROTO], &headers[HOST_AS_ASKED]), (&"http".parse().unwrap(), &"app".parse().unwrap()));
-        assert!(!headers.contains_key(FORWARDED));
+        for claim in ["forwarded", "x-real-ip", "x-forwarded-port", "x-forwarded-prefix", "true-client-ip"] {
+            assert!(!headers.contains_key(claim), "{claim}");
+        }
         assert_eq!(told(false, true)[PROTO], "https");
     }
 }

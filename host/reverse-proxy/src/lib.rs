@@ -19,12 +19,12 @@
 //!
 //! What reaches the upstream:
 //! - the request target byte for byte, and `host` as the client sent it;
-//! - no field that concerns one connection only (RFC 9110 section 7.6.1);
-//!   they are removed before the gate sees the request, so that a client
-//!   cannot name one of the gate's own fields in `connection` to have it
-//!   removed afterwards;
-//! - `x-forwarded-for`, `-proto` and `-host`, in which a client's own claims
-//!   survive only when it is a trusted proxy;
+//! - no field that concerns one connection only (RFC 9110 section 7.6.1). The
+//!   gate refuses a `connection` that names a field which anybody read or which
+//!   it sets, so that what is forwarded is what was decided about;
+//! - `x-forwarded-for`, `-proto` and `-host`; a client's own claims in these,
+//!   and in others like them (`x-real-ip`), survive only when it is a trusted
+//!   proxy;
 //! - framing written anew: a request with both `transfer-encoding` and
 //!   `content-length` goes on with the former only (RFC 9112 section 6.1);
 //! - a request to change the protocol only to one of

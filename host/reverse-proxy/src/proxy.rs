@@ -11,7 +11,7 @@ use barmkin_host::REQUEST_ID_FIELD;
 use barmkin_tower::server::Place;
 use barmkin_tower::{GuardedBody, Secured};
 use bytes::Bytes;
-use http::header::{HOST, UPGRADE};
+use http::header::{HOST, HeaderValue, UPGRADE};
 use http::{Request, Response, StatusCode, Version};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
@@ -64,7 +64,7 @@ impl Proxy {
         if let Some(requested) = requested {
             parts.extensions.insert(requested);
         }
-        fields::strip_request(&mut parts.headers);
+        fields::strip_for_gate(&mut parts.headers);
         let progress = Progress::default();
         parts.extensions.insert(progress.clone());
         Ok(Request::from_parts(parts, Patient::new(body, self.options.timeouts.body_read, progress)))
@@ -87,6 +87,9 @@ impl Proxy {
         let place = request.extensions_mut().remove::<Place>();
         let wanted = request.extensions_mut().remove::<RequestedUpgrade>();
         let client_side = hyper::upgrade::on(&mut request);
+        // The gate refuses a request whose `connection` names a field that
+        // anybody read or that it has set: what goes now was no input.
+        fields::strip(request.headers_mut());
         self.address(&mut request);
         if let Some(RequestedUpgrade(protocol)) = &wanted {
             fields::set_protocol(request.headers_mut(), protocol.clone());
@@ -108,8 +111,12 @@ impl Proxy {
         let tls = request.extensions().get::<Secured>().is_some();
         let asked = std::mem::take(request.uri_mut());
         forwarded::tell(request.headers_mut(), peer, trusted, tls, &asked);
-        if let (false, Some(host)) = (request.headers().contains_key(HOST), self.options.upstream.host()) {
-            request.headers_mut().insert(HOST, host);
+        if !request.headers().contains_key(HOST) {
+            // HTTP/1.0: the host that was decided about, where there is one.
+            let asked = asked.authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
+            if let Some(host) = asked.or_else(|| self.options.upstream.host()) {
+                request.headers_mut().insert(HOST, host);
+            }
         }
         *request.uri_mut() = self.options.upstream.address_of(&asked);
         *request.version_mut() = Version::HTTP_11;

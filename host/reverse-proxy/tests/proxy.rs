@@ -126,7 +126,7 @@ async fn an_allowed_request_arrives_byte_for_byte() {
     let mut setup = Setup::new(Upstream::Answers(OK)).await;
     let forged = delivery("/github/%41?a=%zz&&b", "body").replace(
         "host: app\r\nconnection: close\r\n",
-        "host: app\r\nconnection: close, x-gate-principal, x-dropped\r\nx-dropped: 1\r\nx-gate-principal: admin\r\n\
+        "host: app\r\nconnection: close, x-dropped\r\nx-dropped: 1\r\nx-gate-principal: admin\r\n\
          x-forwarded-for: 6.6.6.6\r\nx-forwarded-proto: https\r\n",
     );
     assert!(setup.send(forged).await.starts_with("HTTP/1.1 200"));
@@ -146,6 +146,57 @@ async fn an_allowed_request_arrives_byte_for_byte() {
     }
     for absent in ["admin", "x-dropped", "6.6.6.6", "connection:"] {
         assert!(!received.contains(absent), "{absent} in {received}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_cannot_take_away_what_was_decided_about() {
+    let mut setup = Setup::new(Upstream::Answers(OK)).await;
+    for field in
+        ["x-gate-principal", "X-Forwarded-For", "x-hub-signature-256", "x_gate_principal", "host", "authorization"]
+    {
+        let named = delivery("/github", "body").replace("connection: close", &format!("connection: close, {field}"));
+        assert_eq!(reason(&setup.send(named).await), Some("connection-names-field"), "{field}");
+    }
+    assert!(setup.nothing_received());
+}
+
+#[tokio::test]
+async fn a_coding_that_would_be_lost_is_refused() {
+    let mut setup = Setup::new(Upstream::Answers(OK)).await;
+    for coding in ["gzip, chunked", "chunked, chunked", "Gzip,CHUNKED", "identity, chunked"] {
+        let answer = setup
+            .send(format!(
+                "POST /public HTTP/1.1\r\nhost: app\r\nconnection: close\r\ntransfer-encoding: {coding}\r\n\r\n0\r\n\r\n"
+            ))
+            .await;
+        assert!(answer.starts_with("HTTP/1.1 501 "), "{coding}: {answer}");
+        assert_eq!(reason(&answer), Some("transfer-coding-unsupported"));
+    }
+    assert!(setup.nothing_received());
+}
+
+#[tokio::test]
+async fn the_host_that_was_decided_about_is_the_one_that_is_forwarded() {
+    let mut setup = Setup::new(Upstream::Answers(OK)).await;
+    let absolute = |version: &str, fields: &str| {
+        format!("GET http://app.example/public HTTP/{version}\r\n{fields}connection: close\r\n\r\n")
+    };
+    assert_eq!(reason(&setup.send(absolute("1.1", "")).await), Some("missing-host"));
+    assert_eq!(reason(&setup.send(absolute("1.1", "host: other\r\n")).await), Some("ambiguous-authority"));
+    let ftp = absolute("1.1", "host: app.example\r\n").replace("http://", "ftp://");
+    assert_eq!(reason(&setup.send(ftp).await), Some("malformed-target"));
+    let origin = "GET /public HTTP/1.1\r\nconnection: close\r\n\r\n";
+    assert_eq!(reason(&setup.send(origin).await), Some("missing-host"));
+    assert!(setup.nothing_received());
+    for request in [absolute("1.0", ""), absolute("1.1", "host: app.example\r\n")] {
+        assert!(setup.send(request).await.contains(" 200 "));
+        let received = setup.received.recv().await.unwrap();
+        assert!(
+            received.starts_with("GET /public HTTP/1.1\r\n") && received.contains("\nhost: app.example\r\n"),
+            "{received}"
+        );
+        assert!(received.contains("\nx-forwarded-host: app.example\r\n"), "{received}");
     }
 }
 

@@ -7,6 +7,7 @@ use crate::permitted::Permitted;
 use crate::turned_away::TurnedAway;
 use barmkin_host::{Denial, Gate, Head, Verdict};
 use bytes::Bytes;
+use http::header::{CACHE_CONTROL, HeaderValue};
 use http::{Request, Response, StatusCode};
 use http_body::Body;
 use http_body_util::{Either, Full};
@@ -112,6 +113,7 @@ fn broken_off<R>(observed: Option<&Denial>) -> Answer<R> {
         || {
             let mut response = Response::new(Either::Left(Full::default()));
             *response.status_mut() = StatusCode::BAD_REQUEST;
+            response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
             response
         },
         denied,

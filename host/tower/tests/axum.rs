@@ -22,7 +22,8 @@ fn router() -> Router {
 }
 
 async fn answer(router: Router, request: http::request::Builder, body: &'static str) -> (StatusCode, String) {
-    let response = router.oneshot(request.body(Body::from(body)).unwrap()).await.unwrap();
+    let request = request.header("host", "app").body(Body::from(body)).unwrap();
+    let response = router.oneshot(request).await.unwrap();
     let status = response.status();
     let body = response.into_body().collect().await.unwrap().to_bytes();
     (status, String::from_utf8(body.to_vec()).unwrap())

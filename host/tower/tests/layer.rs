@@ -7,7 +7,7 @@ use barmkin_host::PrincipalKind;
 use barmkin_tower::{BarmkinLayer, GuardedBody, Options, Permitted};
 use bytes::Bytes;
 use gate::{BODY_BYTES_MAX, PRINCIPAL, sign};
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode, Version};
 use http_body_util::{BodyExt, Full};
 use std::convert::Infallible;
 use tower::util::{BoxCloneSyncService, service_fn};
@@ -43,7 +43,8 @@ fn delivery(path: &str, body: &[u8]) -> http::request::Builder {
 }
 
 async fn send(service: &Guarded, request: http::request::Builder, body: &[u8]) -> Response<Bytes> {
-    service.clone().oneshot(request.body(Full::new(Bytes::copy_from_slice(body))).unwrap()).await.unwrap()
+    let request = request.header("host", "app").body(Full::new(Bytes::copy_from_slice(body))).unwrap();
+    service.clone().oneshot(request).await.unwrap()
 }
 
 fn reason(response: &Response<Bytes>) -> Option<&str> {
@@ -120,9 +121,39 @@ async fn an_effect_that_waits_for_success_is_given_back_on_failure() {
 #[tokio::test]
 async fn a_denied_grpc_call_is_answered_in_its_form() {
     let service = guarded();
-    let call = Request::post("/github").header("content-type", "application/grpc");
-    let response = send(&service, call, b"").await;
+    let call = || Request::post("/github").header("content-type", "application/grpc");
+    // Over HTTP/1.1 there is no gRPC, and an empty 200 would be kept by caches.
+    let response = send(&service, call(), b"").await;
+    assert_eq!((response.status(), reason(&response)), (StatusCode::FORBIDDEN, Some("missing-signature")));
+    assert!(!response.headers().contains_key("grpc-status"));
+    assert_eq!(response.headers()["cache-control"], "no-store");
+    let response = send(&service, call().version(Version::HTTP_2), b"").await;
+    assert_eq!(response.headers()["cache-control"], "no-store");
     assert_eq!(response.status(), StatusCode::OK);
     assert_eq!(response.headers()["grpc-status"], "7");
     assert_eq!(response.headers()["grpc-message"], "missing-signature");
+}
+
+#[tokio::test]
+async fn a_method_in_another_case_is_refused_in_every_version() {
+    let service = guarded();
+    for version in [Version::HTTP_10, Version::HTTP_11, Version::HTTP_2, Version::HTTP_3] {
+        for method in ["post", "Post", "gET", "connect"] {
+            let request = Request::builder().method(Method::from_bytes(method.as_bytes()).unwrap()).uri("/public");
+            let response = send(&service, request.version(version), b"").await;
+            assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+            assert_eq!(reason(&response), Some("method-not-uppercase"), "{method} over {version:?}");
+        }
+        let request = Request::builder().method("PURGE").uri("/public").version(version);
+        assert_eq!(reason(&send(&service, request, b"").await), None, "{version:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_cannot_take_the_principal_away() {
+    let service = guarded();
+    for named in ["x-gate-principal", "X-Hub-Signature-256", "x-forwarded-for"] {
+        let request = delivery("/github", b"one").header("connection", format!("close, {named}"));
+        assert_eq!(reason(&send(&service, request, b"one").await), Some("connection-names-field"), "{named}");
+    }
 }

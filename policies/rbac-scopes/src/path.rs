@@ -1,5 +1,7 @@
 //! Patterns of paths.
 
+use barmkin_path::Fault as Unreadable;
+
 /// A pattern, segment by segment. `/` alone has none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Pattern {
@@ -51,14 +53,19 @@ impl Segment {
                 "a wildcard is a whole segment: `*`, `{name}`, or `**` at the end",
             ));
         }
-        let in_paths = |byte: u8| byte.is_ascii_graphic() && !b"?#\\\"<>^`|".contains(&byte);
-        if !text.bytes().all(in_paths) {
-            return Err((
+        // In the form in which the host has the paths of requests: however a
+        // segment is spelled here, it is the same one.
+        match barmkin_path::normalize(&format!("/{text}")) {
+            Ok(normal) => Ok(Self::Literal(normal.trim_start_matches('/').to_owned())),
+            Err(Unreadable::Malformed) => Err((
                 format!("`{text}` cannot be in a path"),
                 "write the path as it is on the wire, percent-encoded and without query",
-            ));
+            )),
+            Err(Unreadable::Ambiguous) => Err((
+                format!("`{text}` can be read in two ways, so no request has it"),
+                "write it without dot segments, `;`, separators or control characters, encoded or not",
+            )),
         }
-        Ok(Self::Literal(text.to_owned()))
     }
 }
 

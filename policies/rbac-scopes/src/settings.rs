@@ -28,10 +28,12 @@ pub struct Settings {
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct RuleSetting {
-    /// As they are sent. All of them, unless given; HEAD does not follow GET.
+    /// In upper case; all of them by default. GET is for HEAD, too, unless
+    /// another rule for the same path names HEAD.
     #[serde(default)]
     methods: Box<[String]>,
-    /// Text, `*` or `{name}` for one segment, and `**` for all the rest.
+    /// Text, `*` or `{name}` for one segment, and `**` for all the rest. Text
+    /// may be percent-encoded: `%2A` is an asterisk.
     path: String,
     /// All of these.
     #[serde(default)]

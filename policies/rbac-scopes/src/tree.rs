@@ -136,9 +136,12 @@ impl<T> Default for Node<T> {
     }
 }
 
-/// A rule that names the method before one for all methods.
+/// A rule that names the method before one for all methods. HEAD is GET without
+/// the body (RFC 9110, section 9.3.2), so a rule for GET is for HEAD, too, where
+/// none names it.
 fn for_method<'r, T>(rules: &'r [Rule<T>], method: &str) -> Option<&'r Rule<T>> {
-    let named = rules.iter().find(|rule| rule.methods.iter().any(|it| it == method));
+    let names = |method: &str| rules.iter().find(|rule| rule.methods.iter().any(|it| it == method));
+    let named = names(method).or_else(|| if method == "HEAD" { names("GET") } else { None });
     named.or_else(|| rules.iter().find(|rule| rule.methods.is_empty()))
 }
 
@@ -186,6 +189,10 @@ mod tests {
         tree.insert(1, &pattern, ["GET".to_owned()].into(), "get").unwrap();
         let find = |method| tree.find(method, "/a", Reading::Exact).map(|(_, value)| *value);
         assert_eq!((find("GET"), find("PUT")), (Some("get"), Some("all")));
+        assert_eq!(find("HEAD"), Some("get"));
+        tree.insert(3, &pattern, ["HEAD".to_owned()].into(), "head").unwrap();
+        let find = |method| tree.find(method, "/a", Reading::Exact).map(|(_, value)| *value);
+        assert_eq!((find("HEAD"), find("GET")), (Some("head"), Some("get")));
         let tie = ["PUT".to_owned(), "GET".to_owned()].into();
         assert_eq!(tree.insert(2, &pattern, tie, "tie"), Err(Clash::Tie(1)));
     }

@@ -85,6 +85,35 @@ fn a_slash_at_the_end_and_another_case_open_nothing() {
 }
 
 #[test]
+fn a_rule_is_the_same_however_its_path_is_spelled() {
+    for path in ["/v1/users:delete", "/v1/users%3adelete", "/v1/%75sers%3Adelete"] {
+        let rules = json!({ "rules": [{ "path": path, "scopes": ["admin"] }, { "path": "/v1/**" }] });
+        let policy = configure(&rules).unwrap();
+        // As the host has it, whatever was sent.
+        let request = Request::get("/v1/users:delete").principal(with_role("viewer"));
+        assert_eq!(policy.check(&request).code(), Some("insufficient-scope"), "{path}");
+    }
+    let policy = configure(&json!({ "rules": [{ "path": "/%2A", "scopes": ["admin"] }, { "path": "/**" }] })).unwrap();
+    let code = |path| policy.check(&Request::get(path).principal(with_role("viewer"))).code().map(str::to_owned);
+    assert_eq!((code("/*").as_deref(), code("/a")), (Some("insufficient-scope"), None));
+}
+
+#[test]
+fn a_rule_for_get_is_for_head_unless_another_names_it() {
+    let rule = |methods: &[&str], scope: &str| json!({ "methods": methods, "path": "/a", "scopes": [scope] });
+    let code = |rules: Value, method: &str| {
+        let policy = configure(&json!({ "roles": { "r": { "scopes": ["get"] } }, "rules": rules })).unwrap();
+        policy.check(&Request::new(method, "/a").principal(with_role("r"))).code().map(str::to_owned)
+    };
+    assert_eq!(code(json!([rule(&["GET"], "get")]), "HEAD"), None);
+    assert_eq!(code(json!([rule(&["GET"], "get"), rule(&[], "all")]), "HEAD"), None);
+    let named = json!([rule(&["GET"], "get"), rule(&["HEAD"], "head")]);
+    assert_eq!(code(named.clone(), "HEAD").as_deref(), Some("insufficient-scope"));
+    assert_eq!(code(named, "GET"), None);
+    assert_eq!(code(json!([rule(&["GET"], "get")]), "POST").as_deref(), Some("no-rule"));
+}
+
+#[test]
 fn it_vouches_only_where_it_is_told_to() {
     let request = Request::get("/v1/x").principal(with_role("viewer"));
     let policy = configure(&shop()).unwrap();
@@ -107,6 +136,11 @@ fn what_is_wrong_with_settings_is_said_where_it_is() {
         (json!([rule("/**/x")]), "rules.0.path"),
         (json!([rule("/a b")]), "rules.0.path"),
         (json!([rule("/a?b")]), "rules.0.path"),
+        (json!([rule("/a/../b")]), "rules.0.path"),
+        (json!([rule("/a%2fb")]), "rules.0.path"),
+        (json!([rule("/a;b")]), "rules.0.path"),
+        (json!([rule("/%2561")]), "rules.0.path"),
+        (json!([rule("/a%3Ab"), rule("/a:b")]), "rules.1.path"),
         (json!([rule("/a/{b}"), rule("/a/*")]), "rules.1.path"),
         (json!([rule("/a/x"), rule("/A/y")]), "rules.1.path"),
         (json!([{ "path": "/", "methods": ["get"] }]), "rules.0.methods"),

@@ -105,6 +105,7 @@ impl Counter {
         }
         let head = Head {
             method: Method::GET,
+            version: http::Version::HTTP_11,
             scheme: "https",
             authority: Some("example.com".to_owned()),
             target: format!("/{}", row.1),

@@ -147,6 +147,7 @@ impl Case {
         }
         Ok(Some(Head {
             method: Method::from_bytes(self.method.as_bytes())?,
+            version: http::Version::HTTP_11,
             scheme: if self.scheme == "http" { "http" } else { "https" },
             authority: Some(self.host.clone()),
             target: self.path.clone(),

@@ -37,6 +37,7 @@ impl ReferenceGate {
         }
         let head = Head {
             method: Method::from_bytes(method.as_bytes()).expect("a method"),
+            version: http::Version::HTTP_11,
             scheme: "http",
             authority: None,
             target: target.to_owned(),

@@ -91,6 +91,7 @@ pub fn head(path: &str, misbehave: bool) -> Head {
     }
     Head {
         method: http::Method::GET,
+        version: http::Version::HTTP_11,
         scheme: "https",
         authority: Some("gate.test".to_owned()),
         target: path.to_owned(),

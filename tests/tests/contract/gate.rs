@@ -81,6 +81,7 @@ pub(crate) fn ask(gate: &Gate, request: &str, fields: &[(&str, &str)], body: &'s
     }
     let head = Head {
         method: method.parse().unwrap(),
+        version: http::Version::HTTP_11,
         scheme: "https",
         authority: Some("hooks.example.com".to_owned()),
         target: target.to_owned(),

@@ -101,9 +101,10 @@ impl Cases {
     /// 18 on what a caller may.
     fn roles(&mut self) {
         let ask = |method: &str, target: &str, key: &str| Request::new(method, target, API).with("x-api-key", key);
-        for method in ["PUT", "DELETE", "PATCH", "PURGE", "HEAD", "OPTIONS"] {
+        for method in ["PUT", "DELETE", "PATCH", "PURGE", "OPTIONS"] {
             self.add(format!("role {method}"), Deny("no-rule"), ask(method, "/v1/items/7", "admin-key"));
         }
+        self.add("role HEAD", ADMIN, ask("HEAD", "/v1/items/7", "admin-key"));
         self.add("role TRACE", Deny("no-rule"), ask("TRACE", "/v1/items/7", "admin-key"));
         for target in ["/admin", "/admin/", "/admin/users", "/%61dmin/users", "/admin/users?x=/public"] {
             self.add(format!("role reader {target}"), Deny("insufficient-scope"), ask("GET", target, "reader-key"));
@@ -181,7 +182,7 @@ impl Cases {
         self.add("host with a user", Deny("ambiguous-authority"), open("user@api.example.com"));
         self.add("host twice", Deny("ambiguous-authority"), open(API).with("host", "elsewhere.example.com"));
         let without = Request { fields: Vec::new(), ..open(API) };
-        self.add("host missing", Deny("no-route"), without);
+        self.add("host missing", Deny("missing-host"), without);
         let long = format!("/public/{}", "a".repeat(4_000));
         self.add("target of 4 KB", Allow(None), Request::new("GET", &long, API));
         let long = format!("/public?{}", "q=1&".repeat(1_000));

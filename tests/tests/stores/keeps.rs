@@ -80,6 +80,7 @@ impl Case {
     fn run(&self, gate: &Gate) -> Verdict {
         let head = Head {
             method: Method::GET,
+            version: http::Version::HTTP_11,
             scheme: "https",
             authority: Some("gate.test".to_owned()),
             target: format!("/{}", name(self.rule, self.keep)),

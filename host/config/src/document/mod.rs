@@ -12,7 +12,7 @@ pub(crate) use admin::{Admin, Pin};
 pub(crate) use key::{Encoding, Key, KeyAlgorithm, Secret};
 pub(crate) use listen::{ClientCertificate, Dialect, Listen, ListenKind, Timeouts, Tls};
 pub(crate) use policy::{OnError, OneOrMore, Policy};
-pub(crate) use route::{Match, Member, PathPattern, Preflight, Route};
+pub(crate) use route::{BackendFolding, Match, Member, Overrides, PathPattern, Preflight, Route};
 pub(crate) use store::{
     Durability, Keep, Nonces, OnDuplicate, Quota, QuotaAlgorithm, QuotaKey, SameDelivery, Store, StoreKind, StoreTls,
 };

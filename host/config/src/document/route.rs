@@ -31,6 +31,37 @@ pub(crate) struct Route {
     /// The largest body that the chain takes, if it needs the body; `1MiB`
     /// unless given.
     pub(crate) body_limit: Option<Text<SizeUnit>>,
+    /// What the backend folds in paths, besides what is refused everywhere: a
+    /// path that it would serve as another one is refused. None by default,
+    /// since most backends take such paths for what they are.
+    #[serde(default)]
+    pub(crate) backend_folds: Vec<BackendFolding>,
+    /// What becomes of fields that replace the method or the target for some
+    /// frameworks, such as `x-http-method-override` and `x-original-url`.
+    #[serde(default)]
+    pub(crate) overrides: Overrides,
+}
+
+/// What a backend makes one path of that is two to others.
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum BackendFolding {
+    /// Files of Windows: `admin.`, `admin%20`, `admin::$DATA`, `ADMINI~1`.
+    WindowsNames,
+    /// Formats: `admin.json` is `admin`.
+    FormatSuffixes,
+}
+
+/// What becomes of fields that replace the method or the target.
+#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Overrides {
+    /// They are removed; those for the method, and a `_method` in the query,
+    /// where the route or its chain looks at the method.
+    #[default]
+    Remove,
+    /// They are forwarded: the chain must decide alike for every method.
+    Forward,
 }
 
 /// Which requests a route is for.
@@ -39,9 +70,10 @@ pub(crate) struct Route {
 pub(crate) struct Match {
     /// A host, or `*.` and a domain for all below it.
     pub(crate) host: Option<String>,
-    /// The path, in canonical form.
+    /// The path. However it is spelled, it is compared in canonical form.
     pub(crate) path: Option<PathPattern>,
-    /// The methods; all of them unless given.
+    /// The methods; all of them by default. `GET` is for HEAD too, unless a
+    /// route that is as specific otherwise names `HEAD`.
     #[serde(default)]
     pub(crate) methods: Vec<String>,
 }

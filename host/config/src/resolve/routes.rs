@@ -1,7 +1,7 @@
 use crate::document::{self, Document, Entry, PathPattern};
 use crate::resolve::{Context, Policies};
 use crate::source::{Site, Spot};
-use barmkin_host::{HostMatch, Member, PathMatch, Preflight, Route, RouteMatch};
+use barmkin_host::{BackendFolding, HostMatch, Member, Overrides, PathMatch, Preflight, Route, RouteMatch};
 use http::Method;
 use std::collections::BTreeMap;
 
@@ -26,6 +26,15 @@ pub(super) fn resolve(document: &Document, policies: &mut Policies, context: &mu
         route.preflight = match declared.preflight {
             document::Preflight::Refuse => Preflight::Refuse,
             document::Preflight::Forward => Preflight::Forward,
+        };
+        let foldings = declared.backend_folds.iter().map(|folding| match folding {
+            document::BackendFolding::WindowsNames => BackendFolding::WindowsNames,
+            document::BackendFolding::FormatSuffixes => BackendFolding::FormatSuffixes,
+        });
+        route.backend_foldings = foldings.collect();
+        route.overrides = match declared.overrides {
+            document::Overrides::Remove => Overrides::Remove,
+            document::Overrides::Forward => Overrides::Forward,
         };
         route.body_bytes_max =
             context.read_or(site.key("body-limit"), declared.body_limit.as_ref(), route.body_bytes_max);

@@ -14,6 +14,8 @@ pub enum At {
     Key(String),
     /// A quota, by name.
     Quota(String),
+    /// The field in which the upstream learns the principal.
+    PrincipalField,
 }
 
 impl fmt::Display for At {
@@ -23,6 +25,7 @@ impl fmt::Display for At {
             Self::Route(name) => write!(f, "route `{name}`"),
             Self::Key(name) => write!(f, "key `{name}`"),
             Self::Quota(name) => write!(f, "quota `{name}`"),
+            Self::PrincipalField => f.write_str("the principal's field"),
         }
     }
 }
@@ -172,8 +175,17 @@ pub enum Problem {
     #[error("another route has the same name")]
     DuplicateName,
     /// A path pattern that no request can match.
-    #[error("path `{0}` is not in canonical form, so nothing can match it")]
+    #[error("path `{0}` can be read in two ways, so nothing can match it")]
     Path(String),
+    /// A host that no request can have.
+    #[error("`{0}` is not a host, or can be read as another one")]
+    Host(String),
+    /// A method that no request can have.
+    #[error("method `{0}` is not in capitals, so nothing can match it")]
+    Method(String),
+    /// A field that frames or routes a message, or that the gate reads.
+    #[error("the principal cannot be told in `{0}`, which servers read for what it is")]
+    PrincipalField(String),
     /// A limit that is out of range.
     #[error("{what} is {value}, but must be from {min} to {max}")]
     OutOfRange {
@@ -226,7 +238,12 @@ impl Problem {
             }
             Self::Tie(_) => "make one of them more specific in host, path, methods or listeners".into(),
             Self::DuplicateName => "give it a name of its own".into(),
-            Self::Path(_) => "write it without dot segments, `//`, `;` or needless percent-encoding".into(),
+            Self::Path(_) => {
+                "write it without dot segments, `//`, `;`, `\\` or control characters, encoded or not".into()
+            }
+            Self::Host(_) => "write a name or an address as in `host`, without port".into(),
+            Self::Method(method) => format!("write `{}`", method.to_ascii_uppercase()),
+            Self::PrincipalField(_) => "use a field of its own, such as `barmkin-principal`".into(),
             _ => return None,
         })
     }

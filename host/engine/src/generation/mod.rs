@@ -2,12 +2,14 @@
 
 mod digest;
 pub(crate) mod error;
+pub(crate) mod fields;
 pub(crate) mod spec;
 mod validate;
 
 use crate::clock::{Clock, SystemClock, monotonic};
 use crate::engine::Engine;
 use crate::generation::error::{At, BuildError, BuildErrors};
+use crate::generation::fields::KnownFields;
 use crate::generation::spec::Spec;
 use crate::keys::KeySource;
 use crate::metrics::{Metrics, NoMetrics};
@@ -15,7 +17,7 @@ use crate::pieces::PIECE_BYTES;
 use crate::policy::{BodyInput, Image, LogRate, Manifest, Policy, Waits};
 use crate::record::Recorder;
 use crate::request::BodyNeed;
-use crate::routes::{BuiltMember, BuiltRoute, RouteTable};
+use crate::routes::{BuiltMatch, BuiltMember, BuiltRoute, RouteTable};
 use crate::store::Store;
 use crate::verdict::{Denial, Digest, REQUEST_ID_FIELD};
 use http::HeaderName;
@@ -55,6 +57,7 @@ pub struct Generation {
     policies: Vec<Policy>,
     compiled: usize,
     gate_fields: Vec<HeaderName>,
+    known_fields: KnownFields,
     configuration: Digest,
     digest: Digest,
     /// Denies are logged, but not so many that they drown everything else.
@@ -117,7 +120,9 @@ impl Generation {
         let taken_over =
             |policy: &Policy| previous.iter().any(|previous| Arc::ptr_eq(previous.image(), policy.image()));
         let configuration = spec.digest();
-        let routes = spec.routes.iter().map(|route| build_route(route, &index, &policies)).collect();
+        // Validated above: all of them can be built.
+        let routes = spec.routes.iter().filter_map(|route| build_route(route, &index, &policies)).collect();
+        let gate_fields = gate_fields(spec, &policies);
         Ok(Self {
             routes: RouteTable::new(routes),
             store: services.store,
@@ -126,7 +131,8 @@ impl Generation {
             recorder: services.recorder,
             principal_field: spec.principal_field.clone(),
             documentation: spec.documentation.as_deref().map(Arc::from),
-            gate_fields: gate_fields(spec, &policies),
+            known_fields: KnownFields::new(&gate_fields, &policies),
+            gate_fields,
             digest: digest::digest(configuration, &policies),
             configuration,
             compiled: policies.iter().filter(|policy| !taken_over(policy)).count(),
@@ -202,13 +208,9 @@ impl Generation {
         &self.policies[index]
     }
 
-    /// Whether an upstream could read `name` as one of this gate's fields:
-    /// servers that speak CGI read `_` as `-`.
-    pub(crate) fn is_spelling_of_gate_field(&self, name: &HeaderName) -> bool {
-        name.as_str().as_bytes().contains(&b'_') && {
-            let name = name.as_str().replace('_', "-");
-            self.gate_fields.iter().any(|field| field.as_str() == name)
-        }
+    /// The fields that are read or set by anybody here.
+    pub(crate) fn known_fields(&self) -> &KnownFields {
+        &self.known_fields
     }
 
     /// Tells whoever counts of a verdict, and the operator's log of a deny.
@@ -238,7 +240,7 @@ fn has_large_bodies(spec: &Spec, policy: &str) -> bool {
     routes.any(|route| route.chain.iter().flat_map(spec::Member::policies).any(|name| name == policy))
 }
 
-fn build_route(route: &spec::Route, index: &BTreeMap<&str, usize>, policies: &[Policy]) -> BuiltRoute {
+fn build_route(route: &spec::Route, index: &BTreeMap<&str, usize>, policies: &[Policy]) -> Option<BuiltRoute> {
     let find = |names: &[String]| -> Vec<usize> {
         names.iter().filter_map(|name| index.get(name.as_str()).copied()).collect()
     };
@@ -254,19 +256,22 @@ fn build_route(route: &spec::Route, index: &BTreeMap<&str, usize>, policies: &[P
         }
     }
     let members = route.chain.iter().flat_map(|member| find(member.policies()));
-    let reads_body =
-        members.filter_map(|index| policies.get(index)).any(|policy| *policy.manifest.body() != BodyInput::None);
+    let members: Vec<&Policy> = members.filter_map(|index| policies.get(index)).collect();
+    let reads_body = members.iter().any(|policy| *policy.manifest.body() != BodyInput::None);
     let body_need = if reads_body { BodyNeed::Whole { max_bytes: route.body_bytes_max } } else { BodyNeed::None };
-    BuiltRoute {
+    Some(BuiltRoute {
         name: route.name.as_str().into(),
-        matches: route.matches.clone(),
+        matches: BuiltMatch::new(&route.matches).ok()?,
         chain,
         shadows,
         public: route.public,
         observe: route.observe,
         preflight: route.preflight,
         body_need,
-    }
+        backend_foldings: route.backend_foldings.clone(),
+        overrides: route.overrides,
+        reads_method: members.iter().any(|policy| policy.manifest.reads_method()),
+    })
 }
 
 fn gate_fields(spec: &Spec, policies: &[Policy]) -> Vec<HeaderName> {

@@ -184,6 +184,11 @@ pub struct Route {
     pub preflight: Preflight,
     /// Bytes of body that the chain takes, if it needs the body.
     pub body_bytes_max: usize,
+    /// What the backend folds in paths, besides what every path is refused for:
+    /// such a path is refused on this route.
+    pub backend_foldings: Vec<BackendFolding>,
+    /// What becomes of fields that replace the method or the target.
+    pub overrides: Overrides,
 }
 
 impl Route {
@@ -197,8 +202,37 @@ impl Route {
             observe: false,
             preflight: Preflight::default(),
             body_bytes_max: limits::BODY_BYTES_DEFAULT,
+            backend_foldings: Vec::new(),
+            overrides: Overrides::default(),
         }
     }
+}
+
+/// How a backend makes one path of two that have one reading each to others.
+/// Many paths that are as good as any other look like that, so that only the
+/// operator of such a backend can say that they are to be refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BackendFolding {
+    /// It serves files of Windows, which drops dots and spaces at the end of a
+    /// name, and has streams (`a::$DATA`) and short names (`ADMINI~1`).
+    WindowsNames,
+    /// It takes a suffix of the last segment for the format of the answer
+    /// (`/admin.json`).
+    FormatSuffixes,
+}
+
+/// What becomes of fields by which a client replaces its request's method
+/// (`x-http-method-override`) or target (`x-original-url`) for frameworks that
+/// believe them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Overrides {
+    /// They are removed; those for the method, where a route or a policy has
+    /// looked at the method.
+    #[default]
+    Remove,
+    /// They are forwarded, for a backend that needs them behind policies that
+    /// decide alike whatever they say.
+    Forward,
 }
 
 /// A member of a chain.
@@ -239,7 +273,8 @@ pub struct RouteMatch {
     pub host: HostMatch,
     /// The path.
     pub path: PathMatch,
-    /// The methods; empty for all.
+    /// The methods; empty for all. GET is for HEAD too, unless a route that is
+    /// as specific otherwise names HEAD.
     pub methods: Vec<Method>,
     /// The listeners, as [`Client::listener`](crate::Client::listener) has
     /// them; empty for all.
@@ -253,7 +288,7 @@ impl RouteMatch {
     }
 }
 
-/// Which hosts.
+/// Which hosts. However they are written, they are compared in canonical form.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum HostMatch {
     /// All.
@@ -261,11 +296,11 @@ pub enum HostMatch {
     Any,
     /// `*.example.com`: this and all below it, without the `*.`.
     Below(String),
-    /// This one.
+    /// This one: a name or an address, those of IPv6 in brackets.
     Exact(String),
 }
 
-/// Which paths, in canonical form.
+/// Which paths. However they are written, they are compared in canonical form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PathMatch {
     /// This path and all below it, by whole segments. `/` is all.

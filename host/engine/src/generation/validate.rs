@@ -1,11 +1,11 @@
 //! Whether routes and policies fit together.
 
 use crate::generation::error::{At, BuildError, Problem};
-use crate::generation::spec::{Member, PathMatch, Route, Spec};
+use crate::generation::fields;
+use crate::generation::spec::{Member, Route, Spec};
 use crate::limits::{BODY_BYTES_MAX, CHAIN_MAX, REMEMBERED_TAKES_MAX};
 use crate::policy::{BodyInput, Policy};
-use crate::request::is_canonical;
-use crate::routes::tie;
+use crate::routes::{BuiltMatch, Unmatchable};
 use crate::store::QuotaRule;
 use std::collections::BTreeMap;
 
@@ -16,6 +16,10 @@ pub(super) fn validate(spec: &Spec, policies: &[Policy]) -> Vec<BuildError> {
     let loaded: BTreeMap<&str, &Policy> = policies.iter().map(|policy| (&*policy.name, policy)).collect();
     for (name, quota) in &spec.quotas {
         errors.extend(check_rule(&quota.rule).map(|problem| BuildError { at: At::Quota(name.clone()), problem }));
+    }
+    if let Some(field) = spec.principal_field.as_ref().filter(|field| fields::is_taken(field)) {
+        let problem = Problem::PrincipalField(field.to_string());
+        errors.push(BuildError { at: At::PrincipalField, problem });
     }
     for (index, route) in spec.routes.iter().enumerate() {
         let others = spec.routes.iter().take(index);
@@ -46,17 +50,26 @@ fn check_route<'a>(
     loaded: &BTreeMap<&str, &Policy>,
 ) -> Vec<Problem> {
     let mut problems = Vec::new();
+    let matches = match BuiltMatch::new(&route.matches) {
+        Ok(matches) => Some(matches),
+        Err(unmatchable) => {
+            problems.push(match unmatchable {
+                Unmatchable::Host(host) => Problem::Host(host),
+                Unmatchable::Path(path) => Problem::Path(path),
+                Unmatchable::Method(method) => Problem::Method(method.to_string()),
+            });
+            None
+        }
+    };
     for other in others {
         if other.name == route.name {
             problems.push(Problem::DuplicateName);
         }
-        if tie(&route.matches, &other.matches) {
+        // One that nothing can match is complained of by itself.
+        let other_matches = BuiltMatch::new(&other.matches).ok();
+        if matches.as_ref().zip(other_matches.as_ref()).is_some_and(|(one, other)| one.ties(other)) {
             problems.push(Problem::Tie(other.name.clone()));
         }
-    }
-    let (PathMatch::Exact(path) | PathMatch::Prefix(path)) = &route.matches.path;
-    if !is_canonical(path) {
-        problems.push(Problem::Path(path.clone()));
     }
     if !(1..=BODY_BYTES_MAX).contains(&route.body_bytes_max) {
         problems.push(Problem::OutOfRange {

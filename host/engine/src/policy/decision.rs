@@ -1,5 +1,6 @@
 //! A guest's answer, checked before anything believes it.
 
+use crate::generation::fields::is_of_servers;
 use crate::limits;
 use crate::policy::bindings::barmkin::policy::types as wire;
 use crate::policy::log::clean;
@@ -91,30 +92,12 @@ fn deny(denial: wire::Denial) -> Result<PolicyDenial, Violation> {
     }
     let mut headers = Vec::with_capacity(denial.headers.len());
     for header in &denial.headers {
-        let name = HeaderName::from_bytes(header.name.as_bytes()).ok().filter(|name| !is_reserved(name));
+        let name = HeaderName::from_bytes(header.name.as_bytes()).ok().filter(|name| !is_of_servers(name));
         let name = name.ok_or_else(|| format!("it answered with field `{}`", clean(&header.name, 64)))?;
         headers.push((name, value(header)?));
     }
     let detail = clean(&denial.detail, limits::DETAIL_BYTES_MAX);
     Ok(PolicyDenial { status, code: denial.code.into(), detail, headers })
-}
-
-/// Fields that frame or route a message: nobody but the servers set them
-/// (law 10).
-pub(crate) fn is_reserved(name: &HeaderName) -> bool {
-    const RESERVED: [&str; 10] = [
-        "host",
-        "content-length",
-        "transfer-encoding",
-        "connection",
-        "keep-alive",
-        "te",
-        "trailer",
-        "upgrade",
-        "proxy-connection",
-        "expect",
-    ];
-    RESERVED.contains(&name.as_str())
 }
 
 fn value(header: &wire::Header) -> Result<HeaderValue, Violation> {

@@ -110,7 +110,7 @@ impl<'a> Inputs<'a> {
             now_unix_ms: u64::try_from(self.subject.now.as_millis()).unwrap_or(u64::MAX),
             method: declares(RequestParts::METHOD).then(|| request.head.method.as_str()),
             scheme: declares(RequestParts::SCHEME).then_some(request.head.scheme),
-            authority: declares(RequestParts::AUTHORITY).then_some(request.host.as_str()),
+            authority: request.authority().filter(|_| declares(RequestParts::AUTHORITY)),
             path: declares(RequestParts::PATH).then(|| request.path()),
             query: request.query().filter(|_| declares(RequestParts::QUERY)),
             target: declares(RequestParts::TARGET).then_some(request.head.target.as_str()),

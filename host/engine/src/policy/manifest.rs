@@ -1,12 +1,12 @@
 //! What a policy says it will use, checked against what it was granted.
 
 use crate::generation::error::Problem;
+use crate::generation::fields::is_reserved;
 use crate::generation::spec::{Grants, Spec};
 use crate::keys::{Algorithm, KeySource};
 use crate::limits::{BODY_BYTES_MAX, GRANTED_QUOTAS_MAX, MANIFEST_ITEMS_MAX};
 use crate::policy::bindings::barmkin::policy::types as wire;
 use crate::policy::capabilities;
-use crate::policy::decision::is_reserved;
 use crate::policy::sandbox::{Granted, GrantedQuotas};
 use crate::store::Draw;
 use http::HeaderName;
@@ -128,6 +128,11 @@ impl Manifest {
     /// The header fields it reads.
     pub fn headers(&self) -> &[NamedInput<HeaderName>] {
         &self.headers
+    }
+
+    /// Whether it looks at the method.
+    pub(crate) fn reads_method(&self) -> bool {
+        self.parts.contains(wire::RequestParts::METHOD)
     }
 
     /// What it needs of the body.

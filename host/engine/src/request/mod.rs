@@ -6,8 +6,12 @@
 mod address;
 mod authority;
 mod body;
+mod characters;
+mod folding;
+mod framing;
 mod head;
 mod id;
+mod overrides;
 mod path;
 mod query;
 
@@ -17,12 +21,18 @@ pub use head::{Client, Head};
 pub use id::RequestId;
 pub(crate) use id::RequestIds;
 
+pub(crate) use authority::canonical_host;
+pub(crate) use framing::connection_options;
+pub(crate) use overrides::{METHOD_OVERRIDES, TARGET_OVERRIDES};
+pub(crate) use path::of_route;
+
+use crate::generation::spec::BackendFolding;
 use crate::limits;
 use crate::reason::HostReason;
+use authority::Authority;
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, CONTENT_TYPE, ORIGIN};
-use http::{HeaderMap, Method};
+use http::{HeaderMap, Method, Version};
 use path::CanonicalPath;
-pub(crate) use path::is_canonical;
 
 /// A request that can be read in one way only (law 5).
 #[derive(Debug)]
@@ -31,8 +41,9 @@ pub(crate) struct Request {
     pub(crate) id: RequestId,
     /// Unique, whatever the id: who holds claims.
     pub(crate) serial: u128,
-    /// Lower case, without port; empty when the client named no host.
-    pub(crate) host: String,
+    /// Whether a route or a policy of its chain looks at the method.
+    pub(crate) method_decides: bool,
+    authority: Option<Authority>,
     path: CanonicalPath,
 }
 
@@ -51,14 +62,48 @@ impl Request {
     /// depend on it (a gRPC client gets a gRPC status).
     pub(crate) fn normalize(head: Head, id: RequestId, serial: u128) -> Result<Self, Box<RefusedHead>> {
         match check(&head) {
-            Ok((host, path)) => Ok(Self { head, id, serial, host, path }),
+            Ok((authority, path)) => Ok(Self { head, id, serial, method_decides: false, authority, path }),
             Err(reason) => Err(Box::new(RefusedHead { reason, head, id })),
         }
+    }
+
+    /// The host in canonical form; empty when the client named none.
+    pub(crate) fn host(&self) -> &str {
+        self.authority.as_ref().map_or("", Authority::host)
+    }
+
+    /// The host, and the port where it is not the scheme's own.
+    pub(crate) fn authority(&self) -> Option<&str> {
+        self.authority.as_ref().map(Authority::as_str)
     }
 
     /// The path in canonical form, without the query.
     pub(crate) fn path(&self) -> &str {
         self.path.as_str(&self.head.target)
+    }
+
+    /// The path with everything folded that some backend may fold, except the
+    /// case of ASCII letters.
+    pub(crate) fn folded_path(&self) -> &str {
+        self.path.folded(&self.head.target)
+    }
+
+    /// Whether a backend that folds as `foldings` say serves something else
+    /// under this path.
+    pub(crate) fn is_folded_by(&self, foldings: &[BackendFolding]) -> bool {
+        !foldings.is_empty() && folding::is_folded(self.path(), foldings)
+    }
+
+    /// Whether the query names another method, as frameworks read it that take
+    /// methods from forms.
+    pub(crate) fn overrides_method(&self) -> bool {
+        self.head.method == Method::POST && self.query().is_some_and(overrides::names_method)
+    }
+
+    /// Whether the client named no host although it had to: HTTP/1.0 needs
+    /// none, unless routes tell hosts apart.
+    pub(crate) fn lacks_host(&self, routes_name_hosts: bool) -> bool {
+        self.authority.is_none() && (routes_name_hosts || self.head.version > Version::HTTP_10)
     }
 
     /// What follows the first `?` of the target.
@@ -81,12 +126,17 @@ pub(crate) enum Form {
 }
 
 impl Form {
-    pub(crate) fn of(headers: &HeaderMap) -> Self {
-        let grpc = headers.get(CONTENT_TYPE).is_some_and(|value| {
-            let value = value.as_bytes();
-            // grpc-web is answered as plain HTTP: its clients read the status.
-            value.strip_prefix(b"application/grpc").is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
-        });
+    /// gRPC needs HTTP/2: over HTTP/1.1 its content type is a client's whim,
+    /// and its answer an empty 200.
+    pub(crate) fn of(head: &Head) -> Self {
+        let grpc = head.version >= Version::HTTP_2
+            && head.headers.get(CONTENT_TYPE).is_some_and(|value| {
+                let value = value.as_bytes();
+                // grpc-web is answered as plain HTTP: its clients read the status.
+                value
+                    .strip_prefix(b"application/grpc")
+                    .is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
+            });
         if grpc { Self::Grpc } else { Self::Http }
     }
 }
@@ -98,14 +148,18 @@ pub(crate) fn is_preflight(head: &Head) -> bool {
         && head.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
-fn check(head: &Head) -> Result<(String, CanonicalPath), HostReason> {
+fn check(head: &Head) -> Result<(Option<Authority>, CanonicalPath), HostReason> {
     if head.method == Method::CONNECT {
         return Err(HostReason::ConnectRefused);
     }
+    if head.method.as_str().bytes().any(|byte| byte.is_ascii_lowercase()) {
+        return Err(HostReason::MethodNotUppercase);
+    }
     check_size(&head.headers)?;
-    let host = authority::host(head)?;
-    let path = path::canonical(&head.target)?;
-    Ok((host, path))
+    framing::check_codings(&head.headers)?;
+    let authority = Authority::of(head)?;
+    let path = CanonicalPath::of(&head.target)?;
+    Ok((authority, path))
 }
 
 fn check_size(headers: &HeaderMap) -> Result<(), HostReason> {

@@ -1,141 +1,103 @@
-//! One reading of a path, or none (law 5).
+//! One reading of a path, or none.
 //!
-//! Backends decode, merge slashes, resolve dot segments, strip matrix
-//! parameters and fold look-alike characters, each in its own way. A path on
-//! which they could differ is refused. What all of them read alike is brought
-//! into the normal form of RFC 3986 section 6.2.2, so that policies compare
-//! text: percent-encoded unreserved characters are decoded, and the digits of
-//! the others are in upper case.
+//! [`barmkin_path`] has the rules for everything that is ASCII. For other
+//! characters there are more: those that some backend could take for an ASCII
+//! one, or that nobody sees, are refused, and what can be composed is (NFC),
+//! since file systems do not tell the two apart.
 
 use crate::limits::TARGET_BYTES_MAX;
 use crate::reason::HostReason;
-use percent_encoding::percent_decode_str;
-use unicode_normalization::UnicodeNormalization;
+use crate::request::characters::{check_characters, fold};
+use barmkin_path::Fault;
+use std::borrow::Cow;
+use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 /// A path in normal form.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum CanonicalPath {
+pub(crate) struct CanonicalPath {
+    form: Form,
+    /// With everything folded that backends may fold; `None` where that is
+    /// the case of ASCII letters alone.
+    folded: Option<String>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Form {
     /// It was in normal form: this many bytes of the target.
     AsReceived(usize),
     Rewritten(String),
 }
 
 impl CanonicalPath {
-    pub(super) fn as_str<'a>(&'a self, target: &'a str) -> &'a str {
-        match self {
-            Self::AsReceived(len) => target.get(..*len).unwrap_or_default(),
-            Self::Rewritten(path) => path,
+    /// The path of a request target (path and query).
+    pub(crate) fn of(target: &str) -> Result<Self, HostReason> {
+        if target.len() > TARGET_BYTES_MAX {
+            return Err(HostReason::TargetTooLong);
+        }
+        if !target.starts_with('/') || !target.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#') {
+            return Err(HostReason::MalformedTarget);
+        }
+        let path = target.split_once('?').map_or(target, |(path, _)| path);
+        let normal = barmkin_path::normalize(path).map_err(reason)?;
+        let is_ascii = !normal.as_bytes().windows(2).any(|pair| matches!(pair, [b'%', b'8'..=b'9' | b'A'..=b'F']));
+        let (normal, folded) = if is_ascii { (normal, None) } else { unicode(normal)? };
+        let form = if normal == path { Form::AsReceived(path.len()) } else { Form::Rewritten(normal.into_owned()) };
+        Ok(Self { form, folded })
+    }
+
+    /// The path. `target` is what it was made of.
+    pub(crate) fn as_str<'a>(&'a self, target: &'a str) -> &'a str {
+        match &self.form {
+            Form::AsReceived(len) => target.get(..*len).unwrap_or_default(),
+            Form::Rewritten(path) => path,
         }
     }
-}
 
-/// The canonical path of a request target (path and query).
-pub(super) fn canonical(target: &str) -> Result<CanonicalPath, HostReason> {
-    if target.len() > TARGET_BYTES_MAX {
-        return Err(HostReason::TargetTooLong);
-    }
-    if !target.starts_with('/') || !target.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#') {
-        return Err(HostReason::MalformedTarget);
-    }
-    let path = target.split_once('?').map_or(target, |(path, _)| path);
-    let plain = path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte));
-    let path = if plain { CanonicalPath::AsReceived(path.len()) } else { rewrite(path)? };
-    check_segments(path.as_str(target))?;
-    Ok(path)
-}
-
-/// Whether `path` is what [`canonical`] makes of itself.
-pub(crate) fn is_canonical(path: &str) -> bool {
-    !path.contains('?') && matches!(canonical(path), Ok(CanonicalPath::AsReceived(_)))
-}
-
-fn rewrite(path: &str) -> Result<CanonicalPath, HostReason> {
-    let mut out = String::with_capacity(path.len());
-    let mut only_ascii = true;
-    let mut bytes = path.as_bytes().iter().copied();
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'%' => {
-                let decoded = decode(bytes.next(), bytes.next())?;
-                if is_unreserved(decoded) {
-                    out.push(char::from(decoded));
-                } else {
-                    let mut rest = bytes.clone();
-                    check_encoded(decoded, (rest.next(), rest.next()))?;
-                    only_ascii &= decoded.is_ascii();
-                    push_encoded(&mut out, decoded);
-                }
-            }
-            b';' | b'\\' => return Err(HostReason::AmbiguousPath),
-            b'"' | b'<' | b'>' | b'^' | b'`' | b'{' | b'}' => return Err(HostReason::MalformedTarget),
-            _ => out.push(char::from(byte)),
-        }
-    }
-    if !only_ascii {
-        check_characters(path)?;
-    }
-    Ok(if out == path { CanonicalPath::AsReceived(path.len()) } else { CanonicalPath::Rewritten(out) })
-}
-
-fn decode(high: Option<u8>, low: Option<u8>) -> Result<u8, HostReason> {
-    let digit = |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16));
-    match (digit(high), digit(low)) {
-        (Some(high), Some(low)) => u8::try_from(high * 16 + low).map_err(|_| HostReason::MalformedTarget),
-        _ => Err(HostReason::MalformedTarget),
+    /// The path, such that two which some backend does not tell apart differ in
+    /// the case of ASCII letters at most.
+    pub(crate) fn folded<'a>(&'a self, target: &'a str) -> &'a str {
+        self.folded.as_deref().unwrap_or_else(|| self.as_str(target))
     }
 }
 
-/// Whether `decoded`, which was percent-encoded before `rest`, would mean
-/// something else to a backend that decodes before it splits, or twice.
-fn check_encoded(decoded: u8, rest: (Option<u8>, Option<u8>)) -> Result<(), HostReason> {
-    let hides_structure = matches!(decoded, b'/' | b'\\' | b';' | b'?' | b'#');
-    let decodes_twice = decoded == b'%' && decode(rest.0, rest.1).is_ok();
-    if decoded.is_ascii_control() || hides_structure || decodes_twice {
-        return Err(HostReason::AmbiguousPath);
+/// The normal form of a path that a route names, and what it folds to: lower
+/// case. `None` where no request can have it.
+pub(crate) fn of_route(path: &str) -> Option<(String, String)> {
+    if path.contains('?') {
+        return None;
     }
-    Ok(())
+    let canonical = CanonicalPath::of(path).ok()?;
+    Some((canonical.as_str(path).to_owned(), canonical.folded(path).to_ascii_lowercase()))
 }
 
-/// Refuses what is not UTF-8 (such as overlong forms) and characters that
-/// some backend could take for an ASCII one: compatibility forms (`／`) and
-/// those that change into ASCII with their case (`ı`, `K`).
-fn check_characters(path: &str) -> Result<(), HostReason> {
-    let text = percent_decode_str(path).decode_utf8().map_err(|_| HostReason::AmbiguousPath)?;
-    let becomes_ascii = |char: char| {
-        let mut upper = char.to_uppercase();
-        !char.is_ascii()
-            && (std::iter::once(char).nfkc().any(|c| c.is_ascii())
-                || char.to_lowercase().any(|c| c.is_ascii())
-                || (upper.len() == 1 && upper.any(|c| c.is_ascii())))
-    };
-    if text.chars().any(becomes_ascii) { Err(HostReason::AmbiguousPath) } else { Ok(()) }
-}
-
-fn check_segments(path: &str) -> Result<(), HostReason> {
-    let mut segments = path.split('/').skip(1).peekable();
-    while let Some(segment) = segments.next() {
-        let empty_inside = segment.is_empty() && segments.peek().is_some();
-        if empty_inside || segment == "." || segment == ".." {
-            return Err(HostReason::AmbiguousPath);
-        }
+/// The normal form of a path with other characters than ASCII, and what it
+/// folds to.
+fn unicode(normal: Cow<'_, str>) -> Result<(Cow<'_, str>, Option<String>), HostReason> {
+    let text = barmkin_path::decode(&normal).map_err(reason)?;
+    check_characters(&text)?;
+    let folded = Some(barmkin_path::encode(&fold(&text)));
+    if is_nfc(&text) {
+        return Ok((normal, folded));
     }
-    Ok(())
+    Ok((Cow::Owned(barmkin_path::encode(&text.nfc().collect::<String>())), folded))
 }
 
-fn is_unreserved(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
-}
-
-fn push_encoded(out: &mut String, byte: u8) {
-    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0').to_ascii_uppercase();
-    out.extend(['%', digit(byte >> 4), digit(byte & 0xf)]);
+fn reason(fault: Fault) -> HostReason {
+    match fault {
+        Fault::Malformed => HostReason::MalformedTarget,
+        Fault::Ambiguous => HostReason::AmbiguousPath,
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::canonical;
+    use super::CanonicalPath;
     use crate::reason::HostReason;
     use proptest::prelude::*;
+
+    fn canonical(target: &str) -> Result<String, HostReason> {
+        CanonicalPath::of(target).map(|path| path.as_str(target).to_owned())
+    }
 
     #[test]
     fn equal_paths_have_one_form() {
@@ -143,12 +105,16 @@ mod tests {
             ("/", "/"),
             ("/a/b/", "/a/b/"),
             ("/%61dmin?x=%2f", "/admin"),
+            ("/keys%3Arotate", "/keys:rotate"),
             ("/public/a%20b", "/public/a%20b"),
             ("/public/caf%c3%a9", "/public/caf%C3%A9"),
+            // As macOS writes it.
+            ("/public/cafe%cc%81", "/public/caf%C3%A9"),
             ("/a%25?", "/a%25"),
             ("/v1/@me/*/x:y,z", "/v1/@me/*/x:y,z"),
+            ("/v1/%40me/%2A/x%3ay%2cz", "/v1/@me/*/x:y,z"),
         ] {
-            assert_eq!(canonical(target).unwrap().as_str(target), path, "{target}");
+            assert_eq!(canonical(target).as_deref(), Ok(path), "{target}");
         }
     }
 
@@ -157,42 +123,67 @@ mod tests {
         for target in [
             "/a/../b",
             "/a/%2e%2E/b",
-            "/a/./b",
-            "/.",
-            "/a/..",
             "//a",
-            "/a//b",
             "/a//",
             "/a%2fb",
-            "/a%5Cb",
             "/a\\b",
             "/a;x=1/b",
             "/a%3bx",
             "/a%00",
-            "/a%0a",
             "/%2561",
+            "/%25%36%31dmin",
             "/%c0%ae",
             "/%ef%bc%8fadmin",
             "/adm%C4%B1n",
             "/%E2%84%AAey",
             "/a%3Fb",
-            "/a%23",
             "/%C3a%A9",
         ] {
             assert_eq!(canonical(target).err(), Some(HostReason::AmbiguousPath), "{target}");
         }
-        for target in ["", "*", "a", "http://a/b", "/a b", "/a#b", "/%", "/%zz", "/a%1", "/é", "/a\u{0}", "/{a}"] {
+        for target in ["", "*", "a", "http://a/b", "ftp://a/b", "/a b", "/a#b", "/%", "/%zz", "/é", "/a\u{0}", "/{a}"]
+        {
             assert_eq!(canonical(target).err(), Some(HostReason::MalformedTarget), "{target}");
         }
     }
 
+    /// Bytes of every kind, encoded, bare, and encoded twice.
+    fn targets() -> impl Strategy<Value = String> {
+        let piece = prop_oneof![
+            3 => any::<u8>().prop_map(|byte| format!("%{byte:02X}")),
+            2 => any::<u8>().prop_map(|byte| format!("%{byte:02x}")),
+            2 => any::<u8>().prop_map(|byte| format!("%25{byte:02X}")),
+            2 => any::<char>().prop_map(|char| barmkin_path::encode(&char.to_string())),
+            2 => "%(25|2[0-9a-fA-F]|3[0-9a-fA-F]|CC%8[0-9a-f]|C3%A9)",
+            2 => "[0-9a-fA-F]{1,2}",
+            2 => "[!-~]",
+        ];
+        proptest::collection::vec(piece, 0..10).prop_map(|pieces| format!("/{}", pieces.concat()))
+    }
+
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_048))]
+
         #[test]
-        fn the_normal_form_is_its_own_normal_form(target in "/[ -~é]{0,40}") {
+        fn the_normal_form_is_its_own_normal_form(target in targets()) {
             if let Ok(path) = canonical(&target) {
-                let path = path.as_str(&target).to_owned();
-                let again = canonical(&path).unwrap();
-                prop_assert_eq!(again.as_str(&path), &path);
+                prop_assert_eq!(canonical(&path), Ok(path.clone()));
+            }
+        }
+
+        /// A backend reads what was sent as it reads the normal form.
+        #[test]
+        fn the_normal_form_decodes_to_the_same_text(target in targets()) {
+            use unicode_normalization::UnicodeNormalization;
+            if let Ok(path) = canonical(&target) {
+                let sent = target.split('?').next().unwrap_or_default();
+                let read = |path: &str| {
+                    let text = percent_encoding::percent_decode_str(path).decode_utf8().unwrap().into_owned();
+                    text.nfc().collect::<String>()
+                };
+                prop_assert_eq!(read(sent), read(&path));
+                // And there is nothing left to decode.
+                prop_assert_eq!(read(&read(&path)), read(&path));
             }
         }
     }

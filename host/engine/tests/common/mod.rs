@@ -97,6 +97,7 @@ pub(crate) fn head(target: &str, fields: &[(String, String)]) -> Head {
     }
     Head {
         method: http::Method::GET,
+        version: http::Version::HTTP_11,
         scheme: "https",
         authority: Some("gate.test".to_owned()),
         target: target.to_owned(),
