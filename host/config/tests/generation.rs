@@ -63,8 +63,8 @@ match = { path.prefix = "/a/../b" }
          help: grant `vouch` to a policy that verifies something, or say `public = true` if it is meant for everyone\n\
          barmkin.toml:20:1: route `second`: it ties with route `first`: some requests match both equally well\n  \
          help: make one of them more specific in host, path, methods or listeners\n\
-         barmkin.toml:24:11: route `dots`: path `/a/../b` is not in canonical form, so nothing can match it\n  \
-         help: write it without dot segments, `//`, `;` or needless percent-encoding"
+         barmkin.toml:24:11: route `dots`: path `/a/../b` can be read in two ways, so nothing can match it\n  \
+         help: write it without dot segments, `//`, `;`, `\\` or control characters, encoded or not"
     );
 }
 

@@ -94,8 +94,15 @@ fn grpc_clients_get_a_grpc_status() {
         [("application/grpc", true), ("application/grpc+proto", true), ("application/grpc-web", false)]
     {
         let fields = [act(0, "deny:no:403"), field("content-type", content_type)];
-        let Verdict::Deny(denial) = check(&gate, &fields) else { panic!("allowed") };
-        let response = denial.response();
+        let refused = |version| {
+            let head = Head { version, ..head("/r", &fields) };
+            let Verdict::Deny(denial) = gate.check_now(head, Body::NotCarried).unwrap() else { panic!("allowed") };
+            assert_eq!(denial.response().headers()["cache-control"], "no-store");
+            denial.response()
+        };
+        // Over HTTP/1.1 there is no gRPC.
+        assert_eq!(refused(http::Version::HTTP_11).status(), 403, "{content_type}");
+        let response = refused(http::Version::HTTP_2);
         assert_eq!(response.status(), if grpc { 200 } else { 403 }, "{content_type}");
         assert_eq!(response.headers().get("grpc-status").map(|status| status == "7"), grpc.then_some(true));
         assert_eq!(response.body().is_empty(), grpc);

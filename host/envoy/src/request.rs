@@ -84,13 +84,14 @@ fn is_https(scheme: &str, headers: &HeaderMap) -> bool {
     scheme.eq_ignore_ascii_case("https") && headers.get_all("x-forwarded-proto").iter().all(|proto| proto == "https")
 }
 
-/// As Envoy writes it: `HTTP/2`, or `HTTP/1.1`.
+/// As Envoy writes it: `HTTP/2`, or `HTTP/1.1`. Where it does not say, the
+/// version that demands the least: Envoy itself refuses what lacks a host.
 fn version(protocol: &str) -> Version {
     match protocol {
-        "HTTP/1.0" => Version::HTTP_10,
+        "HTTP/1.1" => Version::HTTP_11,
         "HTTP/2" => Version::HTTP_2,
         "HTTP/3" => Version::HTTP_3,
-        _ => Version::HTTP_11,
+        _ => Version::HTTP_10,
     }
 }
 
@@ -172,7 +173,7 @@ mod tests {
             ("HTTP/1.1", Version::HTTP_11),
             ("HTTP/2", Version::HTTP_2),
             ("HTTP/3", Version::HTTP_3),
-            ("", Version::HTTP_11),
+            ("", Version::HTTP_10),
         ] {
             let http = HttpRequest { protocol: protocol.into(), ..raw(&[]) };
             assert_eq!(read(check(http), &Options::default()).unwrap().0.version, expected, "{protocol}");
