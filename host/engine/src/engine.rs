@@ -150,13 +150,14 @@ pub struct PoolUse {
     pub warm_bytes: usize,
 }
 
-/// What components may use. Validation, the snapshot and execution must agree.
-pub(crate) fn features() -> WasmFeatures {
+/// What components may use. Validation, the snapshot and execution must agree;
+/// renewal says of each how it undoes what that can change.
+pub(crate) const fn features() -> WasmFeatures {
     WasmFeatures::WASM2
-        | WasmFeatures::COMPONENT_MODEL
-        | WasmFeatures::TAIL_CALL
-        | WasmFeatures::EXTENDED_CONST
-        | WasmFeatures::MULTI_MEMORY
+        .union(WasmFeatures::COMPONENT_MODEL)
+        .union(WasmFeatures::TAIL_CALL)
+        .union(WasmFeatures::EXTENDED_CONST)
+        .union(WasmFeatures::MULTI_MEMORY)
 }
 
 fn usize_of(count: u32) -> usize {

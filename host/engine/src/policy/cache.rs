@@ -29,7 +29,7 @@ const UNFINISHED_MAX: Duration = Duration::from_secs(60 * 60);
 
 /// Of entries, and of what `renewal` makes of a component: another version of
 /// either finds none of them.
-const FORMAT: &[u8] = b"2";
+const FORMAT: &[u8] = b"3";
 
 const EXTENSION: &str = "policy";
 const UNFINISHED: &str = "unfinished";

@@ -44,6 +44,12 @@ impl CheckIndex {
 
 impl Check {
     /// Calls it.
+    ///
+    /// INVARIANT (renewed): the decision is made of `String`s and `Vec`s.
+    /// wasmtime lifts it before it calls the component's post-return function,
+    /// which overwrites the memory that it was read from; both are done before
+    /// this returns, and before [`call_async`](Self::call_async) does, since
+    /// wasmtime runs the same call on another stack there.
     pub(super) fn call(&self, store: &mut Store<Sandbox>, input: wire::Input<'_>) -> Result<wire::Decision> {
         let (decision,) = self.typed().call(store, (input,))?;
         Ok(decision)

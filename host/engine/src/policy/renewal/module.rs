@@ -1,11 +1,12 @@
 //! A core module, and all of it that can change.
 
-use super::{MALFORMED, NotRenewed, at, malformed};
+use super::outline::Calls;
+use super::{MALFORMED, NotRenewed, allowed, at, malformed};
 use crate::engine::WARM_BYTES_MAX;
 use crate::policy::component::PAGE_BYTES;
 use wasmparser::{
-    CompositeInnerType, ConstExpr, Data, DataKind, Export, ExternalKind, FunctionBody, Global, Import, MemoryType,
-    Operator, Parser, Payload, SubType, TypeRef, ValType,
+    CompositeInnerType, ConstExpr, Data, DataKind, Export, ExternalKind, FuncType, FunctionBody, Global, Import,
+    MemoryType, Operator, Parser, Payload, SubType, TypeRef, ValType,
 };
 
 /// What of a module matters to its state.
@@ -17,10 +18,11 @@ pub(super) struct Module<'a> {
     pub(super) functions: Vec<u32>,
     has_functions: bool,
     exports: Vec<Export<'a>>,
-    globals: u32,
+    pub(super) globals: u32,
     /// Globals that can change, and what each begins with.
     pub(super) mutable: Vec<(u32, Constant)>,
     memories: usize,
+    imports_memory: bool,
     pub(super) memory_bytes: usize,
     pub(super) segments: u32,
     /// What the memory begins with, up to the last byte that a segment says.
@@ -40,7 +42,9 @@ impl<'a> Module<'a> {
     pub(super) fn read(bytes: &'a [u8]) -> Result<Self, NotRenewed> {
         let mut module = Self { bytes, ..Self::default() };
         for payload in Parser::new(0).parse_all(bytes) {
-            match payload.map_err(malformed)? {
+            let payload = payload.map_err(malformed)?;
+            allowed::section_of_module(&payload)?;
+            match payload {
                 Payload::TypeSection(section) => {
                     for group in section {
                         module.types.extend(group.map_err(malformed)?.into_types());
@@ -64,7 +68,6 @@ impl<'a> Module<'a> {
                 Payload::ExportSection(section) => {
                     module.exports = section.into_iter().collect::<Result<_, _>>().map_err(malformed)?;
                 }
-                Payload::StartSection { .. } => return Err("a module has a start function"),
                 Payload::CodeSectionEntry(body) => check_code(&body)?,
                 Payload::DataSection(section) => {
                     section.into_iter().try_for_each(|data| module.note_data(&data.map_err(malformed)?))?;
@@ -81,16 +84,18 @@ impl<'a> Module<'a> {
     }
 
     fn note_import(&mut self, import: Import<'_>) -> Result<(), NotRenewed> {
+        allowed::import(&import.ty)?;
         match import.ty {
             TypeRef::Func(function) => self.functions.push(function),
             TypeRef::Global(_) => self.globals += 1,
-            TypeRef::Memory(_) | TypeRef::Table(_) => {}
-            TypeRef::Tag(_) | TypeRef::FuncExact(_) => return Err("a module imports what the host does not have"),
+            TypeRef::Memory(_) => self.imports_memory = true,
+            _ => {}
         }
         Ok(())
     }
 
     fn note_memory(&mut self, memory: MemoryType) -> Result<(), NotRenewed> {
+        allowed::memory(&memory)?;
         if self.memories > 0 {
             return Err("it has more than one memory");
         }
@@ -120,10 +125,10 @@ impl<'a> Module<'a> {
         Ok(())
     }
 
-    /// Refuses what is not put back after each check, though it could be.
+    /// Refuses what could be restored after each check, but is not.
     pub(super) fn check(&self) -> Result<(), NotRenewed> {
-        if self.memories == 0 {
-            return Err("it has no memory");
+        if self.memories == 0 || self.imports_memory {
+            return Err("its memory is not its own");
         }
         if self.memory_bytes > WARM_BYTES_MAX {
             return Err("it begins with more memory than is put back for each check");
@@ -134,23 +139,30 @@ impl<'a> Module<'a> {
         Ok(())
     }
 
-    /// The type of the functions that are exported as `ends`: they are given
-    /// the address of a result and return nothing.
-    pub(super) fn type_of(&self, ends: &[&str]) -> Result<u32, NotRenewed> {
-        let function_type = |end: &&str| {
-            let is_end = |export: &&Export<'_>| export.kind == ExternalKind::Func && export.name == *end;
-            let export = self.exports.iter().find(is_end).ok_or(MALFORMED)?;
-            let index = *at(&self.functions, export.index)?;
-            match &at(&self.types, index)?.composite_type.inner {
-                CompositeInnerType::Func(function)
-                    if function.params() == [ValType::I32] && function.results().is_empty() =>
-                {
-                    Ok(index)
-                }
-                _ => Err("a call into it ends in a function of another type"),
+    /// The type of the post-return functions: they are given the address of a
+    /// result and return nothing.
+    pub(super) fn type_of_post_returns(&self, calls: &Calls<'_>) -> Result<u32, NotRenewed> {
+        let mut of_all = Err("nothing can be called in it");
+        for name in &calls.post_returns {
+            let (_, index, function) = self.exported(name)?;
+            if function.params() != [ValType::I32] || !function.results().is_empty() {
+                return Err("a post-return function is of another type");
             }
-        };
-        ends.iter().map(function_type).reduce(Result::and).ok_or("nothing can be called in it")?
+            of_all = Ok(index);
+        }
+        of_all
+    }
+
+    /// The function that is exported as `name`, the index of its type, and
+    /// the type.
+    pub(super) fn exported(&self, name: &str) -> Result<(u32, u32, &FuncType), NotRenewed> {
+        let is_it = |export: &&Export<'_>| export.kind == ExternalKind::Func && export.name == name;
+        let function = self.exports.iter().find(is_it).ok_or(MALFORMED)?.index;
+        let index = *at(&self.functions, function)?;
+        match &at(&self.types, index)?.composite_type.inner {
+            CompositeInnerType::Func(function_type) => Ok((function, index, function_type)),
+            _ => Err(MALFORMED),
+        }
     }
 
     /// The bytes of the image that are not zero, and what is between them.
@@ -161,18 +173,9 @@ impl<'a> Module<'a> {
     }
 }
 
-/// Refuses code that changes what the renewal does not put back.
 fn check_code(body: &FunctionBody<'_>) -> Result<(), NotRenewed> {
     for operator in body.get_operators_reader().map_err(malformed)? {
-        match operator.map_err(malformed)? {
-            Operator::TableSet { .. }
-            | Operator::TableGrow { .. }
-            | Operator::TableFill { .. }
-            | Operator::TableCopy { .. }
-            | Operator::TableInit { .. } => return Err("it changes a table"),
-            Operator::ElemDrop { .. } | Operator::DataDrop { .. } => return Err("it drops a segment"),
-            _ => {}
-        }
+        allowed::operator(&operator.map_err(malformed)?)?;
     }
     Ok(())
 }

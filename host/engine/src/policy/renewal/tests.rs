@@ -50,13 +50,20 @@ const SCRIBBLES: &str = r#"
 "#;
 
 /// What `f` answers, call by call, in one instance.
-fn answers(component: &[u8]) -> Vec<String> {
-    let engine = wasmtime::Engine::default();
+pub(super) fn answers(component: &[u8]) -> Vec<String> {
+    let (mut store, instance) = instance(component);
+    let f = instance.get_typed_func::<(), (String,)>(&mut store, "f").unwrap();
+    (0..3).map(|_| f.call(&mut store, ()).unwrap().0).collect()
+}
+
+fn instance(component: &[u8]) -> (Store<()>, wasmtime::component::Instance) {
+    let mut config = wasmtime::Config::new();
+    config.concurrency_support(false);
+    let engine = wasmtime::Engine::new(&config).unwrap();
     let component = Component::new(&engine, component).unwrap();
     let mut store = Store::new(&engine, ());
     let instance = Linker::new(&engine).instantiate(&mut store, &component).unwrap();
-    let f = instance.get_typed_func::<(), (String,)>(&mut store, "f").unwrap();
-    (0..3).map(|_| f.call(&mut store, ()).unwrap().0).collect()
+    (store, instance)
 }
 
 #[test]
@@ -64,6 +71,78 @@ fn each_call_finds_what_the_instance_began_with() {
     let component = component(SCRIBBLES, END);
     assert_eq!(answers(&component), ["clean", "dirty", "dirty"], "it can tell");
     assert_eq!(answers(&renewing(&component).unwrap()), ["clean", "clean", "clean"]);
+}
+
+/// The same on a stack that can be suspended, which is another path through
+/// wasmtime.
+#[test]
+fn each_call_that_can_suspend_finds_what_the_instance_began_with() {
+    let (mut store, instance) = instance(&renewing(&component(SCRIBBLES, END)).unwrap());
+    let f = instance.get_typed_func::<(), (String,)>(&mut store, "f").unwrap();
+    for _ in 0..3 {
+        let answer = crate::now_or_never(f.call_async(&mut store, ())).unwrap();
+        assert_eq!(answer.unwrap().0, "clean");
+    }
+}
+
+/// What is answered stands where it is overwritten at the end of the call.
+#[test]
+fn results_are_the_host_s_own_before_the_call_ends() {
+    let says_its_own = r#"
+        (memory (export "memory") 1)
+        (data (i32.const 0) "\08\00\00\00\05\00\00\00clean")
+        (func (export "f") (result i32) (i64.store (i32.const 8) (i64.const 0x6e776f796d)) (i32.const 0))
+        (func (export "end") (param i32))"#;
+    let renewed = renewing(&component(says_its_own, END)).unwrap();
+    assert_eq!(answers(&renewed), ["myown"; 3]);
+    let (mut store, instance) = instance(&renewed);
+    let f = instance.get_typed_func::<(), (String,)>(&mut store, "f").unwrap();
+    let answer = crate::now_or_never(f.call_async(&mut store, ())).unwrap();
+    assert_eq!(answer.unwrap().0, "myown");
+}
+
+#[test]
+fn what_a_call_is_given_arrives() {
+    let echoes = r#"
+        (memory (export "memory") 1)
+        (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 512))
+        (func (export "f") (param i32 i64 f64 i32 i32) (result i32)
+            (if (i32.or (i32.ne (local.get 0) (i32.const 7))
+                    (i32.or (i64.ne (local.get 1) (i64.const 8)) (f64.ne (local.get 2) (f64.const 9))))
+                (then unreachable))
+            (i32.store (i32.const 0) (local.get 3)) (i32.store (i32.const 4) (local.get 4)) (i32.const 0))
+        (func (export "end") (param i32))"#;
+    let rest = format!(
+        r#"(core instance $i (instantiate $m))
+        (func (export "f") (param "a" u32) (param "b" u64) (param "c" f64) (param "d" string) (result string)
+            (canon lift (core func $i "f") (memory (core memory $i "memory")) (realloc (func $i "realloc")) {END}))"#
+    );
+    let (mut store, instance) = instance(&renewing(&with(echoes, &rest)).unwrap());
+    let f = instance.get_typed_func::<(u32, u64, f64, &str), (String,)>(&mut store, "f").unwrap();
+    for text in ["first", "second"] {
+        assert_eq!(f.call(&mut store, (7, 8, 9.0, text)).unwrap().0, text);
+    }
+}
+
+/// Without the component around it nothing calls the end.
+#[test]
+fn a_call_without_an_end_is_the_last() {
+    let module = wat::parse_str(format!("(module {SCRIBBLES})")).unwrap();
+    let calls = outline::Calls { entries: vec!["f"], post_returns: vec!["end"] };
+    let rewritten = rewriting::rewritten(&Module::read(&module).unwrap(), &calls).unwrap();
+    let engine = wasmtime::Engine::default();
+    let mut store = Store::new(&engine, ());
+    let module = wasmtime::Module::new(&engine, rewritten).unwrap();
+    let instance = wasmtime::Instance::new(&mut store, &module, &[]).unwrap();
+    let f = instance.get_typed_func::<(), i32>(&mut store, "f").unwrap();
+    let end = instance.get_typed_func::<i32, ()>(&mut store, "end").unwrap();
+    for _ in 0..2 {
+        f.call(&mut store, ()).unwrap();
+        end.call(&mut store, 0).unwrap();
+    }
+    f.call(&mut store, ()).unwrap();
+    let trap = f.call(&mut store, ()).unwrap_err();
+    assert_eq!(trap.downcast_ref(), Some(&wasmtime::Trap::UnreachableCodeReached));
 }
 
 #[test]
@@ -125,13 +204,13 @@ fn what_else_could_change_is_not_renewed() {
 
 #[test]
 fn calls_that_end_elsewhere_are_not_renewed() {
-    is_not_renewed(&component(SCRIBBLES, ""), "a call into it has no end of its own");
+    is_not_renewed(&component(SCRIBBLES, ""), "a call into it has no post-return function");
     let lift = r#"(func (export "f") (result string) (canon lift (core func $i "f") (memory $i "memory") "#;
     let two = format!(
         r#"(core module $n (func (export "end") (param i32)))
         (core instance $i (instantiate $m)) (core instance $n (instantiate $n)) {lift} (post-return (func $n "end"))))"#
     );
-    is_not_renewed(&with(SCRIBBLES, &two), "a call into it ends in another module");
+    is_not_renewed(&with(SCRIBBLES, &two), "a post-return function is of another module");
     let twice = format!("(core instance $i (instantiate $m)) (core instance (instantiate $m)) {lift} {END}))");
     is_not_renewed(&with(SCRIBBLES, &twice), "its module is not instantiated exactly once");
 }
