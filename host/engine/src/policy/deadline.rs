@@ -18,9 +18,10 @@ const WALL_MIN: Duration = Duration::from_millis(500);
 
 /// The most that a check is taken to have used before the first look, which is
 /// a tick after its chain began, or sooner. Reading the clock of its thread when
-/// it begins would cost every check what few of them need; a thread that had to
+/// it begins would cost every check what few of them need. A thread that had to
 /// wait in that tick has as much less of its budget, but never less than half.
-const UNSEEN_MAX: Duration = SLOW_TICK;
+const UNSEEN_MAX: Duration = Duration::from_millis(2);
+const _: () = assert!(UNSEEN_MAX.as_micros() * 2 == SLOW_TICK.as_micros());
 
 /// The budget of one check. It costs nothing until the first tick.
 pub(super) struct Deadline {
