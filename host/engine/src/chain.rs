@@ -389,7 +389,8 @@ fn forwarded(
 /// `name` than was decided about.
 fn is_override(name: &HeaderName, route: &BuiltRoute, request: &Request) -> bool {
     let method_decides = request.method_decides || is_preflight(&request.head);
-    route.overrides == Overrides::Remove
+    name.as_str().starts_with("x-")
+        && route.overrides == Overrides::Remove
         && (TARGET_OVERRIDES.contains(&name.as_str()) || (method_decides && METHOD_OVERRIDES.contains(&name.as_str())))
 }
 
