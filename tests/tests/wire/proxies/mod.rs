@@ -8,6 +8,7 @@ mod framing;
 mod front;
 mod hosts;
 mod http2;
+mod in_front;
 mod judge;
 mod origin;
 mod paths;
