@@ -141,7 +141,7 @@ impl HostCalls for Host<'_> {
     fn claim_delivery(&self, _: u32, valid_until_unix_ms: u64) -> Claim {
         let Some(digest) = self.delivery() else { return Claim::Unidentified };
         let Granted { store, space, retain, .. } = self.granted;
-        let nonce = NonceId { space: space.clone(), digest };
+        let nonce = NonceId { space: space.clone().into(), digest };
         let retain = (*retain).max(Duration::from_millis(valid_until_unix_ms.saturating_sub(self.now_unix_ms)));
         let claim = store.claim(&nonce, retain, Some(self.holder)).expect("the store has room");
         match claim {

@@ -2,7 +2,7 @@
 
 use crate::rfc3339;
 use barmkin_host::{
-    Claim, Clock, Draw, Holder, LocalStore, NonceId, RemoteStore, Store, StoreError, StoreFuture, Take,
+    Claim, Clock, Draw, Holder, LocalStore, MemoryLimits, NonceId, RemoteStore, Store, StoreError, StoreFuture, Take,
 };
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
@@ -92,7 +92,7 @@ impl StoreHealth {
     fn note<T>(&self, call: Call, answer: Result<T, StoreError>) -> Result<T, StoreError> {
         let kind = match &answer {
             Ok(_) => 0,
-            Err(StoreError::Full { .. }) => 1,
+            Err(StoreError::Full { .. } | StoreError::PotFull { .. }) => 1,
             Err(_) => 2,
         };
         if let Some(count) = self.0.calls.get(call as usize).and_then(|answers| answers.get(kind)) {
@@ -139,6 +139,10 @@ impl LocalStore for Watched<dyn LocalStore> {
     fn lost_at(&self) -> Option<Duration> {
         self.store.lost_at()
     }
+
+    fn room(&self) -> Option<MemoryLimits> {
+        self.store.room()
+    }
 }
 
 impl Watched<dyn RemoteStore> {
@@ -170,6 +174,10 @@ impl RemoteStore for Watched<dyn RemoteStore> {
 
     fn lost_at(&self) -> Option<Duration> {
         self.store.lost_at()
+    }
+
+    fn room(&self) -> Option<MemoryLimits> {
+        self.store.room()
     }
 
     fn run_beside(&self, work: Pin<Box<dyn Future<Output = ()> + Send>>) {

@@ -57,7 +57,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let config = load::config(&args.file.file, Secrets::Read)?;
-    let mut services = load::services();
+    let mut services = load::services(&config);
     if let Some(now) = args.now {
         let unix_ms = u64::try_from(now.as_millisecond()).context("`--now` is before 1970")?;
         services.clock = Arc::new(FixedClock::at_unix_ms(unix_ms));

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use barmkin_config::{Config, LoadOptions, Secrets};
-use barmkin_host::{Clock, Engine, EngineSettings, Generation, MemoryStore, Services, Store, SystemClock};
+use barmkin_host::{Clock, Engine, EngineSettings, Generation, MemoryLimits, MemoryStore, Services, Store, SystemClock};
 use std::path::{Path, PathBuf};
 
 /// Where a configuration is looked for unless it is named.
@@ -51,10 +51,11 @@ pub(crate) fn serving_engine(config: &Config, store: &Store) -> Result<Engine> {
     Ok(Engine::new(&EngineSettings { warm_slots, cache: config.fixed().cache.clone(), ..default })?)
 }
 
-/// What a generation is proven with: a store of its own, so that the one that
-/// serves is left alone.
-pub(crate) fn services() -> Services {
-    Services::new(MemoryStore::default())
+/// What a generation of `config` is proven with: a store of its own, so that the
+/// one that serves is left alone, with as much room.
+pub(crate) fn services(config: &Config) -> Services {
+    let unbounded = MemoryLimits { nonces: usize::MAX, quotas: usize::MAX };
+    Services::new(MemoryStore::new(config.store().limits().unwrap_or(unbounded)))
 }
 
 /// Builds and proves what `config` says.

@@ -105,7 +105,7 @@ fn generation(cases: &Cases, folder: &Path, clock: Arc<FixedClock>) -> Result<Ge
     match (&cases.configuration, &cases.component) {
         (Some(file), None) => {
             let config = load::config(&folder.join(file), Secrets::Read)?;
-            let services = Services { clock, ..load::services() };
+            let services = Services { clock, ..load::services(&config) };
             load::generation(&config, &engine, services)
         }
         (None, Some(component)) => {

@@ -111,7 +111,7 @@ impl Config {
             },
             At::Route(name) => self.origins.routes.get(name),
             At::Key(name) => self.origins.keys.get(name),
-            At::Quota(name) => self.origins.quotas.get(name),
+            At::Quota(name) | At::Store(name) => self.origins.quotas.get(name),
             At::PrincipalField => self.origins.forward.as_ref(),
         };
         site.map_or(Spot::File(FileId::MAIN), |site| site.dotted(key).into())

@@ -31,6 +31,16 @@ impl Default for StoreConfig {
     }
 }
 
+impl StoreConfig {
+    /// How much it may hold, where that is bounded here.
+    pub fn limits(&self) -> Option<MemoryLimits> {
+        match self {
+            Self::Memory(limits) | Self::Embedded { limits, .. } => Some(*limits),
+            Self::Redis(_) => None,
+        }
+    }
+}
+
 /// How a Redis server is reached. What is not given has the client's default.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RedisConfig {

@@ -13,7 +13,7 @@ use crate::request::{
     Body, BodyNeed, Form, METHOD_OVERRIDES, RefusedHead, Request, RequestId, TARGET_OVERRIDES, is_preflight,
 };
 use crate::routes::{BuiltMember, BuiltRoute};
-use crate::store::Holder;
+use crate::store::{Holder, TRIAL_PREFIX};
 use crate::verdict::{Change, Denial, Outcome, Permit, Step, Verdict};
 use http::header::WWW_AUTHENTICATE;
 use http::{HeaderName, HeaderValue, StatusCode};
@@ -419,7 +419,7 @@ async fn run_shadows(
             established: established.clone(),
             journal,
             began: clock::monotonic(),
-            name_space: "shadow:",
+            name_space: TRIAL_PREFIX,
         };
         let (mut session, decision) = policy.check(Box::new(session)).await;
         let reason = match decision {

@@ -158,7 +158,13 @@ pub const MANIFEST_ITEMS_MAX: usize = 64;
 /// as used: longer than any verdict takes.
 pub const HELD_FOR: Duration = Duration::from_secs(60);
 
-/// By how much a sender's clock may be ahead of ours.
+/// Entries of a nonce space or a quota that a store forgets with one call, when
+/// they have expired: more than a call adds, so that they never pile up, and few
+/// enough that a store which was idle for a day makes nobody wait.
+pub const FORGOTTEN_AT_ONCE: usize = 8;
+
+/// By how much a sender's clock may be ahead of ours, at least: a policy that
+/// takes what was signed further ahead says so by the end of its claims.
 pub const CLOCK_SKEW: Duration = Duration::from_secs(60);
 
 /// Quotas that are granted under one name: each is looked up by each take.

@@ -128,6 +128,9 @@ host_reasons! {
     /// The store lost what it remembered, and this was signed before: it may
     /// have been used. Whatever the policy's `on-error`, it is refused.
     SignedBeforeLoss = "signed-before-loss", SERVICE_UNAVAILABLE;
+    /// A policy would take this for longer than its nonce space remembers it.
+    /// Whatever the policy's `on-error`, it is refused.
+    RetentionExceeded = "retention-exceeded", INTERNAL_SERVER_ERROR;
 }
 
 impl fmt::Display for HostReason {

@@ -16,8 +16,24 @@ pub enum OpenError {
         /// What is wrong with it.
         detail: String,
     },
+    /// There was a store, and its folder is empty or not there.
+    #[error("the store `{}` is missing: `{}` says that there was one", folder.display(), witness.display())]
+    Missing {
+        /// The store.
+        folder: PathBuf,
+        /// What says so.
+        witness: PathBuf,
+    },
+    /// Users outside the owner's group can write to it.
+    #[error("others can write to the store `{}`: its mode is {mode:o}", folder.display())]
+    Exposed {
+        /// The store.
+        folder: PathBuf,
+        /// Its folder's mode.
+        mode: u32,
+    },
     /// A folder with something else in it.
-    #[error("`{}` is not empty, and is no store", .0.display())]
+    #[error("`{}` is not empty, and is not a store", .0.display())]
     NotAStore(PathBuf),
     /// The file system refuses.
     #[error("`{}` cannot be used", path.display())]
@@ -36,6 +52,14 @@ impl OpenError {
         match self {
             Self::Damaged { .. } => Some(
                 "restore it, or start once with `--accept-loss`: what was signed before that start is then refused",
+            ),
+            Self::Missing { .. } => Some(
+                "mount or restore it, or start once with `--accept-loss`: what was signed before that start is then \
+                 refused; if nothing was ever let in with it, remove the witness",
+            ),
+            Self::Exposed { .. } => Some(
+                "find out who could have changed it, and run `chmod -R go= FOLDER`, or start with a new store and \
+                 `--accept-loss`",
             ),
             Self::InUse(_) => Some("give each gate a store of its own, or let them share a Redis"),
             _ => None,

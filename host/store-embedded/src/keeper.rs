@@ -2,8 +2,10 @@
 //! disk, another flushes it.
 
 use crate::open::Durability;
-use crate::store::Shared;
-use std::fs::File;
+use crate::private;
+use crate::recover;
+use crate::store::{Shared, write_base};
+use barmkin_host::Ledger;
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -70,8 +72,8 @@ impl Drop for Thread {
     }
 }
 
-/// Rewrites the log from memory. Requests wait while what is live is copied,
-/// not while it is written.
+/// Rewrites the log. Requests wait while the next log is begun, and not longer
+/// the more is live: what was written is read back here, beside them.
 fn rewrite(shared: &Shared) {
     if let Err(error) = try_rewrite(shared) {
         tracing::warn!(%error, "the store's log could not be rewritten and goes on growing");
@@ -80,30 +82,36 @@ fn rewrite(shared: &Shared) {
 }
 
 fn try_rewrite(shared: &Shared) -> io::Result<()> {
-    let (base, number, folder) = {
+    let now = (shared.now)();
+    let (base, last, folder) = {
         // No flush may come between the old log and the new one.
         let _alone = shared.synced.alone();
         let (folder, active, file, head_file, waits) = {
             let log = &shared.lock().log;
             (log.folder.clone(), log.head.active, log.file.clone(), log.head_file.clone(), !log.witness_each)
         };
-        let next = File::create(folder.log(active + 1))?;
+        let next = private::create(&folder.log(active + 1))?;
         if waits {
             // So that little is left to flush under the lock.
             file.sync_data()?;
             folder.sync()?;
         }
-        let now = (shared.now)();
-        let (base, number) = shared.lock().begin_rewrite(next, now)?;
+        let (base, last) = shared.lock().begin_rewrite(next, now)?;
         if waits {
             head_file.sync_data()?;
         }
-        (base, number, folder)
+        (base, last, folder)
     };
-    folder.write_whole(&folder.base(number), &base)?;
+    let state = recover::replay(&folder, base, last, Ledger::new(shared.limits))?;
+    if let Some(damage) = state.damage {
+        // What is in memory is whole, and the head names what is missing: a
+        // restart would find it.
+        return Err(io::Error::other(format!("its files were changed: {damage}")));
+    }
+    let bytes = folder.write_whole(&folder.base(last), |to| write_base(&state.ledger, now, last, to))?;
     let (head, head_file) = {
         let mut inner = shared.lock();
-        inner.end_rewrite(number, base.len() as u64)?;
+        inner.end_rewrite(last, bytes)?;
         (inner.log.head, inner.log.head_file.clone())
     };
     head_file.sync_data()?;

@@ -28,14 +28,28 @@
 //! [`Settings::accept_loss`] it starts with what can be read; then everything
 //! that was signed before that start is refused with `signed-before-loss`, and
 //! what bears no signing time until its nonce space's `retain` has passed, since
-//! the nonces that were lost would be forgotten by then. The damaged folder
-//! stays beside the new one, with `.damaged` added to its name.
+//! the nonces that were lost would be forgotten by then. What was damaged stays
+//! in a folder beside, with `.damaged` added to its name; the store itself never
+//! leaves its place, so that a crash at any moment leaves the damaged one or the
+//! new one.
+//!
+//! A file beside the folder, with `.witness` added to its name, says that there
+//! was a store: one whose disk is not mounted fails with [`OpenError::Missing`]
+//! and does not begin empty.
+//!
+//! # Who can read it
+//!
+//! The folder and its files are for this user alone, whatever the umask. Subjects
+//! of quotas are hashed: no client, address or principal is named. (A hash hides
+//! no name from somebody who can guess it.) What release 0.1.0 wrote in clear
+//! counts on, and is rewritten at the first start.
 //!
 //! # Growth
 //!
-//! The log is rewritten from memory when it has grown to twice what is live (at
-//! least 8 MiB). That holds up requests only while the live entries are copied.
-//! With the disk full the store refuses, and goes on when there is room again.
+//! The log is rewritten when it has grown to twice what is live (at least
+//! 8 MiB): by a thread that reads it back, so that no request waits for that. It
+//! takes as much memory again while it does. With the disk full the store
+//! refuses, and goes on when there is room again.
 
 mod error;
 mod head;
@@ -43,9 +57,11 @@ mod keeper;
 mod log;
 mod open;
 mod power;
+mod private;
 mod record;
 mod recover;
 mod store;
+mod witness;
 
 pub use error::OpenError;
 pub use open::{Durability, Settings};

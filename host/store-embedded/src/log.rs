@@ -1,9 +1,10 @@
 //! The files of a store, and appending to the last of them.
 
 use crate::head::Head;
+use crate::private;
 use crate::record::{self, Encoder, Place};
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, BufWriter};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -30,19 +31,38 @@ impl Folder {
         self.0.join(format!("{number}.base"))
     }
 
-    /// A file that is whole, and on the disk, once it has its name.
-    pub(crate) fn write_whole(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    /// A file that is whole, and on the disk, once it has its name. Without room
+    /// for it, nothing is left of it.
+    pub(crate) fn write_whole<T>(
+        &self,
+        path: &Path,
+        fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<T>,
+    ) -> io::Result<T> {
         let new = self.0.join("new");
-        let mut file = File::create(&new)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&new, path)?;
-        self.sync()
+        let write = || {
+            let mut to = BufWriter::new(private::create(&new)?);
+            let filled = fill(&mut to)?;
+            to.into_inner().map_err(|error| error.into_error())?.sync_all()?;
+            std::fs::rename(&new, path)?;
+            Ok(filled)
+        };
+        let filled = write().inspect_err(|_: &io::Error| drop(std::fs::remove_file(&new)))?;
+        self.sync()?;
+        Ok(filled)
     }
 
     /// Makes names durable.
     pub(crate) fn sync(&self) -> io::Result<()> {
         File::open(&self.0)?.sync_all()
+    }
+
+    /// The numbers and kinds of the files with numbers.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = (u64, String)> {
+        let names = self.0.read_dir().into_iter().flatten().flatten().map(|entry| entry.file_name());
+        names.filter_map(|name| {
+            let (number, kind) = name.to_str()?.split_once('.')?;
+            Some((number.parse().ok()?, kind.to_owned()))
+        })
     }
 
     /// Removes everything that `head` does not name: what was left by a crash.

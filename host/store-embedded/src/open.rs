@@ -5,12 +5,14 @@ use crate::head::Head;
 use crate::keeper;
 use crate::log::{Folder, Log};
 use crate::power::Synced;
+use crate::private;
 use crate::recover::{self, Recovered};
-use crate::store::{EmbeddedStore, Inner, Shared, encode};
+use crate::store::{EmbeddedStore, Inner, Shared, write_base};
+use crate::witness::{Witness, beside};
 use barmkin_host::{Clock, Ledger, MemoryLimits, SystemClock};
 use std::fs::{File, TryLockError};
-use std::io;
-use std::path::PathBuf;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -61,9 +63,21 @@ impl EmbeddedStore {
         clock: impl Fn() -> Duration + Send + Sync + 'static,
     ) -> Result<Self, OpenError> {
         let folder = Folder(settings.folder.clone());
-        // Locked once: a child that this process starts keeps the first lock
-        // for a moment, and a second one would find it.
-        let mut lock = if is_absent(&folder)? { create(&folder, &settings.folder, None, &[])? } else { lock(&folder)? };
+        let io = || OpenError::io(&settings.folder);
+        let mut witness = Witness::open(&folder.0).map_err(io())?;
+        let lock = if is_absent(&folder)? {
+            let trace = trace(&folder, &witness);
+            match trace {
+                Some(witness) if !settings.accept_loss => {
+                    return Err(OpenError::Missing { folder: settings.folder.clone(), witness });
+                }
+                _ => create(&folder, trace.map(|_| clock())).map_err(io())?,
+            }
+        } else {
+            lock(&folder)?
+        };
+        witness.note_made().map_err(io())?;
+        private::judge(&folder.0)?;
         let (mut head, mut recovered) = read(&folder, settings)?;
         if let Some(detail) = recovered.damage.take() {
             if !settings.accept_loss {
@@ -75,23 +89,26 @@ impl EmbeddedStore {
                 detail,
                 "the store lost what it remembered: what was signed before now is refused"
             );
-            lock = replace(&folder, &recovered, lost_at)?;
+            replace(&folder, &recovered, lost_at).map_err(io())?;
             (head, recovered) = read(&folder, settings)?;
         }
         let behind = recovered.now.saturating_sub(clock());
         let now = Box::new(move || clock().saturating_add(behind));
-        let io = || OpenError::io(&settings.folder);
         folder.clean(&head).map_err(io())?;
         let witness_each = settings.durability == Durability::Process;
         let log = Log::open(folder, head, recovered.end, witness_each).map_err(io())?;
         let shared = Arc::new(Shared {
             lost_at: head.lost_at,
+            limits: settings.limits,
             inner: Mutex::new(Inner::new(recovered.ledger, log, recovered.log_bytes, recovered.base_bytes)),
             now,
             synced: Synced::default(),
             _lock: lock,
         });
         let threads = keeper::start(&shared, settings.durability).map_err(io())?;
+        if recovered.names_somebody {
+            threads.rewrite();
+        }
         Ok(Self { shared, durability: settings.durability, threads: Arc::new(threads) })
     }
 }
@@ -110,52 +127,76 @@ fn is_absent(folder: &Folder) -> Result<bool, OpenError> {
     }
 }
 
-/// Makes a store beside `place`, and puts it there when it is complete: a half
-/// store never stands there. Gives its lock.
-fn create(place: &Folder, named: &std::path::Path, lost_at: Option<Duration>, base: &[u8]) -> Result<File, OpenError> {
-    let new = Folder(beside(named, "new"));
-    let make = || -> io::Result<File> {
-        if new.0.exists() {
-            std::fs::remove_dir_all(&new.0)?;
-        }
-        std::fs::create_dir_all(&new.0)?;
-        let lock = File::create(new.lock())?;
-        lock.lock()?;
-        let base_number = u64::from(!base.is_empty());
-        if base_number > 0 {
-            new.write_whole(&new.base(base_number), base)?;
-        }
-        let head = Head { turn: 0, base: base_number, active: base_number + 1, length: 0, lost_at };
-        new.write_whole(&new.log(head.active), &[])?;
-        new.write_whole(&new.head(), &head.create())?;
-        std::fs::rename(&new.0, &place.0)?;
-        if let Some(parent) = place.0.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            File::open(parent)?.sync_all()?;
-        }
-        Ok(lock)
-    };
-    make().map_err(OpenError::io(&place.0))
+/// What says that there was a store where there is none.
+fn trace(folder: &Folder, witness: &Witness) -> Option<PathBuf> {
+    if witness.was_made() {
+        return Some(beside(&folder.0, "witness"));
+    }
+    // Release 0.1.0 had no witness, and could die between setting a damaged
+    // store aside and putting the new one in its place.
+    Some(beside(&folder.0, "damaged")).filter(|damaged| damaged.exists())
 }
 
-/// Puts a new store with what could be read in the place of a damaged one.
-fn replace(folder: &Folder, recovered: &Recovered, lost_at: Duration) -> Result<File, OpenError> {
-    let base = encode(&recovered.ledger, lost_at, 1);
-    let damaged = beside(&folder.0, "damaged");
-    let set_aside = || -> io::Result<()> {
-        if damaged.exists() {
-            std::fs::remove_dir_all(&damaged)?;
-        }
-        std::fs::rename(&folder.0, &damaged)
-    };
-    set_aside().map_err(OpenError::io(&damaged))?;
-    create(folder, &folder.0, Some(lost_at), &base)
+/// Makes an empty store beside its place, and puts it there when it is complete:
+/// half a store never stands there. Gives its lock, which is the one that stays:
+/// a child that this process starts keeps a first lock for a moment, and a
+/// second one would find it.
+fn create(place: &Folder, lost_at: Option<Duration>) -> io::Result<File> {
+    let new = Folder(beside(&place.0, "new"));
+    remove(&new.0)?;
+    private::create_folder(&new.0)?;
+    let lock = private::create(&new.lock())?;
+    lock.lock()?;
+    let head = Head { turn: 0, base: 0, active: 1, length: 0, lost_at };
+    new.write_whole(&new.log(head.active), |_| Ok(()))?;
+    new.write_whole(&new.head(), |to| to.write_all(&head.create()))?;
+    std::fs::rename(&new.0, &place.0)?;
+    sync_parent(&place.0)?;
+    Ok(lock)
 }
 
-fn beside(path: &std::path::Path, extension: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".");
-    name.push(extension);
-    name.into()
+/// Puts what could be read of a damaged store in its place: beside the damaged
+/// files at first, which the head goes on naming. Replacing the head is the one
+/// step by which the store becomes another.
+fn replace(folder: &Folder, recovered: &Recovered, lost_at: Duration) -> io::Result<()> {
+    set_aside(folder)?;
+    let base = folder.numbers().map(|(number, _)| number).max().unwrap_or_default() + 1;
+    folder.write_whole(&folder.base(base), |to| write_base(&recovered.ledger, lost_at, base, to))?;
+    let head = Head { turn: 0, base, active: base + 1, length: 0, lost_at: Some(lost_at) };
+    folder.write_whole(&folder.log(head.active), |_| Ok(()))?;
+    folder.write_whole(&folder.head(), |to| to.write_all(&head.create()))
+}
+
+/// Keeps the files of a damaged store, by links where the file system has them:
+/// a disk that is full must not keep it from being set aside.
+fn set_aside(folder: &Folder) -> io::Result<()> {
+    let (damaged, new) = (beside(&folder.0, "damaged"), beside(&folder.0, "damaged.new"));
+    remove(&new)?;
+    private::create_folder(&new)?;
+    for entry in folder.0.read_dir()? {
+        let entry = entry?;
+        let (from, to) = (entry.path(), new.join(entry.file_name()));
+        if entry.file_type()?.is_file() && from != folder.lock() {
+            std::fs::hard_link(&from, &to).or_else(|_| std::fs::copy(&from, &to).map(drop))?;
+        }
+    }
+    File::open(&new)?.sync_all()?;
+    remove(&damaged)?;
+    std::fs::rename(&new, &damaged)?;
+    sync_parent(&folder.0)
+}
+
+/// Removes a folder, if it is there.
+fn remove(folder: &Path) -> io::Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn sync_parent(path: &Path) -> io::Result<()> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 fn lock(folder: &Folder) -> Result<File, OpenError> {
@@ -188,14 +229,7 @@ fn read(folder: &Folder, settings: &Settings) -> Result<(Head, Recovered), OpenE
 }
 
 fn any_head(folder: &Folder) -> Head {
-    let names = folder.0.read_dir().into_iter().flatten().flatten().map(|entry| entry.file_name());
-    let files: Vec<(u64, String)> = names
-        .filter_map(|name| {
-            let (number, kind) = name.to_str()?.split_once('.')?;
-            Some((number.parse().ok()?, kind.to_owned()))
-        })
-        .collect();
-    let newest = |wanted| files.iter().filter(|(_, kind)| kind == wanted).map(|(number, _)| *number).max();
+    let newest = |wanted| folder.numbers().filter(|(_, kind)| kind == wanted).map(|(number, _)| number).max();
     let base = newest("base").unwrap_or_default();
     Head { turn: 0, base, active: newest("log").unwrap_or_default().max(base), length: 0, lost_at: None }
 }

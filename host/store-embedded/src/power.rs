@@ -1,7 +1,7 @@
 //! Answers that wait until the disk has what they say.
 
 use crate::store::{EmbeddedStore, Inner};
-use barmkin_host::{Claim, Draw, Holder, NonceId, RemoteStore, StoreError, StoreFuture, Take};
+use barmkin_host::{Claim, Draw, Holder, MemoryLimits, NonceId, RemoteStore, StoreError, StoreFuture, Take};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,7 +13,7 @@ use tokio::sync::watch;
 const FLUSH_MAX: Duration = Duration::from_secs(1);
 
 /// How far the disk is behind. Changes are counted, since rotating the log
-/// begins its bytes anew.
+/// begins its bytes from 0.
 pub(crate) struct Synced {
     written: AtomicU64,
     flushed: watch::Sender<u64>,
@@ -103,6 +103,10 @@ impl RemoteStore for Durable {
 
     fn lost_at(&self) -> Option<Duration> {
         self.0.shared.lost_at
+    }
+
+    fn room(&self) -> Option<MemoryLimits> {
+        Some(self.0.shared.limits)
     }
 
     fn run_beside(&self, work: Pin<Box<dyn Future<Output = ()> + Send>>) {

@@ -4,7 +4,7 @@
 //! checksum also covers where the record stands, so that one that was moved is
 //! none.
 
-use barmkin_host::{Claimed, Draw, Gcra, Holder, NonceId, QuotaRule, Recent, Tally, Window};
+use barmkin_host::{Claimed, Draw, Gcra, Holder, NonceId, QuotaRule, Recent, SubjectId, Tally, Window};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,18 +31,18 @@ pub(crate) enum Record {
         holder: Holder,
     },
     Took {
-        subject: Arc<str>,
+        subject: SubjectId,
         draws: Vec<Draw>,
         cost: u32,
     },
     GaveBack {
-        subject: Arc<str>,
+        subject: SubjectId,
         draw: Draw,
         cost: u32,
         at: Duration,
     },
     Counted {
-        subject: Arc<str>,
+        subject: SubjectId,
         quota: Arc<str>,
         idle_at: Duration,
         tally: Tally,
@@ -71,10 +71,24 @@ pub(crate) fn write(to: &mut Vec<u8>, place: Place, now: Duration, fill: impl Fn
     frame.copy_from_slice(&[&length[..], &sum, &now].concat());
 }
 
-/// Reads the record at the start of `bytes`: with its time, and how long it is.
-/// `None` if there is no whole, undamaged one.
-pub(crate) fn read(bytes: &[u8], place: Place) -> Option<(Record, Duration, usize)> {
-    let mut frame = Decoder(bytes);
+/// A record as it was read.
+#[derive(Debug)]
+pub(crate) struct Framed {
+    pub(crate) record: Record,
+    pub(crate) now: Duration,
+    /// Bytes of it, with its frame.
+    pub(crate) length: usize,
+    /// Whether it has a subject in clear, as release 0.1.0 wrote them.
+    pub(crate) names_somebody: bool,
+}
+
+/// The most bytes of a record with its frame.
+pub(crate) const FRAMED_BYTES_MAX: usize = FRAME_BYTES + RECORD_BYTES_MAX;
+
+/// Reads the record at the start of `bytes`. `None` if there is no whole,
+/// undamaged one.
+pub(crate) fn read(bytes: &[u8], place: Place) -> Option<Framed> {
+    let mut frame = Decoder::of(bytes);
     let length =
         usize::try_from(u32::from_le_bytes(frame.array()?)).ok().filter(|length| *length <= RECORD_BYTES_MAX)?;
     let sum = u32::from_le_bytes(frame.array()?);
@@ -83,9 +97,14 @@ pub(crate) fn read(bytes: &[u8], place: Place) -> Option<(Record, Duration, usiz
     if checksum(place, now, payload) != sum {
         return None;
     }
-    let mut payload = Decoder(payload);
+    let mut payload = Decoder::of(payload);
     let record = payload.record()?;
-    payload.0.is_empty().then(|| (record, Duration::from_nanos(u64::from_le_bytes(now)), FRAME_BYTES + length))
+    payload.rest.is_empty().then(|| Framed {
+        record,
+        now: Duration::from_nanos(u64::from_le_bytes(now)),
+        length: FRAME_BYTES + length,
+        names_somebody: payload.names_somebody,
+    })
 }
 
 fn checksum(place: Place, now: [u8; 8], payload: &[u8]) -> u32 {
@@ -123,19 +142,19 @@ impl Encoder<'_> {
         self.byte(3).nonce(nonce).holder(holder);
     }
 
-    pub(crate) fn took(&mut self, subject: &str, draws: &[Draw], cost: u32) {
-        self.byte(4).text(subject).number(cost).number(u32::try_from(draws.len()).unwrap_or(u32::MAX));
+    pub(crate) fn took(&mut self, subject: SubjectId, draws: &[Draw], cost: u32) {
+        self.byte(8).subject(subject).number(cost).number(u32::try_from(draws.len()).unwrap_or(u32::MAX));
         for draw in draws {
             self.draw(draw);
         }
     }
 
-    pub(crate) fn gave_back(&mut self, subject: &str, draw: &Draw, cost: u32, at: Duration) {
-        self.byte(5).text(subject).number(cost).time(at).draw(draw);
+    pub(crate) fn gave_back(&mut self, subject: SubjectId, draw: &Draw, cost: u32, at: Duration) {
+        self.byte(9).subject(subject).number(cost).time(at).draw(draw);
     }
 
-    pub(crate) fn counted(&mut self, subject: &str, quota: &str, idle_at: Duration, tally: &Tally) {
-        self.byte(6).text(subject).text(quota).time(idle_at);
+    pub(crate) fn counted(&mut self, subject: SubjectId, quota: &str, idle_at: Duration, tally: &Tally) {
+        self.byte(10).subject(subject).text(quota).time(idle_at);
         match tally {
             Tally::FullAt(full_at) => drop(self.byte(0).time(*full_at)),
             Tally::Window { ends, used } => drop(self.byte(1).time(*ends).long(*used)),
@@ -166,6 +185,11 @@ impl Encoder<'_> {
     fn nonce(&mut self, nonce: &NonceId) -> &mut Self {
         self.0.extend_from_slice(&nonce.digest);
         self.text(&nonce.space)
+    }
+
+    fn subject(&mut self, subject: SubjectId) -> &mut Self {
+        self.0.extend_from_slice(&subject.0);
+        self
     }
 
     fn holder(&mut self, holder: Holder) -> &mut Self {
@@ -200,24 +224,34 @@ impl Encoder<'_> {
 }
 
 /// Reads what [`Encoder`] wrote; `None` where that is not what is there.
-struct Decoder<'b>(&'b [u8]);
+struct Decoder<'b> {
+    rest: &'b [u8],
+    names_somebody: bool,
+}
 
 impl<'b> Decoder<'b> {
+    fn of(bytes: &'b [u8]) -> Self {
+        Self { rest: bytes, names_somebody: false }
+    }
+
     fn record(&mut self) -> Option<Record> {
-        Some(match self.byte()? {
+        let kind = self.byte()?;
+        // Release 0.1.0 wrote subjects in clear. What it counted still counts.
+        self.names_somebody = matches!(kind, 4..=6);
+        Some(match kind {
             1 => Record::Claimed { nonce: self.nonce()?, claimed: self.claimed()? },
             2 => Record::Confirmed { nonce: self.nonce()?, holder: self.holder()? },
             3 => Record::Released { nonce: self.nonce()?, holder: self.holder()? },
-            4 => {
-                let (subject, cost, draws) = (self.text()?, self.number()?, self.number()?);
+            4 | 8 => {
+                let (subject, cost, draws) = (self.subject()?, self.number()?, self.number()?);
                 Record::Took { subject, cost, draws: (0..draws).map(|_| self.draw()).collect::<Option<_>>()? }
             }
-            5 => {
-                let (subject, cost, at) = (self.text()?, self.number()?, self.time()?);
+            5 | 9 => {
+                let (subject, cost, at) = (self.subject()?, self.number()?, self.time()?);
                 Record::GaveBack { subject, cost, at, draw: self.draw()? }
             }
-            6 => {
-                let (subject, quota, idle_at) = (self.text()?, self.text()?, self.time()?);
+            6 | 10 => {
+                let (subject, quota, idle_at) = (self.subject()?, self.text()?, self.time()?);
                 Record::Counted { subject, quota, idle_at, tally: self.tally()? }
             }
             7 => Record::Sealed,
@@ -257,11 +291,15 @@ impl<'b> Decoder<'b> {
             3 => QuotaRule::Concurrency(window),
             _ => return None,
         };
-        Some(Draw { quota, rule })
+        Some(Draw { quota: quota.into(), rule })
     }
 
     fn nonce(&mut self) -> Option<NonceId> {
-        Some(NonceId { digest: self.array()?, space: self.text()? })
+        Some(NonceId { digest: self.array()?, space: self.text()?.into() })
+    }
+
+    fn subject(&mut self) -> Option<SubjectId> {
+        if self.names_somebody { self.text().map(|subject| SubjectId::of(&subject)) } else { self.array().map(SubjectId) }
     }
 
     fn holder(&mut self) -> Option<Holder> {
@@ -294,8 +332,8 @@ impl<'b> Decoder<'b> {
     }
 
     fn take(&mut self, length: usize) -> Option<&'b [u8]> {
-        let (taken, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
+        let (taken, rest) = self.rest.split_at_checked(length)?;
+        self.rest = rest;
         Some(taken)
     }
 }
@@ -321,29 +359,29 @@ mod tests {
         ];
         let draws = rules.map(|rule| Draw { quota: "q".into(), rule }).to_vec();
         let tally = Tally::Recent([(at, 2), (at, 3)].into_iter().collect());
-        let subject: Arc<str> = "route\0r".into();
+        let subject = SubjectId::of("route\0r");
         let mut bytes = Vec::new();
         let mut read_back = |fill: &dyn Fn(&mut Encoder<'_>)| {
             bytes.clear();
             write(&mut bytes, place(), at, |to| fill(to));
-            let (record, now, length) = read(&bytes, place()).unwrap();
-            assert_eq!((now, length), (at, bytes.len()));
-            record
+            let framed = read(&bytes, place()).unwrap();
+            assert_eq!((framed.now, framed.length, framed.names_somebody), (at, bytes.len(), false));
+            framed.record
         };
         assert_eq!(read_back(&|to| to.claimed(&nonce, &claimed)), Record::Claimed { nonce: nonce.clone(), claimed });
         assert_eq!(read_back(&|to| to.confirmed(&nonce, holder)), Record::Confirmed { nonce: nonce.clone(), holder });
         assert_eq!(read_back(&|to| to.released(&nonce, holder)), Record::Released { nonce: nonce.clone(), holder });
         assert_eq!(
-            read_back(&|to| to.took(&subject, &draws, 9)),
-            Record::Took { subject: subject.clone(), draws: draws.clone(), cost: 9 }
+            read_back(&|to| to.took(subject, &draws, 9)),
+            Record::Took { subject, draws: draws.clone(), cost: 9 }
         );
         assert_eq!(
-            read_back(&|to| to.gave_back(&subject, &draws[1], 9, at)),
-            Record::GaveBack { subject: subject.clone(), draw: draws[1].clone(), cost: 9, at }
+            read_back(&|to| to.gave_back(subject, &draws[1], 9, at)),
+            Record::GaveBack { subject, draw: draws[1].clone(), cost: 9, at }
         );
         assert_eq!(
-            read_back(&|to| to.counted(&subject, "q", at, &tally)),
-            Record::Counted { subject: subject.clone(), quota: "q".into(), idle_at: at, tally: tally.clone() }
+            read_back(&|to| to.counted(subject, "q", at, &tally)),
+            Record::Counted { subject, quota: "q".into(), idle_at: at, tally: tally.clone() }
         );
         assert_eq!(read_back(&|to| to.sealed()), Record::Sealed);
     }

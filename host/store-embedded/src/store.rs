@@ -5,9 +5,11 @@ use crate::log::Log;
 use crate::open::Durability;
 use crate::power::{Durable, Synced};
 use crate::record::{self, Encoder, Place};
-use barmkin_host::{Claim, Claimed, Draw, Holder, Ledger, LocalStore, NonceId, Store, StoreError, Take};
+use barmkin_host::{
+    Claim, Claimed, Draw, Holder, Ledger, LocalStore, MemoryLimits, NonceId, Store, StoreError, SubjectId, Take,
+};
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -27,6 +29,7 @@ pub(crate) struct Shared {
     pub(crate) inner: Mutex<Inner>,
     pub(crate) now: Box<dyn Fn() -> Duration + Send + Sync>,
     pub(crate) lost_at: Option<Duration>,
+    pub(crate) limits: MemoryLimits,
     pub(crate) synced: Synced,
     /// No other process has the store while this is open.
     pub(crate) _lock: File,
@@ -128,10 +131,11 @@ impl Inner {
     pub(crate) fn take(
         &mut self,
         now: Duration,
-        subject: &Arc<str>,
+        subject: &str,
         draws: &[Draw],
         cost: u32,
     ) -> Result<Take, StoreError> {
+        let subject = SubjectId::of(subject);
         let take = self.ledger.take(now, subject, draws, cost)?;
         if take.admitted && cost > 0 {
             self.write(now, |to| to.took(subject, draws, cost)).inspect_err(|_| {
@@ -145,22 +149,23 @@ impl Inner {
     pub(crate) fn give_back(
         &mut self,
         now: Duration,
-        subject: &Arc<str>,
+        subject: &str,
         draw: &Draw,
         cost: u32,
         at: Duration,
     ) -> Result<(), StoreError> {
+        let subject = SubjectId::of(subject);
         self.write(now, |to| to.gave_back(subject, draw, cost, at))?;
         self.ledger.give_back(now, subject, draw, cost, at);
         Ok(())
     }
 
-    /// Begins a rewrite: goes on in the log `next`, and gives what is live and
-    /// the number of the log whose place that takes.
-    pub(crate) fn begin_rewrite(&mut self, next: File, now: Duration) -> io::Result<(Vec<u8>, u64)> {
-        let number = self.log.head.active;
+    /// Begins a rewrite: goes on in the log `next`. Gives the number of the log
+    /// that is complete now, and that of the base that it continues.
+    pub(crate) fn begin_rewrite(&mut self, next: File, now: Duration) -> io::Result<(u64, u64)> {
+        let (base, last) = (self.log.head.base, self.log.head.active);
         self.log.rotate(next, now)?;
-        Ok((encode(&self.ledger, now, number), number))
+        Ok((base, last))
     }
 
     /// Ends a rewrite that wrote `base_bytes`.
@@ -177,21 +182,24 @@ impl Inner {
     }
 }
 
-/// The whole of `ledger` as it is live at `now`, as base file `number`.
-pub(crate) fn encode(ledger: &Ledger, now: Duration, number: u64) -> Vec<u8> {
-    let mut bytes = Vec::new();
+/// Writes all of `ledger` that is live at `now` as base file `number`. Gives its
+/// length.
+pub(crate) fn write_base(ledger: &Ledger, now: Duration, number: u64, to: &mut impl Write) -> io::Result<u64> {
+    let (mut length, mut record) = (0, Vec::new());
     let mut write = |fill: &dyn Fn(&mut Encoder<'_>)| {
-        let place = Place { file: number, offset: bytes.len() as u64 };
-        record::write(&mut bytes, place, now, |to| fill(to));
+        record.clear();
+        record::write(&mut record, Place { file: number, offset: length }, now, |to| fill(to));
+        length += record.len() as u64;
+        to.write_all(&record)
     };
     for (nonce, claimed) in ledger.nonces().filter(|(_, claimed)| claimed.expires > now) {
-        write(&|to| to.claimed(nonce, claimed));
+        write(&|to| to.claimed(&nonce, claimed))?;
     }
     for (subject, quota, idle_at, tally) in ledger.tallies().filter(|(_, _, idle_at, _)| *idle_at > now) {
-        write(&|to| to.counted(subject, quota, idle_at, tally));
+        write(&|to| to.counted(subject, quota, idle_at, tally))?;
     }
-    write(&|to| to.sealed());
-    bytes
+    write(&|to| to.sealed())?;
+    Ok(length)
 }
 
 fn rewrite_at(base_bytes: u64) -> u64 {
@@ -225,5 +233,9 @@ impl LocalStore for EmbeddedStore {
 
     fn lost_at(&self) -> Option<Duration> {
         self.shared.lost_at
+    }
+
+    fn room(&self) -> Option<MemoryLimits> {
+        Some(self.shared.limits)
     }
 }

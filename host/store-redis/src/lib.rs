@@ -16,6 +16,13 @@
 //! was used. That is asked on every new connection, and a server with another
 //! policy is not used. When it is full, it refuses, and so does the store.
 //!
+//! # How much it holds
+//!
+//! The server's `maxmemory` bounds all of it. A nonce space or a quota with a
+//! bound of its own is held to it by each gate, for what that gate added: a fleet
+//! holds at most as many times the bound as it has gates. Without one, only the
+//! server's memory keeps one space from refusing the requests of another.
+//!
 //! # What can be lost
 //!
 //! Redis answers a write before its replicas have it, and before its disk has it
@@ -33,6 +40,7 @@
 mod connection;
 mod error;
 mod keys;
+mod mirror;
 mod scripts;
 mod store;
 

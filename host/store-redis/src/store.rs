@@ -3,8 +3,11 @@
 use crate::connection::{Connection, Failure};
 use crate::error::OpenError;
 use crate::keys;
+use crate::mirror::{Counted, Mirror};
 use crate::scripts::Scripts;
-use barmkin_host::{Claim, Draw, Holder, NonceId, RemoteStore, StoreError, StoreFuture, Take, limits};
+use barmkin_host::{
+    Claim, Clock, Draw, Holder, NonceId, RemoteStore, StoreError, StoreFuture, SystemClock, Take, limits,
+};
 use redis::ScriptInvocation;
 use std::fmt;
 use std::pin::Pin;
@@ -17,7 +20,7 @@ use tokio::runtime::Handle;
 pub struct Settings {
     /// `redis://host:port/db`, with TLS `rediss://`, or `redis+unix:///path`.
     pub url: String,
-    /// Who logs in; the default user unless given.
+    /// Who logs in; the default user if `None`.
     pub username: Option<String>,
     /// Their password.
     pub password: Option<String>,
@@ -65,6 +68,7 @@ pub struct RedisStore {
     connection: Connection,
     scripts: Scripts,
     prefix: String,
+    mirror: Mirror,
     /// Instead of the server's clock, in tests.
     clock: Option<Box<dyn Fn() -> Duration + Send + Sync>>,
     runtime: Handle,
@@ -81,6 +85,7 @@ impl RedisStore {
             connection: Connection::open(settings)?,
             scripts: Scripts::default(),
             prefix: settings.prefix.clone(),
+            mirror: Mirror::default(),
             clock: None,
             runtime: Handle::current(),
         })
@@ -110,6 +115,11 @@ impl RedisStore {
         }
     }
 
+    /// The time by which this gate keeps account of what it added.
+    fn time(&self) -> Duration {
+        self.clock.as_ref().map_or_else(|| SystemClock.now(), |clock| clock())
+    }
+
     /// What the scripts take for the time.
     fn now(&self) -> String {
         self.clock.as_ref().map_or_else(String::new, |clock| clock().as_micros().to_string())
@@ -119,14 +129,23 @@ impl RedisStore {
 impl RemoteStore for RedisStore {
     fn claim<'a>(&'a self, nonce: &'a NonceId, retain: Duration, holder: Option<Holder>) -> StoreFuture<'a, Claim> {
         Box::pin(async move {
+            let counted = self.mirror.claim(self.time(), nonce, retain, holder);
             let mut call = self.scripts.claim.prepare_invoke();
             call.key(keys::nonce(&self.prefix, nonce)).arg(self.now()).arg(micros_up(retain));
             call.arg(holder.map_or_else(String::new, holder_text)).arg(micros_up(limits::HELD_FOR));
-            match self.connection.run(&call).await? {
-                0 => Ok(Claim::FirstUse),
-                1 => Ok(Claim::InProgress),
-                _ => Ok(Claim::Replayed),
+            // One that is there already is there, however full it is.
+            call.arg(if counted.is_ok() { "" } else { "full" });
+            // After an error it may be there, and stays counted.
+            let claim = match self.connection.run(&call).await? {
+                0 => return Ok(Claim::FirstUse),
+                1 => Claim::InProgress,
+                2 => Claim::Replayed,
+                _ => return counted.and(Err(StoreError::Unavailable("it refuses without a reason".to_owned()))),
+            };
+            if counted == Ok(Counted::Now) {
+                self.mirror.remove(nonce);
             }
+            Ok(claim)
         })
     }
 
@@ -134,6 +153,7 @@ impl RemoteStore for RedisStore {
         Box::pin(async move {
             let mut call = self.scripts.confirm.prepare_invoke();
             call.key(keys::nonce(&self.prefix, nonce)).arg(holder_text(holder));
+            self.mirror.confirm(nonce, holder);
             self.connection.run(&call).await
         })
     }
@@ -142,21 +162,29 @@ impl RemoteStore for RedisStore {
         Box::pin(async move {
             let mut call = self.scripts.release.prepare_invoke();
             call.key(keys::nonce(&self.prefix, nonce)).arg(holder_text(holder));
-            self.connection.run(&call).await
+            self.connection.run::<()>(&call).await?;
+            self.mirror.release(nonce, holder);
+            Ok(())
         })
     }
 
     fn take<'a>(&'a self, subject: &'a Arc<str>, draws: &'a [Draw], cost: u32) -> StoreFuture<'a, Take> {
         Box::pin(async move {
+            if cost > 0 {
+                self.mirror.room_for(self.time(), subject, draws)?;
+            }
             let mut call = self.scripts.take.prepare_invoke();
             call.arg(self.now()).arg(cost);
-            let subject = keys::subject(&self.prefix, subject);
+            let key = keys::subject(&self.prefix, subject);
             for draw in draws {
-                keys_of(&mut call, &subject, draw);
+                keys_of(&mut call, &key, draw);
                 call.arg(keys::kind(&draw.rule)).arg(draw.rule.limit()).arg(micros_up(draw.rule.span()));
             }
             let (admitted, remaining, reset, retry, at): (bool, u64, u64, i64, u64) =
                 self.connection.run(&call).await?;
+            if admitted && cost > 0 {
+                self.mirror.count(Duration::from_micros(at), subject, draws, cost);
+            }
             Ok(Take {
                 admitted,
                 remaining,
@@ -173,7 +201,9 @@ impl RemoteStore for RedisStore {
             keys_of(&mut call, &keys::subject(&self.prefix, subject), draw);
             call.arg(self.now()).arg(cost).arg(micros_up(at));
             call.arg(keys::kind(&draw.rule)).arg(micros_up(draw.rule.span()));
-            self.connection.run(&call).await
+            self.connection.run::<()>(&call).await?;
+            self.mirror.give_back(self.time(), subject, draw, cost, at);
+            Ok(())
         })
     }
 

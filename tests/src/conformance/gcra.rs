@@ -72,7 +72,7 @@ impl Counter {
         let limit = sequence.max_burst + 1;
         let rate = Gcra { interval: Duration::from_millis(sequence.emission_interval_ms), limit };
         let draw = Draw { quota: QUOTA.into(), rule: rate.into() };
-        let quota = Quota { rule: draw.rule, key: QuotaKey::ClientAddress, keep: Keep::OnAllow };
+        let quota = Quota { rule: draw.rule, key: QuotaKey::ClientAddress, keep: Keep::OnAllow, entries_max: None };
         let mut spec = Spec { quotas: [(QUOTA.to_owned(), quota)].into(), ..Spec::default() };
         // `rate-quota` takes nothing for nothing: rows of 0 ask the store.
         let costs: BTreeSet<u32> = sequence.rows.iter().map(|row| row.1).filter(|cost| *cost > 0).collect();

@@ -120,7 +120,7 @@ impl Policies {
 /// A route for each policy, and the good one.
 fn generation(engine: &Engine, policies: BTreeMap<&str, PolicySpec>) -> Result<Generation, BuildErrors> {
     let rate = Gcra { interval: Duration::from_micros(1), limit: 1_000_000 };
-    let quota = Quota { rule: rate.into(), key: QuotaKey::Route, keep: Keep::OnAllow };
+    let quota = Quota { rule: rate.into(), key: QuotaKey::Route, keep: Keep::OnAllow, entries_max: None };
     let policies = policies.into_iter().chain([("good", program("behaves"))]);
     let policies: BTreeMap<_, _> = policies.map(|(name, policy)| (name.to_owned(), policy)).collect();
     let routes = policies.keys().map(|name| {

@@ -57,7 +57,7 @@ pub(crate) fn gate(policies: Vec<(&str, PolicySpec)>) -> Result<Gate, BuildError
         nonces: BTreeMap::from([("nonces".to_owned(), NonceSpace::default())]),
         quotas: BTreeMap::from([(
             "quota".to_owned(),
-            Quota { rule: rate.into(), key: QuotaKey::Route, keep: Keep::default() },
+            Quota { rule: rate.into(), key: QuotaKey::Route, keep: Keep::default(), entries_max: None },
         )]),
         policies: policies.into_iter().map(|(name, policy)| (name.to_owned(), policy)).collect(),
         routes: vec![route],

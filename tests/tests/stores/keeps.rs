@@ -35,7 +35,7 @@ fn name(rule: usize, keep: Keep) -> String {
 /// `also-NAME` at once, and then from `last`, of which there is one. Everything
 /// is counted against the client's address.
 fn gate(store: &Store) -> Gate {
-    let quota = |rule, keep| Quota { rule, key: QuotaKey::ClientAddress, keep };
+    let quota = |rule, keep| Quota { rule, key: QuotaKey::ClientAddress, keep, entries_max: None };
     let taking = |names: Vec<String>| {
         let mut policy = PolicySpec::new(barmkin_stock::RATE_QUOTA.component);
         policy.grants.quotas = [("quota".to_owned(), names)].into();

@@ -16,8 +16,12 @@
 mod claims;
 mod crash;
 mod damage;
+mod flat;
+mod former;
 mod health;
 mod keeps;
+mod loss;
+mod pots;
 mod quotas;
 mod redis;
 mod subjects;

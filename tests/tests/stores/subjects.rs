@@ -137,10 +137,14 @@ impl Subject {
     }
 
     pub(crate) fn take(&self, subject: &str, draws: &[Draw], cost: u32) -> Take {
+        self.try_take(subject, draws, cost).unwrap()
+    }
+
+    pub(crate) fn try_take(&self, subject: &str, draws: &[Draw], cost: u32) -> Result<Take, StoreError> {
         let subject = subject.into();
         match &self.store {
-            Store::Local(store) => store.take(&subject, draws, cost).unwrap(),
-            Store::Remote(store) => block_on(store.take(&subject, draws, cost)).unwrap(),
+            Store::Local(store) => store.take(&subject, draws, cost),
+            Store::Remote(store) => block_on(store.take(&subject, draws, cost)),
         }
     }
 

@@ -75,8 +75,14 @@ pub(crate) enum StoreKind {
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct Nonces {
-    /// How long a delivery is remembered at least; `24h` unless given.
+    /// How long a delivery is remembered; `24h` unless given. A policy that
+    /// would take one for longer than that is refused (`retention-exceeded`).
     pub(crate) retain: Option<Text<DurationUnit>>,
+    /// The most live nonces, so that this space cannot fill the store for the
+    /// others; an equal part of the store's `nonces-max` unless given. On
+    /// `redis` it bounds what each gate adds, and there is none unless given.
+    #[schemars(range(min = 1))]
+    pub(crate) entries_max: Option<usize>,
     /// What counts as the same delivery.
     #[serde(default)]
     pub(crate) same_delivery: SameDelivery,
@@ -148,6 +154,13 @@ pub(crate) struct Quota {
     /// When a unit stays taken; `on-allow` unless given. Not for `concurrency`,
     /// whose units come back when the request ends.
     pub(crate) keep: Option<Keep>,
+    /// The most subjects that have taken from it, and for `sliding-window` and
+    /// `concurrency` the takes of each, so that this quota cannot fill the store
+    /// for the others; an equal part of the store's `quotas-max` unless given. On
+    /// `redis` it bounds the subjects of each gate, and there is none unless
+    /// given.
+    #[schemars(range(min = 1))]
+    pub(crate) entries_max: Option<usize>,
 }
 
 /// How a quota counts.

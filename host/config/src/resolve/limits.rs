@@ -1,10 +1,13 @@
 //! Nonce spaces and quotas.
 
-use crate::document::{self, Entry, QuotaAlgorithm};
+use crate::document::{self, Document, Entry, QuotaAlgorithm};
 use crate::resolve::Context;
 use crate::source::Site;
+use crate::store::StoreConfig;
 use crate::units::Rate;
-use barmkin_host::{Keep, NonceSpace, OnDuplicate, Quota, QuotaKey, QuotaRule, SameDelivery, Window};
+use barmkin_host::{
+    Keep, NoShare, NonceSpace, OnDuplicate, Quota, QuotaKey, QuotaRule, SameDelivery, Spec, TRIAL_PREFIX, Window,
+};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -21,6 +24,7 @@ pub(super) fn nonces(
         let retain = context.read_or(site.key("retain"), nonces.retain.as_ref(), NonceSpace::default().retain);
         let space = NonceSpace {
             retain,
+            entries_max: entries_max(name, nonces.entries_max, site, context),
             same_delivery: same_delivery(nonces.same_delivery),
             on_duplicate: on_duplicate(nonces.on_duplicate),
             keep: keep(nonces.keep),
@@ -37,9 +41,56 @@ pub(super) fn quotas(
     let quota = |(name, entry): (&String, &Entry<document::Quota>)| {
         let Entry { site, value: quota } = entry;
         let keep = quota.keep.map_or_else(Keep::default, keep);
-        (name.clone(), Quota { rule: rule(quota, site, context), key: quota_key(quota.key), keep })
+        let entries_max = entries_max(name, quota.entries_max, site, context);
+        (name.clone(), Quota { rule: rule(quota, site, context), key: quota_key(quota.key), keep, entries_max })
     };
     declared.iter().map(quota).collect()
+}
+
+/// How much of the store a nonce space or a quota may fill.
+fn entries_max(name: &str, given: Option<usize>, site: &Site, context: &mut Context<'_>) -> Option<usize> {
+    if name.starts_with(TRIAL_PREFIX) {
+        let message = format!("names that begin with `{TRIAL_PREFIX}` are those under which trials count");
+        context.findings.error(site, message).help("choose another name");
+    }
+    if given == Some(0) {
+        let message = "without room every request that needs it would be refused";
+        context.findings.error(site.key("entries-max"), message).help("write at least 1");
+    }
+    given
+}
+
+/// Bounds that are more than the store's are no bounds: one space or quota could
+/// fill it for the others.
+pub(super) fn check_bounds(store: &StoreConfig, spec: &Spec, document: &Document, context: &mut Context<'_>) {
+    let Some(room) = store.limits() else { return };
+    let nonces = spec.nonces.iter().map(|(name, space)| (space.entries_max, document.nonces.get(name).map(site)));
+    check_shares("nonce spaces", "nonces-max", room.nonces, nonces.collect(), context);
+    let quotas = spec.quotas.iter().map(|(name, quota)| (quota.entries_max, document.quotas.get(name).map(site)));
+    check_shares("quotas", "quotas-max", room.quotas, quotas.collect(), context);
+}
+
+fn site<T>(entry: &Entry<T>) -> &Site {
+    &entry.site
+}
+
+fn check_shares(
+    kind: &str,
+    option: &str,
+    room: usize,
+    bounds: Vec<(Option<usize>, Option<&Site>)>,
+    context: &mut Context<'_>,
+) {
+    let Err(NoShare { named, others }) = barmkin_host::share(room, bounds.iter().map(|(bound, _)| *bound)) else {
+        return;
+    };
+    let Some((_, Some(site))) = bounds.into_iter().max_by_key(|(bound, _)| *bound) else { return };
+    let rest = if others > 0 { format!(", and {others} more need some") } else { String::new() };
+    let message = format!("the {kind} may hold {named} entries{rest}, but the store's `{option}` is {room}");
+    context
+        .findings
+        .error(site.key("entries-max"), message)
+        .help(format!("write less, or raise `{option}` in `[store]`: an entry takes about 200 bytes"));
 }
 
 fn rule(quota: &document::Quota, site: &Site, context: &mut Context<'_>) -> QuotaRule {

@@ -8,6 +8,7 @@ mod listeners;
 mod names;
 mod pin;
 mod policies;
+mod retention;
 mod routes;
 mod stores;
 mod tls;
@@ -60,6 +61,8 @@ pub(crate) fn resolve(document: &Document, context: &mut Context<'_>) -> Resolve
         principal_field: principal_field(document.forward.as_ref(), context),
         documentation: documentation(document.errors.as_ref(), context),
     };
+    limits::check_bounds(&store, &spec, document, context);
+    retention::check(&spec, document, context);
     let origins = Origins::new(document, origins);
     let admin = document.admin.as_ref().and_then(|admin| admin::resolve(admin, context));
     let cache = document.cache.as_ref();

@@ -16,6 +16,8 @@ pub enum At {
     Quota(String),
     /// The field in which the upstream learns the principal.
     PrincipalField,
+    /// What a nonce space or a quota may hold of the store, by name.
+    Store(String),
 }
 
 impl fmt::Display for At {
@@ -26,6 +28,7 @@ impl fmt::Display for At {
             Self::Key(name) => write!(f, "key `{name}`"),
             Self::Quota(name) => write!(f, "quota `{name}`"),
             Self::PrincipalField => f.write_str("the principal's field"),
+            Self::Store(name) => write!(f, "the bound of `{name}`"),
         }
     }
 }
@@ -45,6 +48,18 @@ pub struct BuildError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {
+    /// The bounds of nonce spaces, or of quotas, are more than the store's.
+    #[error("the {kind} may hold {named} entries by their own bounds, and {others} have none, but the store holds {room}")]
+    NoRoom {
+        /// Which.
+        kind: &'static str,
+        /// The sum of their bounds.
+        named: usize,
+        /// How many have none.
+        others: usize,
+        /// What the store holds.
+        room: usize,
+    },
     /// Not WebAssembly, or cut off, or with features that are off.
     #[error("the component is not valid: {0}")]
     InvalidComponent(String),

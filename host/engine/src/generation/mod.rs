@@ -3,6 +3,7 @@
 mod digest;
 pub(crate) mod error;
 pub(crate) mod fields;
+pub(crate) mod shares;
 pub(crate) mod spec;
 mod validate;
 
@@ -10,6 +11,7 @@ use crate::clock::{Clock, SystemClock, monotonic};
 use crate::engine::Engine;
 use crate::generation::error::{At, BuildError, BuildErrors};
 use crate::generation::fields::KnownFields;
+use crate::generation::shares::Shares;
 use crate::generation::spec::Spec;
 use crate::keys::KeySource;
 use crate::metrics::{Metrics, NoMetrics};
@@ -101,11 +103,12 @@ impl Generation {
         previous: &[Policy],
     ) -> Result<Self, BuildErrors> {
         let mut errors = Vec::new();
+        let shares = Shares::of(spec, services.store.room(), &mut errors);
         let mut policies = Vec::new();
         for (name, policy) in &spec.policies {
             let waits = Waits { store: !services.store.is_local(), bodies: has_large_bodies(spec, name) };
             let image = Image::of(engine, policy, waits, previous.iter().map(Policy::image));
-            match image.and_then(|image| Policy::grant(image, name, policy, spec, keys, &services.metrics, engine)) {
+            match image.and_then(|image| Policy::grant(image, name, policy, (spec, shares), keys, &services.metrics, engine)) {
                 Ok(policy) => policies.push(policy.following(previous)),
                 Err(problems) => errors
                     .extend(problems.into_iter().map(|problem| BuildError { at: At::Policy(name.clone()), problem })),

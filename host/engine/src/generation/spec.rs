@@ -42,8 +42,12 @@ pub enum Keep {
 /// Where nonces are claimed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NonceSpace {
-    /// How long a nonce is remembered at least.
+    /// How long a nonce is remembered, whatever a policy asks for. A claim that
+    /// would have to be remembered longer is refused, and not shortened.
     pub retain: Duration,
+    /// The most live nonces; `None` for an equal part of what the spaces that
+    /// say a number leave of the store's room.
+    pub entries_max: Option<usize>,
     /// What counts as the same delivery.
     pub same_delivery: SameDelivery,
     /// What a delivery that comes again gets.
@@ -56,6 +60,7 @@ impl Default for NonceSpace {
     fn default() -> Self {
         Self {
             retain: Duration::from_secs(24 * 60 * 60),
+            entries_max: None,
             same_delivery: SameDelivery::default(),
             on_duplicate: OnDuplicate::default(),
             keep: Keep::default(),
@@ -96,6 +101,10 @@ pub struct Quota {
     pub key: QuotaKey,
     /// When a take stays.
     pub keep: Keep,
+    /// The most subjects that have taken from it, with the takes that it
+    /// remembers of each; `None` for an equal part of what the quotas that say
+    /// a number leave of the store's room.
+    pub entries_max: Option<usize>,
 }
 
 /// Whom a quota is counted against.

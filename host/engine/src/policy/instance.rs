@@ -2,6 +2,7 @@
 
 use crate::engine::Engine;
 use crate::generation::error::Problem;
+use crate::generation::shares::Shares;
 use crate::generation::spec::{Grants, OnError, PolicySpec, Spec};
 use crate::keys::{Key, KeySource};
 use crate::metrics::Metrics;
@@ -44,7 +45,7 @@ impl Policy {
         image: Arc<Image>,
         name: &str,
         policy: &PolicySpec,
-        spec: &Spec,
+        (spec, shares): (&Spec, Shares),
         keys: &dyn KeySource,
         metrics: &Arc<dyn Metrics>,
         engine: &Engine,
@@ -54,7 +55,7 @@ impl Policy {
             on_error: policy.on_error,
             manifest: image.manifest.clone(),
             vouch: policy.grants.vouch,
-            granted: Arc::new(image.manifest.grant(&policy.grants, spec, keys)?),
+            granted: Arc::new(image.manifest.grant(&policy.grants, spec, shares, keys)?),
             grants: policy.grants.clone(),
             deadline: policy.deadline,
             memory_bytes: policy.memory_bytes.max(image.memory_bytes),

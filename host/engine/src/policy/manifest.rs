@@ -2,13 +2,14 @@
 
 use crate::generation::error::Problem;
 use crate::generation::fields::is_reserved;
+use crate::generation::shares::Shares;
 use crate::generation::spec::{Grants, Spec};
 use crate::keys::{Algorithm, KeySource};
 use crate::limits::{BODY_BYTES_MAX, GRANTED_QUOTAS_MAX, MANIFEST_ITEMS_MAX};
 use crate::policy::bindings::barmkin::policy::types as wire;
 use crate::policy::capabilities;
 use crate::policy::sandbox::{Granted, GrantedQuotas};
-use crate::store::Draw;
+use crate::store::{Draw, Pot};
 use http::HeaderName;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -166,7 +167,13 @@ impl Manifest {
     }
 
     /// Gives it what it asks for, as far as it was granted.
-    pub(super) fn grant(&self, grants: &Grants, spec: &Spec, keys: &dyn KeySource) -> Result<Granted, Vec<Problem>> {
+    pub(super) fn grant(
+        &self,
+        grants: &Grants,
+        spec: &Spec,
+        shares: Shares,
+        keys: &dyn KeySource,
+    ) -> Result<Granted, Vec<Problem>> {
         let mut problems = Vec::new();
         let mut granted = Granted::default();
         for (need, algorithms) in &self.keys {
@@ -177,12 +184,15 @@ impl Manifest {
         }
         for need in &self.nonces {
             match bind("nonce space", need, &grants.nonces).and_then(|name| find("nonce space", name, &spec.nonces)) {
-                Ok((name, space)) => granted.nonces.push((name.as_str().into(), space.clone())),
+                Ok((name, space)) => {
+                    let pot = Pot::new(name.as_str(), space.entries_max.or(shares.nonces));
+                    granted.nonces.push((pot, space.clone()));
+                }
                 Err(problem) => problems.push(problem),
             }
         }
         for need in &self.quotas {
-            match bind("quota", need, &grants.quotas).and_then(|names| quotas(names, spec)) {
+            match bind("quota", need, &grants.quotas).and_then(|names| quotas(names, spec, shares)) {
                 Ok(quotas) => granted.quotas.push(quotas),
                 Err(problem) => problems.push(problem),
             }
@@ -216,7 +226,7 @@ fn find<'a, T>(kind: &'static str, name: &str, all: &'a BTreeMap<String, T>) -> 
 /// The quotas that are granted under one name. A store keeps what is counted
 /// against one subject in one place, and can take from all of them in one step
 /// only there.
-fn quotas(names: &[String], spec: &Spec) -> Result<GrantedQuotas, Problem> {
+fn quotas(names: &[String], spec: &Spec, shares: Shares) -> Result<GrantedQuotas, Problem> {
     if !(1..=GRANTED_QUOTAS_MAX).contains(&names.len()) {
         return Err(Problem::GrantedQuotas(format!("are {}, but must be from 1 to {GRANTED_QUOTAS_MAX}", names.len())));
     }
@@ -230,7 +240,8 @@ fn quotas(names: &[String], spec: &Spec) -> Result<GrantedQuotas, Problem> {
         if granted.draws.iter().any(|draw| *draw.quota == **name) {
             return Err(Problem::GrantedQuotas(format!("have `{name}` twice")));
         }
-        granted.draws.push(Draw { quota: name.as_str().into(), rule: quota.rule });
+        let pot = Pot::new(name.as_str(), quota.entries_max.or(shares.quotas));
+        granted.draws.push(Draw { quota: pot, rule: quota.rule });
         granted.keeps.push(quota.keep);
     }
     granted.ok_or_else(|| Problem::GrantedQuotas("are none".to_owned()))

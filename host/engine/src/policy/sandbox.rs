@@ -10,7 +10,7 @@ use crate::policy::log::LogBudget;
 use crate::policy::session::Session;
 use crate::pulse::Pulse;
 use crate::reason::HostReason;
-use crate::store::{Draw, Take};
+use crate::store::{Draw, Pot, Take};
 use std::sync::Arc;
 use std::time::Duration;
 use wasmtime::{ResourceLimiter, StoreContextMut, UpdateDeadline};
@@ -19,7 +19,7 @@ use wasmtime::{ResourceLimiter, StoreContextMut, UpdateDeadline};
 #[derive(Debug, Default)]
 pub(crate) struct Granted {
     pub(crate) keys: Vec<Key>,
-    pub(crate) nonces: Vec<(Arc<str>, NonceSpace)>,
+    pub(crate) nonces: Vec<(Pot, NonceSpace)>,
     pub(crate) quotas: Vec<GrantedQuotas>,
 }
 

@@ -6,6 +6,7 @@ use crate::pieces::{Breaks, in_pieces};
 use crate::policy::manifest::DigestAlgorithm;
 use crate::principal::{Facts, Principal};
 use crate::request::{Body, Request};
+use crate::store::Pot;
 use bytes::Bytes;
 use sha2::{Digest, Sha256, Sha512};
 use std::sync::{Arc, OnceLock};
@@ -130,8 +131,8 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// `name` in this session's name space.
-    pub(super) fn scoped(&self, name: &Arc<str>) -> Arc<str> {
-        if self.name_space.is_empty() { name.clone() } else { format!("{}{name}", self.name_space).into() }
+    /// `pot` in this session's name space.
+    pub(super) fn scoped(&self, pot: &Pot) -> Pot {
+        if self.name_space.is_empty() { pot.clone() } else { pot.trial() }
     }
 }

@@ -1,6 +1,7 @@
 //! A bounded store in memory. A restart forgets it.
 
-use crate::store::{Claim, Draw, Holder, Ledger, LocalStore, NonceId, StoreError, Take};
+use crate::store::ledger::Bounds;
+use crate::store::{Claim, Draw, Holder, Ledger, LocalStore, NonceId, StoreError, SubjectId, Take};
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,15 +13,15 @@ const SHARDS: usize = 16;
 /// forgets what is live to make room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemoryLimits {
-    /// Live nonces. Each takes about 120 bytes.
+    /// Live nonces. Each takes about 200 bytes.
     pub nonces: usize,
     /// Quotas that are not full, by subject, and takes that sliding windows and
-    /// concurrency remember. Each takes about 120 bytes and its subject.
+    /// concurrency remember. Each takes about 200 bytes.
     pub quotas: usize,
 }
 
 impl Default for MemoryLimits {
-    /// About 120 MB each when full: a webhook receiver that retains for a day
+    /// About 200 MB each when full, and an eighth of that for trials: a webhook receiver that retains for a day
     /// can take 11 deliveries a second.
     fn default() -> Self {
         Self { nonces: 1_000_000, quotas: 1_000_000 }
@@ -45,9 +46,9 @@ impl MemoryStore {
 
     /// A store by a clock of the caller's, which must not go backwards.
     pub fn with_clock(limits: MemoryLimits, now: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
-        let share = MemoryLimits { nonces: limits.nonces.div_ceil(SHARDS), quotas: limits.quotas.div_ceil(SHARDS) };
+        let bounds = Bounds::new(limits);
         Self {
-            shards: (0..SHARDS).map(|_| Mutex::new(Ledger::new(share))).collect(),
+            shards: (0..SHARDS).map(|_| Mutex::new(Ledger::within(&bounds))).collect(),
             hasher: RandomState::new(),
             limits,
             now: Box::new(now),
@@ -60,6 +61,20 @@ impl MemoryStore {
         // Nothing under the lock panics; a poisoned shard is still whole.
         Ok(shard.lock().unwrap_or_else(PoisonError::into_inner))
     }
+
+    /// Asks again when the store or a pot is full: entries that have expired may
+    /// be in other shards than the one that was asked.
+    fn or_make_room<T>(&self, ask: impl Fn() -> Result<T, StoreError>) -> Result<T, StoreError> {
+        match ask() {
+            Err(StoreError::Full { .. } | StoreError::PotFull { .. }) => {
+                for shard in &self.shards {
+                    shard.lock().unwrap_or_else(PoisonError::into_inner).forget((self.now)());
+                }
+                ask()
+            }
+            answer => answer,
+        }
+    }
 }
 
 impl Default for MemoryStore {
@@ -70,8 +85,11 @@ impl Default for MemoryStore {
 
 impl LocalStore for MemoryStore {
     fn claim(&self, nonce: &NonceId, retain: Duration, holder: Option<Holder>) -> Result<Claim, StoreError> {
-        let mut shard = self.shard(nonce)?;
-        shard.claim((self.now)(), nonce, retain, holder).map_err(|error| of_all(error, self.limits.nonces))
+        self.or_make_room(|| {
+            // The clock is read under the lock: no claim is older than the last.
+            let mut shard = self.shard(nonce)?;
+            shard.claim((self.now)(), nonce, retain, holder)
+        })
     }
 
     fn confirm(&self, nonce: &NonceId, holder: Holder) -> Result<(), StoreError> {
@@ -85,22 +103,21 @@ impl LocalStore for MemoryStore {
     }
 
     fn take(&self, subject: &Arc<str>, draws: &[Draw], cost: u32) -> Result<Take, StoreError> {
-        // The clock is read under the lock: no take is older than the last.
-        let mut shard = self.shard(subject)?;
-        shard.take((self.now)(), subject, draws, cost).map_err(|error| of_all(error, self.limits.quotas))
+        let subject = SubjectId::of(subject);
+        self.or_make_room(|| {
+            let mut shard = self.shard(&subject)?;
+            shard.take((self.now)(), subject, draws, cost)
+        })
     }
 
     fn give_back(&self, subject: &Arc<str>, draw: &Draw, cost: u32, at: Duration) -> Result<(), StoreError> {
-        let mut shard = self.shard(subject)?;
+        let subject = SubjectId::of(subject);
+        let mut shard = self.shard(&subject)?;
         shard.give_back((self.now)(), subject, draw, cost, at);
         Ok(())
     }
-}
 
-/// Tells how much the store may hold, not how much the shard may.
-fn of_all(error: StoreError, entries: usize) -> StoreError {
-    match error {
-        StoreError::Full { .. } => StoreError::Full { entries },
-        error => error,
+    fn room(&self) -> Option<MemoryLimits> {
+        Some(self.limits)
     }
 }

@@ -3,17 +3,27 @@
 //! A store expires by its own clock, so that machines which share one agree.
 //! The conformance of a store is in these sentences; one suite runs on all.
 
+mod accounts;
 mod gcra;
 mod ledger;
 mod memory;
+mod nonces;
+mod pot;
 mod recent;
+mod room;
 mod rule;
+mod shares;
+mod subject;
 
 pub use gcra::Gcra;
-pub use ledger::{Claimed, Ledger};
+pub use ledger::Ledger;
 pub use memory::{MemoryLimits, MemoryStore};
+pub use nonces::Claimed;
+pub use pot::{Pot, TRIAL_PREFIX};
 pub use recent::Recent;
 pub use rule::{QuotaRule, Tally, Window};
+pub use shares::{NoShare, share};
+pub use subject::SubjectId;
 
 use crate::now_or_never;
 use std::pin::Pin;
@@ -23,8 +33,8 @@ use std::time::Duration;
 /// A nonce within its space.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct NonceId {
-    /// The space, as the operator named it.
-    pub space: Arc<str>,
+    /// The space, as the operator named it, and how much it may hold.
+    pub space: Pot,
     /// SHA-256 of what must be used once.
     pub digest: [u8; 32],
 }
@@ -32,8 +42,8 @@ pub struct NonceId {
 /// A quota to take from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Draw {
-    /// The quota, as the operator named it.
-    pub quota: Arc<str>,
+    /// The quota, as the operator named it, and how much it may hold.
+    pub quota: Pot,
     /// How it counts.
     pub rule: QuotaRule,
 }
@@ -100,6 +110,14 @@ pub enum StoreError {
         /// How many that is.
         entries: usize,
     },
+    /// A nonce space or a quota holds as much as it may. Others have room still.
+    #[error("`{pot}` is full: it holds its {entries} live entries")]
+    PotFull {
+        /// Its name.
+        pot: Arc<str>,
+        /// How many that is.
+        entries: usize,
+    },
     /// It could not be reached, or did not answer in time.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
@@ -154,6 +172,12 @@ pub trait LocalStore: Send + Sync {
     fn lost_at(&self) -> Option<Duration> {
         None
     }
+
+    /// How much it may hold, if it is bounded: a generation divides that among
+    /// its nonce spaces and quotas, and names the bound of each in its [`Pot`].
+    fn room(&self) -> Option<MemoryLimits> {
+        None
+    }
 }
 
 /// What a remote store answers with.
@@ -175,6 +199,10 @@ pub trait RemoteStore: Send + Sync {
     fn give_back<'a>(&'a self, subject: &'a Arc<str>, draw: &'a Draw, cost: u32, at: Duration) -> StoreFuture<'a, ()>;
     /// See [`LocalStore::lost_at`].
     fn lost_at(&self) -> Option<Duration> {
+        None
+    }
+    /// See [`LocalStore::room`].
+    fn room(&self) -> Option<MemoryLimits> {
         None
     }
     /// Runs `work` beside the caller: what is given back for a request that
@@ -256,6 +284,13 @@ impl Store {
         match self {
             Self::Local(store) => store.lost_at(),
             Self::Remote(store) => store.lost_at(),
+        }
+    }
+
+    pub(crate) fn room(&self) -> Option<MemoryLimits> {
+        match self {
+            Self::Local(store) => store.room(),
+            Self::Remote(store) => store.room(),
         }
     }
 }

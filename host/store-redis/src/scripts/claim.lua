@@ -1,5 +1,5 @@
--- KEYS: nonce. ARGV: time, retain, holder or '', held for.
--- 0: free, and claimed now. 1: held. 2: used.
+-- KEYS: nonce. ARGV: time, retain, holder or '', held for, 'full' or ''.
+-- 0: free, and claimed now. 1: held. 2: used. 3: free, and there is no room.
 local now, retain, holder = clock(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
 local kept = redis.call('GET', KEYS[1])
 if kept then
@@ -10,6 +10,9 @@ if kept then
     end
     return 2
   end
+end
+if ARGV[5] == 'full' then
+  return 3
 end
 local value = whole(now + retain) .. ' ' .. whole(now + tonumber(ARGV[4])) .. ' ' .. holder
 redis.call('SET', KEYS[1], value, 'PX', ttl(retain))

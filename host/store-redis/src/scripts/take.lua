@@ -18,21 +18,34 @@ local function window(key, span)
   return ends, used
 end
 
--- Every take that still counts, oldest first, as `time:cost`.
+-- Every take that still counts, oldest first, as `time:cost`. What counts no
+-- longer is removed by the page: thousands can come back at one moment.
 local function remembered(key, sum, span)
-  local used = tonumber(redis.call('GET', sum) or 0)
+  local used, changed = tonumber(redis.call('GET', sum) or 0), false
   while true do
-    local oldest = redis.call('LINDEX', key, 0)
-    if not oldest then
-      return 0
+    local page = redis.call('LRANGE', key, 0, 99)
+    local over = 0
+    for _, take in ipairs(page) do
+      local at, taken = take:match('^(%d+):(%d+)$')
+      if at + span > now then
+        break
+      end
+      over = over + 1
+      used = used - taken
     end
-    local at, taken = oldest:match('^(%d+):(%d+)$')
-    if at + span > now then
+    if over > 0 then
+      redis.call('LTRIM', key, over, -1)
+      changed = true
+    end
+    if over < 100 then
+      if #page == over then
+        return 0
+      end
+      if changed then
+        redis.call('SET', sum, whole(used), 'KEEPTTL')
+      end
       return used
     end
-    redis.call('LPOP', key)
-    used = used - taken
-    redis.call('SET', sum, whole(used), 'KEEPTTL')
   end
 end
 

@@ -92,7 +92,7 @@ fn rate_quota() -> PolicySpec {
 
 fn quota() -> Quota {
     let rule = Gcra { interval: Duration::from_secs(3_600), limit: QUOTA }.into();
-    Quota { rule, key: QuotaKey::Principal, keep: Keep::OnAllow }
+    Quota { rule, key: QuotaKey::Principal, keep: Keep::OnAllow, entries_max: None }
 }
 
 fn stock(name: &str) -> PolicySpec {

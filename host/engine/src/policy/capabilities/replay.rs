@@ -10,9 +10,8 @@ use crate::policy::failure::Failure;
 use crate::policy::sandbox::Sandbox;
 use crate::policy::session::Session;
 use crate::reason::HostReason;
-use crate::store::{self, NonceId};
+use crate::store::{self, NonceId, Pot};
 use sha2::{Digest, Sha256};
-use std::sync::Arc;
 use std::time::Duration;
 
 impl Sandbox {
@@ -75,19 +74,20 @@ impl Sandbox {
 
 async fn claim(
     session: &mut Session,
-    name: &Arc<str>,
+    pot: &Pot,
     space: &NonceSpace,
     digest: [u8; 32],
     signed_at: Option<Duration>,
     until_unix_ms: u64,
 ) -> Result<Claim, Failure> {
-    let nonce = NonceId { space: session.scoped(name), digest };
-    let retain = space.retain.max(Duration::from_millis(until_unix_ms).saturating_sub(session.subject.now));
+    let nonce = NonceId { space: session.scoped(pot), digest };
+    let (now, until) = (session.subject.now, Duration::from_millis(until_unix_ms));
+    refuse_what_would_be_forgotten(pot, space.retain, until.saturating_sub(now))?;
     if let Some(lost_at) = session.journal.store().lost_at() {
-        refuse_what_may_be_forgotten(lost_at, signed_at, retain, session.subject.now)?;
+        refuse_what_may_be_forgotten(lost_at, signed_at, until, space.retain, now)?;
     }
     let holder = session.journal.holder(space.keep);
-    let claim = session.journal.store().claim(&nonce, retain, holder).await.map_err(store_failed)?;
+    let claim = session.journal.store().claim(&nonce, space.retain, holder).await.map_err(store_failed)?;
     Ok(match claim {
         store::Claim::FirstUse => {
             session.journal.push(Effect { keep: space.keep, kind: EffectKind::Claimed(nonce) });
@@ -98,17 +98,35 @@ async fn claim(
     })
 }
 
+/// How long nonces are remembered is the operator's to say, since it is their
+/// store. What a policy would take for longer is refused: remembered for less,
+/// it could be used again.
+fn refuse_what_would_be_forgotten(pot: &Pot, retain: Duration, asked: Duration) -> Result<(), Failure> {
+    if asked <= retain {
+        return Ok(());
+    }
+    let (asked, retain) = (asked.as_secs_f64().ceil(), retain.as_secs_f64());
+    let detail = format!("it asks `{pot}` to remember for {asked} s, but its `retain` is {retain} s");
+    Err(Failure::new(HostReason::RetentionExceeded, detail))
+}
+
 /// A store that lost what it remembered cannot tell what was used before.
 /// What was signed since, by a clock that may be ahead, was not. What bears no
 /// date waits until it would have been forgotten anyway.
 fn refuse_what_may_be_forgotten(
     lost_at: Duration,
     signed_at: Option<Duration>,
+    until: Duration,
     retain: Duration,
     now: Duration,
 ) -> Result<(), Failure> {
     let may_be_used = match signed_at {
-        Some(signed_at) => signed_at < lost_at.saturating_add(CLOCK_SKEW),
+        // Before the loss it was taken as far ahead of the clock as it is valid
+        // behind it: by how much, its own end says.
+        Some(signed_at) => {
+            let ahead = until.saturating_sub(signed_at).clamp(CLOCK_SKEW, retain.max(CLOCK_SKEW));
+            signed_at < lost_at.saturating_add(ahead)
+        }
         None => now < lost_at.saturating_add(retain),
     };
     if may_be_used {
