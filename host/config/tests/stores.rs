@@ -216,3 +216,77 @@ fn quotas_that_count_nothing_are_reported_at_their_place() {
         "barmkin.toml:4:13: unknown variant `leaky`, expected one of `gcra`, `fixed-window`, `sliding-window`, `concurrency`"
     );
 }
+
+/// Nonce spaces and quotas with these lines, in a small store of this machine.
+fn bounds(lines: &str) -> String {
+    format!("version = 1\n[store]\nkind = \"memory\"\nnonces-max = 100\nquotas-max = 100\n{lines}\n")
+}
+
+#[test]
+fn bounds_that_are_more_than_the_stores_are_reported() {
+    let help = |option| format!("write less, or raise `{option}` in `[store]`: an entry takes about 200 bytes");
+    let cases = [
+        (
+            "[nonces.a]\nentries-max = 60\n[nonces.b]\nentries-max = 41",
+            "7:15",
+            "the nonce spaces may hold 101 entries, but the store's `nonces-max` is 100".to_owned(),
+            help("nonces-max"),
+        ),
+        (
+            "[quotas.a]\nrate = \"1/s\"\nkey = \"route\"\nentries-max = 100\n[quotas.b]\nrate = \"1/s\"\nkey = \"route\"",
+            "9:15",
+            "the quotas may hold 100 entries, and 1 more need some, but the store's `quotas-max` is 100".to_owned(),
+            help("quotas-max"),
+        ),
+        (
+            "[nonces.a]\nentries-max = 0",
+            "7:15",
+            "without room every request that needs it would be refused".to_owned(),
+            "write at least 1".to_owned(),
+        ),
+        (
+            "[nonces.\"shadow:a\"]",
+            "6:2",
+            "names that begin with `shadow:` are those under which trials count".to_owned(),
+            "choose another name".to_owned(),
+        ),
+    ];
+    for (lines, at, message, help) in cases {
+        assert_eq!(report_of(&bounds(lines)), report([(at, message, &*help)]), "{lines}");
+    }
+}
+
+/// What a `[nonces]` remembers, against what the stock policies of a chain take.
+#[test]
+fn a_space_that_forgets_too_soon_is_reported() {
+    let configuration = |retain: &str, window: &str, tolerance: &str| {
+        format!(
+            "version = 1\n[nonces.deliveries]\nretain = \"{retain}\"\n[keys.k]\nalgorithm = \"hmac-sha256\"\n\
+             secrets = [{{ id = \"a\", from = \"file:secret\" }}]\n[policies.signed]\n\
+             component = \"stock:webhook-signature\"\nsettings = {{ provider = \"stripe\", {tolerance} }}\n\
+             grants = {{ keys = {{ signing = \"k\" }}, vouch = true }}\n[policies.once]\n\
+             component = \"stock:replay-window\"\nsettings = {{ {window} }}\n[[routes]]\nname = \"r\"\n\
+             chain = [\"signed\", \"once\"]\n"
+        )
+    };
+    for (retain, window, tolerance, taken) in [
+        ("16m", "", "", None),
+        ("15m", "", "", Some("16m")),
+        ("24h", "window = \"10m\"", "tolerance = \"1h\"", None),
+        ("20m", "window = \"10m\"", "tolerance = \"1h\"", Some("21m")),
+        ("24h", "window = \"1d\"", "", Some("1446m")),
+        ("1446m", "window = \"1d\"", "", None),
+    ] {
+        let text = configuration(retain, window, tolerance);
+        let folder = folder(&[("barmkin.toml", &text), ("secret", "sesame\n")]);
+        match (load(&folder), taken) {
+            (Ok(_), None) => {}
+            (Err(found), Some(taken)) => {
+                let found = found.to_string();
+                let message = format!("but policy `once` takes deliveries for `{taken}`");
+                assert!(found.contains("barmkin.toml:3:10: ") && found.contains(&message), "{found}");
+            }
+            (loaded, _) => panic!("{retain} {window} {tolerance}: {:?}", loaded.map(drop).map_err(|e| e.to_string())),
+        }
+    }
+}

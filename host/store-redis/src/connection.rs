@@ -6,9 +6,9 @@ use crate::store::{Settings, Tls};
 use barmkin_host::StoreError;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{Client, ClientTlsConfig, ErrorKind, FromRedisValue, IntoConnectionInfo, RedisError, ScriptInvocation};
-use redis::{InfoDict, TlsCertificates};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use redis::{InfoDict, Script, TlsCertificates};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 /// Between two attempts to connect, at first and at most: a server that comes
 /// back is found within a second, and one that is down is not hammered.
@@ -21,12 +21,34 @@ const ATTEMPTS_MAX: usize = 16;
 /// Requests under way on the connection; more wait for them.
 const UNDER_WAY_MAX: usize = 4_096;
 
+/// How long a server is relied on before it is asked again whether it keeps what
+/// it is given: its settings can be changed and its keys removed while it runs.
+const PROVEN_FOR: Duration = Duration::from_secs(10);
+
+/// Gives what says since when the server remembers, and writes it where nothing
+/// does.
+const SINCE: &str = "local since = redis.call('GET', KEYS[1])
+if not since then
+  local time = redis.call('TIME')
+  since = string.format('%.0f', time[1] * 1000000 + time[2])
+  redis.call('SET', KEYS[1], since)
+end
+return since";
+
 /// The connection.
 pub(crate) struct Connection {
     manager: ConnectionManager,
     timeout: Duration,
-    /// Whether the server at its other end may be used.
-    proven: AtomicBool,
+    /// When the server at its other end was last seen to be one that may be used,
+    /// in milliseconds of `began`, and one more; 0 for never.
+    proven: AtomicU64,
+    began: Instant,
+    since_key: String,
+    /// Since when the server remembers, in microseconds since 1970; 0 before it
+    /// was asked.
+    since: AtomicU64,
+    /// The same, where it had remembered for longer before; 0 for never.
+    lost_at: AtomicU64,
 }
 
 impl Connection {
@@ -41,7 +63,24 @@ impl Connection {
             .set_response_timeout(Some(settings.timeout))
             .set_pipeline_buffer_size(UNDER_WAY_MAX);
         let manager = ConnectionManager::new_lazy_with_config(client, config).map_err(OpenError::Settings)?;
-        Ok(Self { manager, timeout: settings.timeout, proven: AtomicBool::new(false) })
+        #[expect(clippy::disallowed_methods, reason = "a store has a clock of its own")]
+        let began = Instant::now();
+        Ok(Self {
+            manager,
+            timeout: settings.timeout,
+            proven: AtomicU64::new(0),
+            began,
+            since_key: format!("{}:since", settings.prefix),
+            since: AtomicU64::new(0),
+            lost_at: AtomicU64::new(0),
+        })
+    }
+
+    /// When the server lost what it remembered, if it did since this store was
+    /// opened.
+    pub(crate) fn lost_at(&self) -> Option<Duration> {
+        let lost_at = self.lost_at.load(Ordering::Acquire);
+        (lost_at > 0).then(|| Duration::from_micros(lost_at))
     }
 
     /// Runs a script, within the time-out. What it came to is unknown after an
@@ -55,7 +94,7 @@ impl Connection {
         let result = tokio::time::timeout(self.timeout, run).await.unwrap_or(Err(Failure::Late));
         result.map_err(|failure| {
             if failure.may_be_another_server() {
-                self.proven.store(false, Ordering::Release);
+                self.proven.store(0, Ordering::Release);
             }
             failure.into()
         })
@@ -70,17 +109,42 @@ impl Connection {
         tokio::time::timeout(self.timeout, prove).await.unwrap_or(Err(Failure::Late))
     }
 
-    /// Asks a new server whether it keeps what it is given.
+    /// Asks a new server, and from time to time one that is known, whether it
+    /// keeps what it is given and has kept it.
     async fn prove(&self, manager: &mut ConnectionManager) -> Result<(), Failure> {
-        if self.proven.load(Ordering::Acquire) {
+        let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1);
+        let proven = self.proven.load(Ordering::Acquire);
+        let is_due = now.saturating_sub(proven) >= u64::try_from(PROVEN_FOR.as_millis()).unwrap_or(u64::MAX);
+        // Of those who find that it is due one asks; of a new server all do.
+        if proven > 0
+            && (!is_due || self.proven.compare_exchange(proven, now, Ordering::AcqRel, Ordering::Acquire).is_err())
+        {
             return Ok(());
         }
-        let info: InfoDict = redis::cmd("INFO").arg("memory").query_async(manager).await.map_err(Failure::Redis)?;
+        let asked = self.ask(manager).await;
+        self.proven.store(if asked.is_ok() { now } else { 0 }, Ordering::Release);
+        asked
+    }
+
+    async fn ask(&self, manager: &mut ConnectionManager) -> Result<(), Failure> {
+        let info: InfoDict = redis::cmd("INFO").query_async(manager).await.map_err(Failure::Redis)?;
         let policy: String = info.get("maxmemory_policy").unwrap_or_else(|| "unknown".to_owned());
         if policy != "noeviction" {
             return Err(Failure::Evicts(policy));
         }
-        self.proven.store(true, Ordering::Release);
+        let script = Script::new(SINCE);
+        let since: String = script.key(&self.since_key).invoke_async(manager).await.map_err(Failure::Redis)?;
+        let since = since.parse().unwrap_or(1);
+        let before = self.since.load(Ordering::Acquire);
+        if before == 0 && info.get::<u8>("aof_enabled") == Some(0) {
+            tracing::warn!("Redis runs without `appendonly yes`: a restart of it can forget what was used");
+        }
+        if before != 0 && before != since {
+            self.lost_at.store(since, Ordering::Release);
+            tracing::error!("Redis lost what it remembered: what was signed before now is refused");
+        }
+        // Only now: nobody finds it remembered before it is known to be lost.
+        self.since.store(since, Ordering::Release);
         Ok(())
     }
 }

@@ -14,7 +14,7 @@
 //!
 //! Its `maxmemory-policy` must be `noeviction`: any other may drop a nonce that
 //! was used. That is asked on every new connection, and a server with another
-//! policy is not used. When it is full, it refuses, and so does the store.
+//! policy is not used. It is asked again every ten seconds. When it is full, it refuses, and so does the store.
 //!
 //! # How much it holds
 //!
@@ -31,7 +31,10 @@
 //! replication lag, or one second with `appendfsync everysec`. A delivery whose
 //! claim was lost can be accepted once more within its freshness window, and
 //! what was taken in those moments can be taken again. A server without
-//! persistence that restarts forgets everything. Run it with `appendonly yes`;
+//! persistence that restarts, or one that is flushed, forgets everything: a gate
+//! that was there before finds that out by `PREFIX:since` within ten seconds, says
+//! so, and refuses what was signed before. One that was started since cannot know,
+//! and no gate can after a failover that lost a moment. Run it with `appendonly yes`;
 //! with `appendfsync always` and without automatic failover nothing is lost.
 //!
 //! A gate that does not get its answer in time cannot know whether the script

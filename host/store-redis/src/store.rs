@@ -207,6 +207,10 @@ impl RemoteStore for RedisStore {
         })
     }
 
+    fn lost_at(&self) -> Option<Duration> {
+        self.connection.lost_at()
+    }
+
     fn run_beside(&self, work: Pin<Box<dyn Future<Output = ()> + Send>>) {
         drop(self.runtime.spawn(work));
     }

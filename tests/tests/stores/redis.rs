@@ -73,6 +73,30 @@ fn it_comes_back_with_its_server() {
     });
 }
 
+/// A server that forgot everything is not the one whose answers were relied on.
+#[test]
+fn a_server_that_forgot_says_so() {
+    let Some(program) = Tool::Redis.find("a Redis that forgets") else { return };
+    for keeps in [true, false] {
+        let options: &[&str] = if keeps { &["--appendonly", "yes", "--appendfsync", "always"] } else { &[] };
+        let mut server = Redis::start(&program, options);
+        block_on(async {
+            let store = RedisStore::new(&Settings::new(server.url())).unwrap();
+            assert_eq!(claim(&store, &nonce(1)).await, Ok(Claim::FirstUse));
+            assert_eq!(store.lost_at(), None);
+            server.kill();
+            assert!(claim(&store, &nonce(2)).await.is_err());
+            server.restart();
+            back(&store, &nonce(3)).await;
+            assert_eq!(store.lost_at().is_some(), !keeps, "it keeps what it is given: {keeps}");
+            // One that is new has lost nothing.
+            let new = RedisStore::new(&Settings::new(server.url())).unwrap();
+            back(&new, &nonce(4)).await;
+            assert_eq!(new.lost_at(), None);
+        });
+    }
+}
+
 /// Asks until it answers.
 async fn back(store: &RedisStore, nonce: &NonceId) {
     let began = Instant::now();

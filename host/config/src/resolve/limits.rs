@@ -63,11 +63,31 @@ fn entries_max(name: &str, given: Option<usize>, site: &Site, context: &mut Cont
 /// Bounds that are more than the store's are no bounds: one space or quota could
 /// fill it for the others.
 pub(super) fn check_bounds(store: &StoreConfig, spec: &Spec, document: &Document, context: &mut Context<'_>) {
-    let Some(room) = store.limits() else { return };
     let nonces = spec.nonces.iter().map(|(name, space)| (space.entries_max, document.nonces.get(name).map(site)));
-    check_shares("nonce spaces", "nonces-max", room.nonces, nonces.collect(), context);
     let quotas = spec.quotas.iter().map(|(name, quota)| (quota.entries_max, document.quotas.get(name).map(site)));
-    check_shares("quotas", "quotas-max", room.quotas, quotas.collect(), context);
+    match store.limits() {
+        Some(room) => {
+            check_shares("nonce spaces", "nonces-max", room.nonces, nonces.collect(), context);
+            check_shares("quotas", "quotas-max", room.quotas, quotas.collect(), context);
+        }
+        None => {
+            warn_of_unbounded("nonce space", nonces.collect(), context);
+            warn_of_unbounded("quota", quotas.collect(), context);
+        }
+    }
+}
+
+/// A Redis has no parts: where several share one, each needs a bound of its own.
+fn warn_of_unbounded(kind: &str, bounds: Vec<(Option<usize>, Option<&Site>)>, context: &mut Context<'_>) {
+    if bounds.len() < 2 {
+        return;
+    }
+    for site in bounds.into_iter().filter(|(bound, _)| bound.is_none()).filter_map(|(_, site)| site) {
+        context
+            .findings
+            .warning(site, format!("nothing keeps this {kind} from filling Redis for the others"))
+            .help("write `entries-max`: the most that each gate adds to it");
+    }
 }
 
 fn site<T>(entry: &Entry<T>) -> &Site {

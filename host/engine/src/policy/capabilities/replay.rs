@@ -10,7 +10,7 @@ use crate::policy::failure::Failure;
 use crate::policy::sandbox::Sandbox;
 use crate::policy::session::Session;
 use crate::reason::HostReason;
-use crate::store::{self, NonceId, Pot};
+use crate::store::{self, NonceId, Pot, Store};
 use sha2::{Digest, Sha256};
 use std::time::Duration;
 
@@ -83,14 +83,18 @@ async fn claim(
     let nonce = NonceId { space: session.scoped(pot), digest };
     let (now, until) = (session.subject.now, Duration::from_millis(until_unix_ms));
     refuse_what_would_be_forgotten(pot, space.retain, until.saturating_sub(now))?;
-    if let Some(lost_at) = session.journal.store().lost_at() {
-        refuse_what_may_be_forgotten(lost_at, signed_at, until, space.retain, now)?;
-    }
+    let check_loss = |store: &Store| match store.lost_at() {
+        Some(lost_at) => refuse_what_may_be_forgotten(lost_at, signed_at, until, space.retain, now),
+        None => Ok(()),
+    };
+    check_loss(session.journal.store())?;
     let holder = session.journal.holder(space.keep);
     let claim = session.journal.store().claim(&nonce, space.retain, holder).await.map_err(store_failed)?;
     Ok(match claim {
         store::Claim::FirstUse => {
             session.journal.push(Effect { keep: space.keep, kind: EffectKind::Claimed(nonce) });
+            // A server that comes back says what it lost when it is asked.
+            check_loss(session.journal.store())?;
             Claim::FirstUse
         }
         store::Claim::InProgress => Claim::InProgress,
