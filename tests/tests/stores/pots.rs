@@ -1,6 +1,6 @@
 //! One space's or quota's appetite is its own, on every store.
 
-use crate::subjects::{Kind, Subject, block_on, each, settings};
+use crate::subjects::{Subject, block_on, each, settings};
 use barmkin_host::{
     Body, Claim, Client, Draw, Engine, EngineSettings, Gate, Gcra, Generation, Head, Holder, Keep, KeyRing, Member,
     MemoryLimits, MemoryStore, NonceId, PathMatch, PolicySpec, Pot, Quota, QuotaKey, QuotaRule, Route, Services, Spec,

@@ -6,7 +6,7 @@ use crate::source::Site;
 use crate::store::StoreConfig;
 use crate::units::Rate;
 use barmkin_host::{
-    Keep, NoShare, NonceSpace, OnDuplicate, Quota, QuotaKey, QuotaRule, SameDelivery, Spec, TRIAL_PREFIX, Window,
+    Keep, NoShare, NonceSpace, OnDuplicate, Quota, QuotaKey, QuotaRule, SameDelivery, Spec, Window,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -24,7 +24,7 @@ pub(super) fn nonces(
         let retain = context.read_or(site.key("retain"), nonces.retain.as_ref(), NonceSpace::default().retain);
         let space = NonceSpace {
             retain,
-            entries_max: entries_max(name, nonces.entries_max, site, context),
+            entries_max: entries_max(nonces.entries_max, site, context),
             same_delivery: same_delivery(nonces.same_delivery),
             on_duplicate: on_duplicate(nonces.on_duplicate),
             keep: keep(nonces.keep),
@@ -41,18 +41,14 @@ pub(super) fn quotas(
     let quota = |(name, entry): (&String, &Entry<document::Quota>)| {
         let Entry { site, value: quota } = entry;
         let keep = quota.keep.map_or_else(Keep::default, keep);
-        let entries_max = entries_max(name, quota.entries_max, site, context);
+        let entries_max = entries_max(quota.entries_max, site, context);
         (name.clone(), Quota { rule: rule(quota, site, context), key: quota_key(quota.key), keep, entries_max })
     };
     declared.iter().map(quota).collect()
 }
 
 /// How much of the store a nonce space or a quota may fill.
-fn entries_max(name: &str, given: Option<usize>, site: &Site, context: &mut Context<'_>) -> Option<usize> {
-    if name.starts_with(TRIAL_PREFIX) {
-        let message = format!("names that begin with `{TRIAL_PREFIX}` are those under which trials count");
-        context.findings.error(site, message).help("choose another name");
-    }
+fn entries_max(given: Option<usize>, site: &Site, context: &mut Context<'_>) -> Option<usize> {
     if given == Some(0) {
         let message = "without room every request that needs it would be refused";
         context.findings.error(site.key("entries-max"), message).help("write at least 1");

@@ -5,8 +5,8 @@ use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// What the names begin with under which trials count. No space or quota of the
-/// operator's may be called so.
+/// What the names begin with under which trials count. A configuration takes no
+/// name with a colon in it.
 pub const TRIAL_PREFIX: &str = "shadow:";
 
 /// Trials have room of their own beside the store's: this part of what the
