@@ -31,7 +31,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 fn prove(args: &Args) -> Result<()> {
     let secrets = if args.without_secrets { Secrets::Placeholders } else { Secrets::Read };
     let config = load::config(&args.file.file, secrets)?;
-    let generation = load::generation(&config, &load::engine(config.fixed().cache.as_deref())?, load::services(&config))?;
+    let generation =
+        load::generation(&config, &load::engine(config.fixed().cache.as_deref())?, load::services(&config))?;
     if let Some(proxy) = args.proxy.proxy {
         print!("{}", proxies::print(proxy, &args.proxy, &config, &generation)?);
         return Ok(());

@@ -2,7 +2,9 @@
 
 use anyhow::Result;
 use barmkin_config::{Config, LoadOptions, Secrets};
-use barmkin_host::{Clock, Engine, EngineSettings, Generation, MemoryLimits, MemoryStore, Services, Store, SystemClock};
+use barmkin_host::{
+    Clock, Engine, EngineSettings, Generation, MemoryLimits, MemoryStore, Services, Store, SystemClock,
+};
 use std::path::{Path, PathBuf};
 
 /// Where a configuration is looked for unless it is named.

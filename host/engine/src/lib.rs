@@ -98,8 +98,9 @@ pub use reason::{HostReason, Reason};
 pub use record::{Decided, Recorder};
 pub use request::{Body, BodyNeed, Client, ClientAddress, Head, RequestId};
 pub use store::{
-    Claim, Claimed, Draw, Gcra, Holder, Ledger, LocalStore, MemoryLimits, MemoryStore, NoShare, NonceId, Pot, QuotaRule, Recent,
-    RemoteStore, Store, StoreError, StoreFuture, SubjectId, TRIAL_PREFIX, Take, Tally, Window, share,
+    Claim, Claimed, Draw, Gcra, Holder, Ledger, LocalStore, MemoryLimits, MemoryStore, NoShare, NonceId, Pot,
+    QuotaRule, Recent, RemoteStore, Store, StoreError, StoreFuture, SubjectId, TRIAL_PREFIX, Take, Tally, Window,
+    share,
 };
 pub use verdict::{Change, Denial, Digest, Outcome, Permit, REASON_FIELD, REQUEST_ID_FIELD, Step, Verdict};
 

@@ -299,7 +299,11 @@ impl<'b> Decoder<'b> {
     }
 
     fn subject(&mut self) -> Option<SubjectId> {
-        if self.names_somebody { self.text().map(|subject| SubjectId::of(&subject)) } else { self.array().map(SubjectId) }
+        if self.names_somebody {
+            self.text().map(|subject| SubjectId::of(&subject))
+        } else {
+            self.array().map(SubjectId)
+        }
     }
 
     fn holder(&mut self) -> Option<Holder> {

@@ -128,13 +128,7 @@ impl Inner {
         Ok(())
     }
 
-    pub(crate) fn take(
-        &mut self,
-        now: Duration,
-        subject: &str,
-        draws: &[Draw],
-        cost: u32,
-    ) -> Result<Take, StoreError> {
+    pub(crate) fn take(&mut self, now: Duration, subject: &str, draws: &[Draw], cost: u32) -> Result<Take, StoreError> {
         let subject = SubjectId::of(subject);
         let take = self.ledger.take(now, subject, draws, cost)?;
         if take.admitted && cost > 0 {

@@ -52,7 +52,7 @@ pub fn spec() -> (Spec, KeyRing) {
         nonces: BTreeMap::from([("nonces".to_owned(), NonceSpace::default())]),
         quotas: BTreeMap::from([(
             "quota".to_owned(),
-            Quota { rule: rate.into(), key: QuotaKey::Route, keep: Keep::OnAllow },
+            Quota { rule: rate.into(), key: QuotaKey::Route, keep: Keep::OnAllow, entries_max: None },
         )]),
         policies: BTreeMap::from([("demanding".to_owned(), policy)]),
         routes: vec![route],

@@ -74,7 +74,12 @@ pub fn spec(policy: PolicySpec, units: u64) -> Spec {
         route
     };
     let interval = Duration::from_secs(86_400) / u32::try_from(units).unwrap();
-    let quota = Quota { rule: Gcra { interval, limit: units }.into(), key: QuotaKey::Route, keep: Keep::OnAllow, entries_max: None };
+    let quota = Quota {
+        rule: Gcra { interval, limit: units }.into(),
+        key: QuotaKey::Route,
+        keep: Keep::OnAllow,
+        entries_max: None,
+    };
     Spec {
         quotas: BTreeMap::from([("units".to_owned(), quota)]),
         policies: BTreeMap::from([("hostile".to_owned(), policy), ("good".to_owned(), program("behaves"))]),

@@ -152,4 +152,3 @@ fn one_policys_subjects_refuse_no_request_of_anothers() {
         }
     }
 }
-

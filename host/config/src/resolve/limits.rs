@@ -5,9 +5,7 @@ use crate::resolve::Context;
 use crate::source::Site;
 use crate::store::StoreConfig;
 use crate::units::Rate;
-use barmkin_host::{
-    Keep, NoShare, NonceSpace, OnDuplicate, Quota, QuotaKey, QuotaRule, SameDelivery, Spec, Window,
-};
+use barmkin_host::{Keep, NoShare, NonceSpace, OnDuplicate, Quota, QuotaKey, QuotaRule, SameDelivery, Spec, Window};
 use std::collections::BTreeMap;
 use std::time::Duration;
 

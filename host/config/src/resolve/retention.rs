@@ -39,7 +39,8 @@ pub(super) fn check(spec: &Spec, document: &Document, context: &mut Context<'_>)
         let (Some(space), Some(entry)) = (spec.nonces.get(name), document.nonces.get(name)) else { continue };
         if space.retain < taken {
             let [retain, taken] = [space.retain, taken].map(written);
-            let message = format!("`{name}` remembers for `{retain}`, but policy `{policy}` takes deliveries for `{taken}`");
+            let message =
+                format!("`{name}` remembers for `{retain}`, but policy `{policy}` takes deliveries for `{taken}`");
             context.findings.error(entry.site.key("retain"), message).help(format!(
                 "write at least `{taken}` (the window, what may be signed ahead, and a minute between clocks), or \
                  shorten the policy's `window`"

@@ -49,7 +49,9 @@ pub struct BuildError {
 #[non_exhaustive]
 pub enum Problem {
     /// The bounds of nonce spaces, or of quotas, are more than the store's.
-    #[error("the {kind} may hold {named} entries by their own bounds, and {others} have none, but the store holds {room}")]
+    #[error(
+        "the {kind} may hold {named} entries by their own bounds, and {others} have none, but the store holds {room}"
+    )]
     NoRoom {
         /// Which.
         kind: &'static str,

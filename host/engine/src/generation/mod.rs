@@ -108,7 +108,9 @@ impl Generation {
         for (name, policy) in &spec.policies {
             let waits = Waits { store: !services.store.is_local(), bodies: has_large_bodies(spec, name) };
             let image = Image::of(engine, policy, waits, previous.iter().map(Policy::image));
-            match image.and_then(|image| Policy::grant(image, name, policy, (spec, shares), keys, &services.metrics, engine)) {
+            match image
+                .and_then(|image| Policy::grant(image, name, policy, (spec, shares), keys, &services.metrics, engine))
+            {
                 Ok(policy) => policies.push(policy.following(previous)),
                 Err(problems) => errors
                     .extend(problems.into_iter().map(|problem| BuildError { at: At::Policy(name.clone()), problem })),

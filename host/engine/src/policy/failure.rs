@@ -32,7 +32,9 @@ impl From<Failure> for CheckError {
     /// What may be a replay is refused, whatever the policy's `on-error` says.
     fn from(failure: Failure) -> Self {
         match failure.reason {
-            HostReason::SignedBeforeLoss | HostReason::RetentionExceeded => Self::Refused(failure.reason, failure.detail),
+            HostReason::SignedBeforeLoss | HostReason::RetentionExceeded => {
+                Self::Refused(failure.reason, failure.detail)
+            }
             _ => Self::Failed(failure),
         }
     }

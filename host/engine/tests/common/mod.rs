@@ -52,7 +52,8 @@ pub(crate) fn grants(sets: &[String], vouch: bool) -> Grants {
 /// The spec of `policies`, with a quota of `limit` a day for each route.
 pub(crate) fn spec(policies: Vec<(&str, PolicySpec)>, routes: Vec<Route>, limit: u64) -> Spec {
     let interval = Duration::from_secs(86_400) / u32::try_from(limit).unwrap();
-    let quota = Quota { rule: Gcra { interval, limit }.into(), key: QuotaKey::Route, keep: Keep::OnAllow, entries_max: None };
+    let quota =
+        Quota { rule: Gcra { interval, limit }.into(), key: QuotaKey::Route, keep: Keep::OnAllow, entries_max: None };
     Spec {
         nonces: [("nonces".to_owned(), NonceSpace::default())].into(),
         quotas: [("quota".to_owned(), quota)].into(),
