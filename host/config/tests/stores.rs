@@ -246,50 +246,6 @@ fn bounds_that_are_more_than_the_stores_are_reported() {
         ),
     ];
     for (lines, at, message, help) in cases {
-        let text = format!("version = 1\n[quotas.q]\nkey = \"route\"\n{lines}\n");
-        assert_eq!(report_of(&text), report([(at, message.to_owned(), help)]));
-    }
-    assert_eq!(
-        report_of("version = 1\n[quotas.q]\nkey = \"route\"\nalgorithm = \"leaky\"\n"),
-        "barmkin.toml:4:13: unknown variant `leaky`, expected one of `gcra`, `fixed-window`, `sliding-window`, `concurrency`"
-    );
-}
-
-/// Nonce spaces and quotas with these lines, in a small store of this machine.
-fn bounds(lines: &str) -> String {
-    format!("version = 1\n[store]\nkind = \"memory\"\nnonces-max = 100\nquotas-max = 100\n{lines}\n")
-}
-
-#[test]
-fn bounds_that_are_more_than_the_stores_are_reported() {
-    let help = |option| format!("write less, or raise `{option}` in `[store]`: an entry takes about 200 bytes");
-    let cases = [
-        (
-            "[nonces.a]\nentries-max = 60\n[nonces.b]\nentries-max = 41",
-            "7:15",
-            "the nonce spaces may hold 101 entries, but the store's `nonces-max` is 100".to_owned(),
-            help("nonces-max"),
-        ),
-        (
-            "[quotas.a]\nrate = \"1/s\"\nkey = \"route\"\nentries-max = 100\n[quotas.b]\nrate = \"1/s\"\nkey = \"route\"",
-            "9:15",
-            "the quotas may hold 100 entries, and 1 more need some, but the store's `quotas-max` is 100".to_owned(),
-            help("quotas-max"),
-        ),
-        (
-            "[nonces.a]\nentries-max = 0",
-            "7:15",
-            "without room every request that needs it would be refused".to_owned(),
-            "write at least 1".to_owned(),
-        ),
-        (
-            "[nonces.\"shadow:a\"]",
-            "6:2",
-            "names that begin with `shadow:` are those under which trials count".to_owned(),
-            "choose another name".to_owned(),
-        ),
-    ];
-    for (lines, at, message, help) in cases {
         assert_eq!(report_of(&bounds(lines)), report([(at, message, &*help)]), "{lines}");
     }
 }

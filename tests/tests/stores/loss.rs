@@ -251,6 +251,7 @@ fn deliver(gate: &Gate, signed_s: u64) -> String {
     let signature = format!("t={time},v1={}", hex::encode(mac.finalize().into_bytes()));
     let head = Head {
         method: Method::POST,
+        version: http::Version::HTTP_11,
         scheme: "https",
         authority: Some("gate.test".to_owned()),
         target: "/".to_owned(),

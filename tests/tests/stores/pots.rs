@@ -130,6 +130,7 @@ fn gate(store: &Store, is_trial: bool) -> Gate {
 fn is_let_in(gate: &Gate, route: &str, client: u32) -> bool {
     let head = Head {
         method: Method::GET,
+        version: http::Version::HTTP_11,
         scheme: "https",
         authority: Some("gate.test".to_owned()),
         target: format!("/{route}"),
