@@ -56,9 +56,14 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Bytes of a pepper: a file that is longer is some other file.
+const PEPPER_BYTES_MAX: usize = 64 * 1024;
+
 /// The pepper without the newline that editors add, as `serve` reads it.
 fn read_pepper(path: &PathBuf) -> Result<Zeroizing<Vec<u8>>> {
-    let mut pepper = Zeroizing::new(std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?);
+    let mut pepper = Zeroizing::new(
+        barmkin_files::read(path, PEPPER_BYTES_MAX).with_context(|| format!("cannot read `{}`", path.display()))?,
+    );
     for end in *b"\n\r" {
         if pepper.last() == Some(&end) {
             pepper.pop();

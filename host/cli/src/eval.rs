@@ -4,6 +4,7 @@ use crate::load;
 use crate::request::{Scheme, Written, append, check_listener, head};
 use anyhow::{Context, Result, bail};
 use barmkin_config::Secrets;
+use barmkin_host::limits::BODY_BYTES_MAX;
 use barmkin_host::{Body, FixedClock, Gate, Head, Outcome, Verdict};
 use http::HeaderMap;
 use std::ffi::OsString;
@@ -75,9 +76,13 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     Ok(if verdict.reason().is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// Bytes of a written request: its body is in it, in base64.
+const REQUEST_BYTES_MAX: usize = 2 * BODY_BYTES_MAX;
+
 fn request(args: Args) -> Result<(Head, Body)> {
     if let Some(file) = &args.request {
-        let text = std::fs::read_to_string(file).with_context(|| format!("cannot read `{}`", file.display()))?;
+        let text = barmkin_files::read_text(file, REQUEST_BYTES_MAX)
+            .with_context(|| format!("cannot read `{}`", file.display()))?;
         let written: Written =
             serde_json::from_str(&text).with_context(|| format!("`{}` is no request", file.display()))?;
         return written.into_parts();
@@ -98,7 +103,9 @@ fn request(args: Args) -> Result<(Head, Body)> {
     }
     let body = match (args.body, args.body_file) {
         (Some(text), _) => text.into_bytes(),
-        (None, Some(file)) => std::fs::read(&file).with_context(|| format!("cannot read `{}`", file.display()))?,
+        (None, Some(file)) => {
+            barmkin_files::read(&file, BODY_BYTES_MAX).with_context(|| format!("cannot read `{}`", file.display()))?
+        }
         (None, None) => Vec::new(),
     };
     let mut head = head(&args.method, target, authority, scheme, headers, args.client_address)?;

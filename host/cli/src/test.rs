@@ -4,6 +4,7 @@ use crate::load;
 use crate::request::Written;
 use anyhow::{Context, Result, bail};
 use barmkin_config::Secrets;
+use barmkin_host::limits::COMPONENT_BYTES_MAX;
 use barmkin_host::{
     FixedClock, Gate, Generation, Grants, KeyRing, Member, MemoryStore, PolicySpec, Route, Services, Spec, Verdict,
 };
@@ -75,9 +76,13 @@ enum ExpectedVerdict {
     Deny,
 }
 
+/// Bytes of a file of cases: bodies of tests stand in it.
+const CASES_BYTES_MAX: usize = 64 * 1024 * 1024;
+
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let file = if args.cases.is_dir() { args.cases.join("cases.toml") } else { args.cases.clone() };
-    let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read `{}`", file.display()))?;
+    let text = barmkin_files::read_text(&file, CASES_BYTES_MAX)
+        .with_context(|| format!("cannot read `{}`", file.display()))?;
     let cases: Cases = toml::from_str(&text).with_context(|| format!("`{}` is no file of cases", file.display()))?;
     let folder = file.parent().unwrap_or(Path::new("."));
     let clock = Arc::new(FixedClock::default());
@@ -119,7 +124,7 @@ fn generation(cases: &Cases, folder: &Path, clock: Arc<FixedClock>) -> Result<Ge
 
 /// One component on a route for everything.
 fn alone(component: &Path, cases: &Cases) -> Result<Spec> {
-    let bytes = std::fs::read(component)
+    let bytes = barmkin_files::read(component, COMPONENT_BYTES_MAX)
         .with_context(|| format!("cannot read `{}` (`barmkin build` makes it)", component.display()))?;
     let mut policy = PolicySpec::new(bytes);
     policy.settings = cases.settings.clone().unwrap_or_else(|| serde_json::json!({}));

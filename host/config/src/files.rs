@@ -1,9 +1,11 @@
 //! What a configuration was read from: what to watch for a change of it.
 
-use crate::source::read_limited;
+use barmkin_files::Regular;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::fs::Metadata;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
 /// Symbolic links on the way to one file, as Linux has it.
@@ -24,6 +26,16 @@ impl Files {
         self.contents.clone().finalize().into()
     }
 
+    /// Changes when one of the files is written or replaced, as far as that can
+    /// be told without reading them: for file systems that do not tell.
+    pub fn stamp(&self) -> u64 {
+        let mut stamp = DefaultHasher::new();
+        for path in &self.paths {
+            stamp_of(path).hash(&mut stamp);
+        }
+        stamp.finish()
+    }
+
     /// What to watch to notice a change of one of them.
     pub fn watched(&self) -> Watched {
         let mut watched = Watched::default();
@@ -38,11 +50,27 @@ impl Files {
         watched
     }
 
+    /// Reads a file of at most `max` bytes.
     pub(crate) fn read(&mut self, path: &Path, max: usize) -> std::io::Result<Vec<u8>> {
-        let read = read_limited(path, max);
-        self.note(path, read.as_deref().ok());
+        self.read_if(path, max, |_| ()).map(|(bytes, ())| bytes)
+    }
+
+    /// As [`read`](Self::read), with what `judge` says of the very file that
+    /// is read.
+    pub(crate) fn read_if<J>(
+        &mut self,
+        path: &Path,
+        max: usize,
+        judge: impl FnOnce(&Metadata) -> J,
+    ) -> std::io::Result<(Vec<u8>, J)> {
+        let opened = Regular::open(path);
         // Who may read it decides whether it can be used.
-        let permissions = std::fs::metadata(path).map(|metadata| metadata.permissions());
+        let permissions = opened.as_ref().ok().map(|file| file.metadata().permissions());
+        let read = opened.and_then(|file| {
+            let judged = judge(file.metadata());
+            Ok((file.read(max)?, judged))
+        });
+        self.note(path, read.as_ref().ok().map(|(bytes, _)| bytes.as_slice()));
         self.contents.update(format!("{permissions:?}"));
         read
     }
@@ -61,6 +89,21 @@ impl Files {
     pub(crate) fn expect_below(&mut self, folder: &Path) {
         self.below.insert(folder.to_owned());
     }
+}
+
+#[cfg(unix)]
+fn stamp_of(path: &Path) -> Option<impl Hash> {
+    use std::os::unix::fs::MetadataExt;
+
+    let metadata = std::fs::metadata(path).ok()?;
+    let changed = (metadata.mtime(), metadata.mtime_nsec(), metadata.ctime(), metadata.ctime_nsec());
+    Some((metadata.dev(), metadata.ino(), metadata.len(), changed))
+}
+
+#[cfg(not(unix))]
+fn stamp_of(path: &Path) -> Option<impl Hash> {
+    let metadata = std::fs::metadata(path).ok()?;
+    Some((metadata.len(), metadata.modified().ok()))
 }
 
 /// What to watch to notice a change of files.

@@ -1,7 +1,11 @@
 //! Collects findings while a configuration is read.
 
 use crate::report::{Finding, Report, Severity};
-use crate::source::{Sources, Spot};
+use crate::source::{FileId, Places, Sources, Spot};
+
+/// Findings that are reported: whoever mends the first hundreds starts over,
+/// and each has to be looked for in its file.
+const FINDINGS_MAX: usize = 512;
 
 /// What was found so far.
 #[derive(Debug, Default)]
@@ -26,18 +30,33 @@ impl Findings {
 
     /// The findings in the order of their places: the warnings alone, or a
     /// report when there is an error.
-    pub(crate) fn finish(self, sources: &Sources) -> Result<Vec<Finding>, Report> {
-        let failed = self.0.iter().any(|found| found.severity == Severity::Error);
-        let place = |found: Found| Finding {
+    pub(crate) fn finish(mut self, sources: &Sources) -> Result<Vec<Finding>, Report> {
+        // Errors first: a warning must not take the place of one.
+        self.0.sort_by_key(|found| found.severity);
+        let failed = self.0.first().is_some_and(|found| found.severity == Severity::Error);
+        let more = self.0.len().saturating_sub(FINDINGS_MAX);
+        self.0.truncate(FINDINGS_MAX);
+        let mut places = Places::of(sources);
+        let mut place = |found: Found| Finding {
             severity: found.severity,
-            place: sources.place(&found.spot),
+            place: places.find(&found.spot),
             message: found.message,
             help: found.help,
         };
-        let mut findings: Vec<_> = self.0.into_iter().map(place).collect();
+        let mut findings: Vec<_> = self.0.into_iter().map(&mut place).collect();
         findings.sort_by(|a, b| a.place.cmp(&b.place));
         findings.dedup();
+        if more > 0 {
+            let severity = if failed { Severity::Error } else { Severity::Warning };
+            let spot = Spot::File(FileId::MAIN);
+            findings.push(place(Found { severity, spot, message: format!("{more} more are not listed"), help: None }));
+        }
         if failed { Err(Report { findings }) } else { Ok(findings) }
+    }
+
+    /// Whether another would not be reported.
+    pub(crate) fn is_full(&self) -> bool {
+        self.0.len() >= FINDINGS_MAX
     }
 
     fn add(&mut self, severity: Severity, spot: Spot, message: String) -> Help<'_> {

@@ -166,9 +166,8 @@ impl Loader {
                 continue;
             }
             if let Some(first) = section(&mut self.loaded.document).get(name.get_ref().as_ref()) {
-                let first = self.loaded.sources.place(&Spot::from(&first.site));
-                let message = format!("{kind} `{}` is declared twice", name.get_ref());
-                self.loaded.findings.error(&site, message).help(format!("it is also declared at {first}"));
+                let first = Spot::from(&first.site);
+                self.declared_twice(&site, format!("{kind} `{}` is declared twice", name.get_ref()), &first);
                 continue;
             }
             let name = name.into_inner().into_owned();
@@ -200,11 +199,19 @@ impl Loader {
         section: fn(&mut Document) -> &mut Option<Entry<T>>,
     ) {
         if let Some(first) = section(&mut self.loaded.document) {
-            let first = self.loaded.sources.place(&Spot::from(&first.site));
-            let message = format!("`[{name}]` is declared twice");
-            self.loaded.findings.error(&site, message).help(format!("it is also declared at {first}"));
+            let first = Spot::from(&first.site);
+            self.declared_twice(&site, format!("`[{name}]` is declared twice"), &first);
         } else if let Some(value) = self.read_value(&site, value) {
             *section(&mut self.loaded.document) = Some(Entry { site, value });
+        }
+    }
+
+    fn declared_twice(&mut self, site: &Site, message: String, first: &Spot) {
+        // To look for the first is to read its file again.
+        let is_reported = !self.loaded.findings.is_full();
+        let found = self.loaded.findings.error(site, message);
+        if is_reported {
+            found.help(format!("it is also declared at {}", self.loaded.sources.place(first)));
         }
     }
 

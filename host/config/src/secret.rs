@@ -2,11 +2,12 @@
 
 use crate::document::Encoding;
 use crate::files::Files;
-use crate::source::read_limited;
+use barmkin_files::NotRegular;
 use base64::Engine as _;
 use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use sha2::{Digest, Sha256};
+use std::fs::Metadata;
 use std::path::Path;
 use zeroize::Zeroizing;
 
@@ -50,9 +51,9 @@ pub(crate) fn from_file(path: &Path, files: &mut Files) -> Result<(SecretBytes, 
         help: "create it, readable by the user that runs barmkin".to_owned(),
     };
     // It is noted even where it must not be used: that may be mended.
-    let read = files.read(path, SECRET_BYTES_MAX).map(Zeroizing::new);
-    let mut remarks = check_mode(path).map_err(fail)??.into_iter().collect::<Vec<_>>();
-    let mut text = read.map_err(fail)?;
+    let read = files.read_if(path, SECRET_BYTES_MAX, |metadata| check_mode(path, metadata));
+    let (mut text, mode) = read.map(|(text, mode)| (Zeroizing::new(text), mode)).map_err(fail)?;
+    let mut remarks = mode?.into_iter().collect::<Vec<_>>();
     if trim_newline(&mut text) {
         remarks.push(Remark {
             message: format!("secret file `{shown}` ends with a newline, which is not taken as part of the secret"),
@@ -62,16 +63,17 @@ pub(crate) fn from_file(path: &Path, files: &mut Files) -> Result<(SecretBytes, 
     Ok((text, remarks))
 }
 
-/// Whether `path` no longer has the secret that it had: there is no file, or
-/// something else is in it. A file that cannot be read says nothing.
+/// Whether `path` no longer has the secret that it had: there is no file, it
+/// holds something else, or what is there is not a file. A file that cannot be
+/// read says nothing.
 pub(crate) fn has_left(path: &Path, encoding: Encoding, fingerprint: &Fingerprint) -> bool {
-    match read_limited(path, SECRET_BYTES_MAX) {
+    match barmkin_files::read(path, SECRET_BYTES_MAX) {
         Ok(text) => {
             let mut text = Zeroizing::new(text);
             trim_newline(&mut text);
             decode(&text, encoding).map_or(true, |secret| Fingerprint::of(&secret) != *fingerprint)
         }
-        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound || NotRegular::is(&error),
     }
 }
 
@@ -134,19 +136,19 @@ fn base64(text: &[u8]) -> Option<Vec<u8>> {
 }
 
 #[cfg(unix)]
-fn check_mode(path: &Path) -> std::io::Result<Result<Option<Remark>, Remark>> {
+fn check_mode(path: &Path, metadata: &Metadata) -> Result<Option<Remark>, Remark> {
     use std::os::unix::fs::PermissionsExt;
     const READ_BY_OTHERS: u32 = 0o004;
     const WRITTEN_BY_OTHERS: u32 = 0o002;
     const WRITTEN_BY_GROUP: u32 = 0o020;
 
-    let mode = std::fs::metadata(path)?.permissions().mode() & 0o777;
+    let mode = metadata.permissions().mode() & 0o777;
     let shown = path.display();
     let remark = |problem: &str, change: &str| Remark {
         message: format!("secret file `{shown}` {problem} (mode {mode:03o})"),
         help: format!("take that away: `chmod {change} {shown}`"),
     };
-    Ok(if mode & READ_BY_OTHERS != 0 {
+    if mode & READ_BY_OTHERS != 0 {
         Err(remark("is readable by everyone", "o-rwx"))
     } else if mode & WRITTEN_BY_OTHERS != 0 {
         Err(remark("can be written by everyone", "o-rwx"))
@@ -154,12 +156,12 @@ fn check_mode(path: &Path) -> std::io::Result<Result<Option<Remark>, Remark>> {
         Ok(Some(remark("can be written by its group", "g-w")))
     } else {
         Ok(None)
-    })
+    }
 }
 
 #[cfg(not(unix))]
-fn check_mode(path: &Path) -> std::io::Result<Result<Option<Remark>, Remark>> {
-    std::fs::metadata(path).map(|_| Ok(None))
+fn check_mode(_: &Path, _: &Metadata) -> Result<Option<Remark>, Remark> {
+    Ok(None)
 }
 
 #[cfg(test)]

@@ -4,8 +4,7 @@
 //! path of keys, and the place is looked up when there is something to report.
 
 use crate::report::Place;
-use std::fs::File;
-use std::io::Read;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
@@ -121,18 +120,34 @@ impl Sources {
     }
 
     pub(crate) fn place(&self, spot: &Spot) -> Place {
+        Places::of(self).find(spot)
+    }
+}
+
+/// Finds places, and reads each file once for all of them.
+pub(crate) struct Places<'s> {
+    sources: &'s Sources,
+    roots: BTreeMap<FileId, Spanned<DeTable<'s>>>,
+}
+
+impl<'s> Places<'s> {
+    pub(crate) fn of(sources: &'s Sources) -> Self {
+        Self { sources, roots: BTreeMap::new() }
+    }
+
+    pub(crate) fn find(&mut self, spot: &Spot) -> Place {
+        let sources = self.sources;
         let (file, offset) = match spot {
             Spot::File(file) => (*file, None),
             Spot::Span(file, span) => (*file, Some(span.start)),
-            Spot::Site(site) => (site.file, self.find(site).map(|span| span.start)),
+            Spot::Site(site) => {
+                let read = || DeTable::parse_recoverable(sources.text(site.file)).0;
+                let root = self.roots.entry(site.file).or_insert_with(read);
+                (site.file, locate(root.get_ref(), &site.steps).map(|span| span.start))
+            }
         };
-        let position = offset.map(|offset| position(self.text(file).as_bytes(), offset));
-        Place { file: self.path(file).to_owned(), position }
-    }
-
-    fn find(&self, site: &Site) -> Option<Range<usize>> {
-        let (root, _) = DeTable::parse_recoverable(self.text(site.file));
-        locate(root.get_ref(), &site.steps)
+        let position = offset.map(|offset| position(sources.text(file).as_bytes(), offset));
+        Place { file: sources.path(file).to_owned(), position }
     }
 }
 
@@ -154,19 +169,6 @@ fn locate_in(value: &Spanned<DeValue<'_>>, steps: &[Step]) -> Option<Range<usize
         }
         _ => None,
     }
-}
-
-/// Reads a file of at most `max` bytes, whatever its metadata says.
-pub(crate) fn read_limited(path: &Path, max: usize) -> std::io::Result<Vec<u8>> {
-    let file = File::open(path)?;
-    let expected = usize::try_from(file.metadata()?.len()).unwrap_or(max).min(max);
-    // Room at once: a secret shall not leave copies behind as it grows.
-    let mut bytes = Vec::with_capacity(expected + 1);
-    file.take(max as u64 + 1).read_to_end(&mut bytes)?;
-    if bytes.len() > max {
-        return Err(std::io::Error::other(format!("it has more than {max} bytes")));
-    }
-    Ok(bytes)
 }
 
 /// Line and column of a byte, both from 1.

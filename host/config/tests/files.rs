@@ -157,3 +157,52 @@ fn names_are_plain() {
         "barmkin.toml:2:9: `stock:x` is not a name for a quota\n  help: use ASCII letters, digits, `-`, `_` and `.`"
     );
 }
+
+/// Opening a FIFO waits for somebody to write to it; a device may have no end.
+#[test]
+fn whatever_is_named_must_be_a_file_and_is_not_waited_for() {
+    const WHOLE: &str = r#"version = 1
+include = ["more.toml"]
+[listen.edge]
+kind = "reverse-proxy"
+address = "127.0.0.1:0"
+upstream = "http://127.0.0.1:1"
+tls = { certificate = "gate.pem", key = "gate.key" }
+[keys.k]
+algorithm = "hmac-sha256"
+secrets = [{ id = "1", from = "file:secret" }]
+[policies.p]
+component = "file:p.wasm"
+[store]
+kind = "redis"
+url = "redis://127.0.0.1:1"
+password = "file:password"
+"#;
+    let make: [(&str, fn(&std::path::Path)); 3] = [
+        ("a FIFO", |path| assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success())),
+        ("a folder", |path| std::fs::create_dir(path).unwrap()),
+        ("a device", |path| std::os::unix::fs::symlink("/dev/zero", path).unwrap()),
+    ];
+    for name in ["barmkin.toml", "more.toml", "gate.pem", "gate.key", "secret", "p.wasm", "password"] {
+        for (kind, make) in make {
+            let folder = folder(&[
+                ("barmkin.toml", WHOLE),
+                ("more.toml", ""),
+                ("gate.pem", ""),
+                ("gate.key", ""),
+                ("secret", "secret"),
+                ("p.wasm", ""),
+                ("password", "secret"),
+            ]);
+            let path = folder.path().join(name);
+            std::fs::remove_file(&path).unwrap();
+            make(&path);
+            let (sender, reported) = std::sync::mpsc::channel();
+            std::thread::spawn(move || sender.send(report(&folder)));
+            let report = reported.recv_timeout(std::time::Duration::from_secs(20));
+            let report = report.unwrap_or_else(|_| panic!("{kind} as {name} is waited for"));
+            let told = report.lines().any(|line| line.contains(name) && line.contains(&format!("it is {kind}, not a")));
+            assert!(told, "{kind} as {name}: {report}");
+        }
+    }
+}

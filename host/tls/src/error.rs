@@ -22,7 +22,7 @@ pub enum TlsError {
         /// The file.
         path: PathBuf,
         /// The limit.
-        max: u64,
+        max: usize,
     },
     /// The private key is for everybody to read.
     #[error("private key `{}` is readable by everyone (mode {mode:03o})", path.display())]

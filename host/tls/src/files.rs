@@ -1,17 +1,16 @@
 //! Reads certificates and keys.
 
 use crate::error::TlsError;
+use barmkin_files::{Regular, TooLarge};
 use rustls::RootCertStore;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 /// Bytes of a file. A bundle of all the CAs of the web has 250 KiB.
-const FILE_BYTES_MAX: u64 = 1024 * 1024;
+const FILE_BYTES_MAX: usize = 1024 * 1024;
 
 /// Where a server's certificate is, and by what its clients are verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,34 +127,29 @@ fn certificates(bytes: &[u8], path: &Path) -> Result<Vec<CertificateDer<'static>
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
-    let cannot = |source| TlsError::Read { path: path.to_owned(), source };
-    read_open(&File::open(path).map_err(cannot)?, path)
+    barmkin_files::read(path, FILE_BYTES_MAX).map_err(|error| cannot(path, error))
 }
 
-fn read_open(file: &File, path: &Path) -> Result<Vec<u8>, TlsError> {
-    let mut bytes = Vec::new();
-    file.take(FILE_BYTES_MAX + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|source| TlsError::Read { path: path.to_owned(), source })?;
-    if bytes.len() as u64 > FILE_BYTES_MAX {
-        return Err(TlsError::TooLarge { path: path.to_owned(), max: FILE_BYTES_MAX });
+fn cannot(path: &Path, source: std::io::Error) -> TlsError {
+    if TooLarge::is(&source) {
+        TlsError::TooLarge { path: path.to_owned(), max: FILE_BYTES_MAX }
+    } else {
+        TlsError::Read { path: path.to_owned(), source }
     }
-    Ok(bytes)
 }
 
 /// The permissions are those of the file that is read, whatever its path
 /// leads to by then.
 fn read_key(path: &Path) -> Result<Zeroizing<Vec<u8>>, TlsError> {
-    let cannot = |source| TlsError::Read { path: path.to_owned(), source };
-    let file = File::open(path).map_err(cannot)?;
+    let file = Regular::open(path).map_err(|error| cannot(path, error))?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
         const READ_BY_OTHERS: u32 = 0o004;
-        let mode = file.metadata().map_err(cannot)?.permissions().mode() & 0o777;
+        let mode = file.metadata().permissions().mode() & 0o777;
         if mode & READ_BY_OTHERS != 0 {
             return Err(TlsError::ReadableByEveryone { path: path.to_owned(), mode });
         }
     }
-    read_open(&file, path).map(Zeroizing::new)
+    file.read(FILE_BYTES_MAX).map(Zeroizing::new).map_err(|error| cannot(path, error))
 }
