@@ -2,8 +2,9 @@
 //!
 //! [`conformance`] runs vector files through the real components in the host;
 //! [`harness`] starts real servers for the tests in `tests/`, with [`rules`];
-//! [`hostile`] has policies that no operator should meet; [`soak`] keeps gates
-//! busy for minutes.
+//! [`hostile`] has policies that no operator should meet, [`loading`] components
+//! that cost more to load than their size shows; [`soak`] keeps gates busy for
+//! minutes.
 
 #![allow(
     clippy::unwrap_used,
@@ -16,5 +17,6 @@
 pub mod conformance;
 pub mod harness;
 pub mod hostile;
+pub mod loading;
 pub mod rules;
 pub mod soak;

@@ -3,9 +3,11 @@
 use anyhow::{Context, Result};
 use barmkin_build::{BuildOptions, build_component};
 use barmkin_host::inspect;
+use barmkin_host::limits::COMPILE_BUDGET_DEFAULT;
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// Builds a policy crate to a component.
 #[derive(clap::Args)]
@@ -35,9 +37,18 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     std::fs::write(&output, &component).with_context(|| format!("cannot write `{}`", output.display()))?;
     println!("{}", output.display());
     println!("  {} bytes, {} of them code", component.len(), inspection.code_bytes);
+    println!("  loads in about {:.1?}{}", inspection.estimate, budget(inspection.estimate));
     println!("  sha256:{}", hex::encode(Sha256::digest(&component)));
     println!("  uses {}", uses(&inspection.imports));
     Ok(ExitCode::SUCCESS)
+}
+
+/// The setting that a policy needs for it, if it needs one.
+fn budget(estimate: Duration) -> String {
+    if estimate <= COMPILE_BUDGET_DEFAULT {
+        return String::new();
+    }
+    format!(": its policy needs `compile-budget = \"{}s\"`", estimate.as_secs() + 1)
 }
 
 fn default_output(folder: &Path) -> Result<PathBuf> {

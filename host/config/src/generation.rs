@@ -122,7 +122,7 @@ impl Config {
 fn key_of(problem: &Problem) -> String {
     match problem {
         Problem::Setting { setting, .. } => format!("settings.{}", setting.trim_matches('`')),
-        Problem::Settings(_) => "settings".to_owned(),
+        Problem::Settings(_) | Problem::MoreSettings(_) => "settings".to_owned(),
         Problem::NotGranted { .. } | Problem::VouchNotGranted | Problem::GrantedQuotas(_) => "grants".to_owned(),
         Problem::UnusedGrant { kind, name } => format!("grants.{}.{name}", table_of(kind)),
         Problem::WrongAlgorithm { need, .. } => format!("grants.keys.{need}"),

@@ -177,3 +177,53 @@ pub const REMEMBERED_TAKES_MAX: u64 = 10_000;
 /// When to try again where too many requests are under way: any may end at any
 /// moment.
 pub const CONCURRENCY_RETRY: Duration = Duration::from_secs(1);
+
+/// How long loading a policy may take, by the estimate, unless the policy says
+/// otherwise. The largest guests that are planned (2 MB of Cedar) are estimated
+/// at half of it; what Rust makes of a rule of its own, at a hundredth.
+pub const COMPILE_BUDGET_DEFAULT: Duration = Duration::from_secs(20);
+
+/// The longest that a policy may be given: past it a gate that restarts without
+/// its cache is away for minutes.
+pub const COMPILE_BUDGET_MAX: Duration = Duration::from_secs(120);
+
+/// Levels of components within components. Tools that compose make three.
+pub const COMPONENT_DEPTH_MAX: u64 = 16;
+
+/// Modules and components in a component, on all levels: each of them takes
+/// memory when it is compiled, even when it is empty. Tools that compose make
+/// tens.
+pub const COMPONENTS_MAX: u64 = 256;
+
+/// Types within types of one section, which are read by recursion. Interfaces
+/// have three levels.
+pub const COMPONENT_TYPE_DEPTH_MAX: u64 = 256;
+
+/// Mutable globals of all modules of a component. Rust guests have three,
+/// those of languages that make a global of each variable some hundreds.
+pub const GLOBALS_MUTABLE_MAX: u64 = 4_000;
+
+/// Memories of all modules of a component. Guests have one.
+pub const MEMORIES_MAX: u64 = 16;
+
+/// Tables of all modules of a component. Guests have two.
+pub const TABLES_MAX: u64 = 64;
+
+/// Entries that all segments put into tables: what fits into a table, many
+/// times.
+pub const ELEMENTS_MAX: u64 = 500_000;
+
+/// Types, imports, exports, globals, aliases and segments of a component. Rust
+/// guests of 2 MB have some thousands.
+pub const ITEMS_MAX: u64 = 200_000;
+
+/// Locals of a function times its blocks: the compiler keeps four bytes for
+/// each pair. The largest function of a 2 MB guest has a million.
+pub const LOCALS_IN_BLOCKS_MAX: u64 = 32_000_000;
+
+/// Problems with its settings that a policy may have shown: whoever mends the
+/// first tens of them starts over.
+pub const SETTING_PROBLEMS_MAX: usize = 64;
+
+/// Bytes of each text of such a problem: some lines.
+pub const SETTING_PROBLEM_BYTES_MAX: usize = 1_024;

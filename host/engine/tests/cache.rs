@@ -1,6 +1,6 @@
 //! Compiled policies on disk.
 
-#![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "tests")]
 
 mod common;
 
@@ -10,6 +10,69 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
+
+/// A gate elsewhere that shares the folder may have the same process id: what
+/// it writes must not end up in an entry of ours, however the two overlap.
+#[test]
+fn no_other_process_writes_into_an_entry() {
+    use std::os::unix::fs::FileExt;
+
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("cache");
+    fs::create_dir(&cache).unwrap();
+    fs::set_permissions(&cache, PermissionsExt::from_mode(0o700)).unwrap();
+    // The files that another with our id and count would be writing.
+    let others: Vec<_> = (0..64)
+        .map(|number| {
+            let name = format!("{}-{number}.unfinished", std::process::id());
+            let file = fs::File::options().write(true).create_new(true).open(cache.join(name)).unwrap();
+            file.set_permissions(PermissionsExt::from_mode(0o600)).unwrap();
+            file
+        })
+        .collect();
+    let compiled = decide(&cache);
+    let entry = entries(&cache).into_iter().find(|path| path.extension().is_some_and(|name| name == "policy")).unwrap();
+    let kept = fs::read(&entry).unwrap();
+    others.iter().for_each(|other| other.write_all_at(b"a lenient policy", 0).unwrap());
+    assert!(fs::read(&entry).unwrap() == kept, "another process wrote into it");
+    assert_eq!(decide(&cache), compiled);
+}
+
+/// A page of zeros in machine code is machine code, and its end is SIGSEGV.
+#[test]
+fn what_a_crash_or_a_disk_did_to_an_entry_is_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("cache");
+    let compiled = decide(&cache);
+    let entry = entries(&cache).remove(0);
+    let whole = fs::read(&entry).unwrap();
+    for tenth in 0..10 {
+        let at = whole.len() / 10 * tenth;
+        let mut zeros = whole.clone();
+        let end = whole.len().min(at + whole.len() / 8);
+        zeros[at..end].fill(0);
+        fs::write(&entry, &zeros).unwrap();
+        assert_eq!(decide(&cache), compiled, "zeros at {at}");
+        assert!(fs::read(&entry).unwrap() != zeros, "it was not made again");
+    }
+}
+
+/// An entry under the name of another is not it: a policy that is lenient must
+/// not run in the place of one that is strict.
+#[test]
+fn an_entry_runs_for_what_it_was_made_of_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let [strict, lenient] = ["strict", "lenient"].map(|name| folder.path().join(name));
+    let compiled = decide(&strict);
+    let spec = spec(vec![("only", scripted(1, true, OnError::Deny))], vec![route("r", &[policy("only")])], 9);
+    let key = Key::new(Algorithm::HmacSha256).with_secret("test", SECRET, None).unwrap();
+    let engine = Engine::new(&settings(&lenient)).unwrap();
+    let keys = KeyRing::default().with("signing", key);
+    drop(Generation::build(&engine, &spec, &keys, Services::new(MemoryStore::default())).unwrap());
+    let other = entries(&lenient).remove(0);
+    fs::copy(other, entries(&strict).remove(0)).unwrap();
+    assert_eq!(decide(&strict), compiled);
+}
 
 fn settings(cache: &Path) -> EngineSettings {
     EngineSettings {
@@ -95,4 +158,12 @@ fn what_others_can_write_or_is_damaged_is_not_run() {
     let error = Engine::new(&settings(&cache)).err().unwrap();
     let source = std::error::Error::source(&error).unwrap().to_string();
     assert!(source.starts_with("others may write to the cache folder"), "{source}");
+
+    // Nor when they may put another folder in its place.
+    fs::set_permissions(&cache, PermissionsExt::from_mode(0o700)).unwrap();
+    fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o777)).unwrap();
+    let error = Engine::new(&settings(&cache)).err().unwrap();
+    let source = std::error::Error::source(&error).unwrap().to_string();
+    assert!(source.starts_with("others may write to the cache folder"), "{source}");
+    fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o700)).unwrap();
 }

@@ -27,6 +27,9 @@ pub(crate) struct Policy {
     pub(crate) deadline: Option<Text<DurationUnit>>,
     /// Linear memory; `2MiB` unless given.
     pub(crate) memory: Option<Text<SizeUnit>>,
+    /// How long loading it may take, by an estimate from its code; defaults to
+    /// `20s`, and may be `120s` at most.
+    pub(crate) compile_budget: Option<Text<DurationUnit>>,
 }
 
 /// What a policy may use: its own names to the ones declared here.

@@ -89,6 +89,11 @@ fn limits(
     PolicySpec {
         deadline: context.read_or(site.key("deadline"), policy.deadline.as_ref(), default.deadline),
         memory_bytes: context.read_or(site.key("memory"), policy.memory.as_ref(), default.memory_bytes),
+        compile_budget: context.read_or(
+            site.key("compile-budget"),
+            policy.compile_budget.as_ref(),
+            default.compile_budget,
+        ),
         ..default
     }
 }

@@ -1,7 +1,9 @@
 //! Why a generation cannot be built, and who must act.
 
 use crate::keys::{Algorithm, KeyError};
+use crate::limits::COMPILE_BUDGET_MAX;
 use std::fmt;
+use std::time::Duration;
 
 /// What an error is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,6 +78,26 @@ pub enum Problem {
         /// The limit.
         max: usize,
     },
+    /// More of something than is counted: see [`limits`](crate::limits).
+    #[error("the component has {found} {what}, but may have {max}")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// How many there are.
+        found: u64,
+        /// The limit.
+        max: u64,
+    },
+    /// Loading it takes longer than
+    /// [`PolicySpec::compile_budget`](crate::PolicySpec::compile_budget), by
+    /// the estimate.
+    #[error("loading the component takes about {estimate:.1?}, but its `compile-budget` is {budget:?}")]
+    CompileBudget {
+        /// How long it takes.
+        estimate: Duration,
+        /// How long it may.
+        budget: Duration,
+    },
     /// It does not export the interface of any contract this host runs.
     #[error("the component exports {found}, but this host runs `{expected}`")]
     OtherContract {
@@ -112,6 +134,9 @@ pub enum Problem {
         /// What the policy says to do.
         help: String,
     },
+    /// As [`Setting`](Self::Setting), of more settings than are listed.
+    #[error("{0} more problems with the settings are not listed")]
+    MoreSettings(usize),
     /// The settings are not an object, or too large.
     #[error("the settings {0}")]
     Settings(String),
@@ -223,6 +248,15 @@ impl Problem {
         Some(match self {
             Self::InvalidComponent(_) => "build it anew with `barmkin build`".into(),
             Self::CoreModule => "make a component of it with `barmkin build`".into(),
+            Self::TooMany { .. } => "make the component simpler: no tool for policies makes that".into(),
+            Self::CompileBudget { estimate, .. } if *estimate > COMPILE_BUDGET_MAX => format!(
+                "make it smaller, or split its largest functions: a policy may be given {COMPILE_BUDGET_MAX:?} at most"
+            ),
+            Self::CompileBudget { estimate, .. } => format!(
+                "if it is the component you mean, give the policy `compile-budget = \"{}s\"`, or make it smaller",
+                estimate.as_secs() + 1
+            ),
+            Self::MoreSettings(_) => "correct those that are listed first".into(),
             Self::OtherContract { .. } => "build it against the contract of this host, or update the host".into(),
             Self::ForeignImport(import) if import.starts_with("wasi:") => {
                 "build it for wasm32-unknown-unknown: policies have no ambient authority".into()

@@ -134,6 +134,8 @@ pub struct PolicySpec {
     pub deadline: Duration,
     /// Bytes of linear memory.
     pub memory_bytes: usize,
+    /// How long loading it may take, by an estimate that is made before.
+    pub compile_budget: Duration,
 }
 
 impl PolicySpec {
@@ -146,6 +148,7 @@ impl PolicySpec {
             on_error: OnError::default(),
             deadline: limits::DEADLINE_DEFAULT,
             memory_bytes: limits::MEMORY_BYTES_DEFAULT,
+            compile_budget: limits::COMPILE_BUDGET_DEFAULT,
         }
     }
 }

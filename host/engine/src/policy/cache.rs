@@ -1,18 +1,19 @@
 //! Configured and compiled components, on disk: a restart compiles nothing.
 #![allow(unsafe_code, reason = "the one place that takes machine code from a file")]
 
+mod entry;
+mod folder;
+
 use crate::policy::manifest::Manifest;
-use crate::policy::written::Written;
-use crate::verdict::Digest;
-use rustix::process::geteuid;
-use sha2::{Digest as _, Sha256};
+use barmkin_files::Regular;
+pub(super) use entry::Key;
+use folder::is_only_ours;
+use rustix::fs::OFlags;
 use std::ffi::OsStr;
-use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use wasmtime::Engine;
 use wasmtime::component::Component;
@@ -21,15 +22,12 @@ use wasmtime::component::Component;
 /// policies, and some generations of them are worth having.
 const ENTRIES_MAX: usize = 512;
 
-/// Bytes of a manifest as it is written.
-const MANIFEST_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes of an entry: code of the largest component, and the memory that it
+/// was configured with.
+const ENTRY_BYTES_MAX: usize = 256 * 1024 * 1024;
 
-/// After so long nobody is writing an entry any more: whoever was has died.
+/// After this long nobody is writing an entry any more: its writer has died.
 const UNFINISHED_MAX: Duration = Duration::from_secs(60 * 60);
-
-/// Of entries, and of what `renewal` makes of a component: another version of
-/// either finds none of them.
-const FORMAT: &[u8] = b"3";
 
 const EXTENSION: &str = "policy";
 const UNFINISHED: &str = "unfinished";
@@ -48,7 +46,11 @@ pub(crate) struct Cache {
 pub(crate) enum CacheError {
     #[error("the cache folder `{}` cannot be used", folder.display())]
     Folder { folder: PathBuf, source: io::Error },
-    #[error("others may write to the cache folder `{}`, and what is in it runs", .0.display())]
+    #[error(
+        "others may write to the cache folder, or put another in its place, since they may change `{}`: what is in it \
+         runs",
+        .0.display()
+    )]
     Writable(PathBuf),
 }
 
@@ -60,59 +62,37 @@ pub(super) struct Cached {
     pub(super) component: Component,
 }
 
-/// Names an entry by everything that it depends on.
-pub(super) struct Key(Digest);
-
-impl Key {
-    pub(super) fn new(engine: &Engine, component: Digest, settings: &str, memory_bytes: usize) -> Self {
-        let mut settings_of_engine = DefaultHasher::new();
-        engine.precompile_compatibility_hash().hash(&mut settings_of_engine);
-        let mut digest = Sha256::new();
-        for part in [
-            env!("CARGO_PKG_VERSION").as_bytes(),
-            FORMAT,
-            &settings_of_engine.finish().to_le_bytes(),
-            &component.0,
-            &u64::try_from(memory_bytes).unwrap_or(u64::MAX).to_le_bytes(),
-            settings.as_bytes(),
-        ] {
-            digest.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
-            digest.update(part);
-        }
-        Self(Digest(digest.finalize().into()))
-    }
-}
-
 impl Cache {
     /// Opens `folder`, which is made if there is none.
     pub(crate) fn open(folder: &Path) -> Result<Self, CacheError> {
         let failed = |source| CacheError::Folder { folder: folder.to_owned(), source };
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
-        if !is_only_ours(&fs::metadata(folder).map_err(failed)?) {
-            return Err(CacheError::Writable(folder.to_owned()));
-        }
-        Ok(Self { folder: folder.to_owned() })
+        Ok(Self { folder: folder::trusted(folder)? })
     }
 
-    /// The entry `key`, if there is one that can be used.
+    /// The entry `key`, if there is one that can be used. One that cannot is
+    /// made again.
     pub(super) fn find(&self, engine: &Engine, key: &Key) -> Option<Cached> {
-        let mut file = File::open(self.path(key)).ok()?;
-        if !is_only_ours(&file.metadata().ok()?) {
-            tracing::warn!(key = %key.0, "an entry of the cache can be written by others and is not used");
+        let path = self.path(key);
+        let unusable = |problem: &dyn std::fmt::Display| {
+            tracing::warn!(%problem, entry = %path.display(), "an entry of the cache is not used, and made again");
+        };
+        let file = match Regular::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+            opened => opened.inspect_err(|error| unusable(error)).ok()?,
+        };
+        if !is_only_ours(file.metadata()) {
+            unusable(&"others may write to it");
             return None;
         }
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).ok()?;
-        let (manifest_bytes, rest) = bytes.split_first_chunk()?;
-        let (memory_bytes, rest) = rest.split_first_chunk()?;
-        let (renews, rest) = rest.split_first()?;
-        let (manifest, code) = rest.split_at_checked(usize::try_from(u32::from_le_bytes(*manifest_bytes)).ok()?)?;
-        let manifest = serde_json::from_slice::<Written>(manifest).ok()?.into_manifest()?;
-        let memory_bytes = usize::try_from(u64::from_le_bytes(*memory_bytes)).ok()?;
-        // SAFETY (trusted cache): this process's user wrote it, by `keep`;
-        // wasmtime refuses what another version or configuration made.
-        let component = unsafe { Component::deserialize(engine, code) }.ok()?;
-        Some(Cached { manifest, memory_bytes, renews: *renews == 1, component })
+        let bytes = file.read(ENTRY_BYTES_MAX).inspect_err(|error| unusable(error)).ok()?;
+        let entry = entry::read(key, &bytes).inspect_err(|problem| unusable(problem)).ok()?;
+        // SAFETY (trusted cache): this process's user wrote it, by `keep`, for
+        // this key, and it is byte for byte what was written; wasmtime refuses
+        // what another version or configuration made.
+        let component = unsafe { Component::deserialize(engine, entry.code) };
+        let component = component.inspect_err(|error| unusable(error)).ok()?;
+        Some(Cached { manifest: entry.manifest, memory_bytes: entry.memory_bytes, renews: entry.renews, component })
     }
 
     /// Keeps an entry. A cache that cannot be written costs time, nothing else.
@@ -122,25 +102,28 @@ impl Cache {
         }
     }
 
-    fn try_keep(&self, key: &Key, entry: &Cached) -> io::Result<()> {
-        let manifest = serde_json::to_vec(&Written::from(&entry.manifest))?;
-        let code = entry.component.serialize().map_err(io::Error::other)?;
-        if manifest.len() > MANIFEST_BYTES_MAX {
-            return Err(io::Error::other("its manifest is too long"));
+    fn try_keep(&self, key: &Key, cached: &Cached) -> io::Result<()> {
+        let code = cached.component.serialize().map_err(io::Error::other)?;
+        let entry = entry::write(key, &cached.manifest, cached.memory_bytes, cached.renews, &code)?;
+        if entry.len() > ENTRY_BYTES_MAX {
+            return Err(io::Error::other(format!("it would have more than {ENTRY_BYTES_MAX} bytes")));
         }
         self.prune()?;
-        // Whoever looks finds all of it or nothing; two processes may write.
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let unfinished = self.folder.join(format!("{}-{number}.{UNFINISHED}", std::process::id()));
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
+        // All of it is found or nothing, also after a crash, and no other
+        // process writes to this file: ids of processes are not unique among
+        // containers that share the folder.
+        let mut name = [0; 16];
+        getrandom::fill(&mut name).map_err(|error| io::Error::other(error.to_string()))?;
+        let unfinished = self.folder.join(hex::encode(name)).with_extension(UNFINISHED);
+        let flags = (OFlags::NOFOLLOW | OFlags::CLOEXEC).bits().cast_signed();
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true).mode(0o600).custom_flags(flags);
+        let mut file = options.open(&unfinished)?;
         let written = (|| {
-            file.write_all(&u32::try_from(manifest.len()).unwrap_or_default().to_le_bytes())?;
-            file.write_all(&u64::try_from(entry.memory_bytes).unwrap_or(u64::MAX).to_le_bytes())?;
-            file.write_all(&[u8::from(entry.renews)])?;
-            file.write_all(&manifest)?;
-            file.write_all(&code)?;
-            fs::rename(&unfinished, self.path(key))
+            file.write_all(&entry)?;
+            file.sync_all()?;
+            fs::rename(&unfinished, self.path(key))?;
+            File::open(&self.folder)?.sync_all()
         })();
         written.inspect_err(|_| drop(fs::remove_file(&unfinished)))
     }
@@ -165,11 +148,9 @@ impl Cache {
     }
 
     fn path(&self, key: &Key) -> PathBuf {
-        self.folder.join(key.0.to_string()).with_extension(EXTENSION)
+        self.folder.join(key.digest().to_string()).with_extension(EXTENSION)
     }
 }
 
-/// Whether only this process's user, and root, may write it.
-fn is_only_ours(metadata: &Metadata) -> bool {
-    metadata.uid() == geteuid().as_raw() && metadata.mode() & 0o022 == 0
-}
+#[cfg(test)]
+mod tests;

@@ -2,11 +2,32 @@
 
 use crate::engine::features;
 use crate::generation::error::Problem;
-use crate::limits::COMPONENT_BYTES_MAX;
+use crate::limits::{COMPILE_BUDGET_MAX, COMPONENT_BYTES_MAX};
+use crate::policy::cost;
+use sha2::{Digest as _, Sha256};
+use std::sync::LazyLock;
+use std::time::Duration;
 use wasmparser::{ComponentExternalKind, Encoding, Parser, Payload, Validator};
 
 /// The interface that a policy for requests exports.
 pub const CONTRACT: &str = "barmkin:policy/request-policy@0.1.0";
+
+/// SHA-256 of the contract, as this host was built with it.
+pub(super) static CONTRACT_DIGEST: LazyLock<[u8; 32]> = LazyLock::new(|| {
+    let parts = [
+        include_str!("../../../../wit/policy.wit"),
+        include_str!("../../../../wit/deps/keys/keys.wit"),
+        include_str!("../../../../wit/deps/replay/replay.wit"),
+        include_str!("../../../../wit/deps/quota/quota.wit"),
+        include_str!("../../../../wit/deps/log/log.wit"),
+    ];
+    let mut digest = Sha256::new();
+    for part in parts {
+        digest.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
+        digest.update(part);
+    }
+    digest.finalize().into()
+});
 
 /// What a policy may import: capabilities, and the types they are made of.
 const IMPORTS: [&str; 6] = [
@@ -35,6 +56,9 @@ pub struct Inspection {
     pub memory_pages: u64,
     /// Bytes of code in its modules.
     pub code_bytes: usize,
+    /// How long loading it takes, by estimate: what a policy's
+    /// [`compile_budget`](crate::PolicySpec::compile_budget) is compared with.
+    pub estimate: Duration,
 }
 
 impl Inspection {
@@ -44,20 +68,30 @@ impl Inspection {
     }
 }
 
-/// Reads a component, and refuses what can be no policy.
+/// Reads a component, and refuses what cannot be a policy, or takes longer to
+/// load than any policy may.
 ///
 /// # Errors
-/// [`Problem`], most of them the policy author's to mend.
+/// [`Problem`], most of them for the policy author to fix.
 pub fn inspect(component: &[u8]) -> Result<Inspection, Problem> {
+    inspect_within(component, COMPILE_BUDGET_MAX)
+}
+
+/// As [`inspect`], of a component that takes no longer to load than `budget`.
+pub(super) fn inspect_within(component: &[u8], budget: Duration) -> Result<Inspection, Problem> {
     if component.len() > COMPONENT_BYTES_MAX {
         return Err(Problem::ComponentTooLarge { bytes: component.len(), max: COMPONENT_BYTES_MAX });
     }
     if Parser::is_core_wasm(component) {
         return Err(Problem::CoreModule);
     }
-    let invalid = |error: wasmparser::BinaryReaderError| Problem::InvalidComponent(error.message().to_owned());
-    Validator::new_with_features(features()).validate_all(component).map_err(invalid)?;
-    let inspection = read(component)?;
+    // Validating takes time, too: what costs too much is told from its bytes.
+    let cost = cost::of(component)?;
+    let estimate = cost.estimate();
+    if estimate > budget {
+        return Err(Problem::CompileBudget { estimate, budget });
+    }
+    let inspection = Inspection { code_bytes: cost.code_bytes, estimate, ..validated(component)? };
     for import in &inspection.imports {
         if !IMPORTS.contains(&import.as_str()) {
             return Err(Problem::ForeignImport(import.clone()));
@@ -71,8 +105,11 @@ pub fn inspect(component: &[u8]) -> Result<Inspection, Problem> {
     Ok(inspection)
 }
 
-fn read(component: &[u8]) -> Result<Inspection, Problem> {
+/// What `component`, which this host made of one that was inspected, consists
+/// of.
+pub(super) fn validated(component: &[u8]) -> Result<Inspection, Problem> {
     let invalid = |error: wasmparser::BinaryReaderError| Problem::InvalidComponent(error.message().to_owned());
+    Validator::new_with_features(features()).validate_all(component).map_err(invalid)?;
     let mut inspection = Inspection::default();
     // Encodings of what is open, the component itself first.
     let mut open = Vec::new();
@@ -102,7 +139,6 @@ fn read(component: &[u8]) -> Result<Inspection, Problem> {
                     }
                 }
             }
-            Payload::CodeSectionStart { size, .. } => inspection.code_bytes += size as usize,
             _ => {}
         }
     }

@@ -3,10 +3,10 @@
 use crate::engine::Engine;
 use crate::generation::error::Problem;
 use crate::generation::spec::PolicySpec;
-use crate::limits::{self, MEMORY_BYTES_MAX, SETTINGS_BYTES_MAX};
+use crate::limits::{self, COMPILE_BUDGET_MAX, MEMORY_BYTES_MAX, SETTINGS_BYTES_MAX};
 use crate::policy::cache::{self, Cached};
 use crate::policy::check::CheckIndex;
-use crate::policy::component::inspect;
+use crate::policy::component::{inspect_within, validated};
 use crate::policy::manifest::Manifest;
 use crate::policy::sandbox::Sandbox;
 use crate::policy::{capabilities, renewal, snapshot};
@@ -118,6 +118,10 @@ fn check_limits(policy: &PolicySpec) -> Result<(), Vec<Problem>> {
             MEMORY_BYTES_MAX.to_string(),
         ));
     }
+    if policy.compile_budget > COMPILE_BUDGET_MAX {
+        let (value, max) = (format!("{:?}", policy.compile_budget), format!("{COMPILE_BUDGET_MAX:?}"));
+        problems.push(out_of_range("the compile-budget", value, "0s", max));
+    }
     if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
@@ -133,10 +137,10 @@ fn settings_text(settings: &serde_json::Value) -> Result<String, Vec<Problem>> {
 }
 
 fn configure(engine: &Engine, policy: &PolicySpec, source: &Source) -> Result<Cached, Vec<Problem>> {
-    inspect(&policy.component).map_err(|problem| vec![problem])?;
+    inspect_within(&policy.component, policy.compile_budget).map_err(|problem| vec![problem])?;
     let configured = snapshot::configure(engine, &policy.component, &source.settings, policy.memory_bytes)?;
     let manifest = Manifest::read(configured.manifest).map_err(|problem| vec![problem])?;
-    let memory_bytes = inspect(&configured.component).map_err(|problem| vec![problem])?.memory_bytes();
+    let memory_bytes = validated(&configured.component).map_err(|problem| vec![problem])?.memory_bytes();
     let (component, renews) = match renewal::renewing(&configured.component) {
         #[cfg(feature = "measure")]
         _ if engine.keeps_instances => (configured.component, true),

@@ -5,6 +5,7 @@ mod cache;
 mod capabilities;
 mod check;
 mod component;
+mod cost;
 mod deadline;
 mod decision;
 mod failure;

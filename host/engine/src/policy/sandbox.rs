@@ -49,7 +49,11 @@ pub(super) struct Sandbox {
     store_calls_left: u32,
     /// The keys of the manifest under which the body was hashed.
     hashed_body: Vec<u32>,
+    /// Of all its memories together.
     memory_bytes_max: usize,
+    memory_bytes: usize,
+    memories: usize,
+    table_elements: usize,
     /// Whether memory was refused: tells running out of it from other traps.
     pub(super) memory_refused: bool,
     /// Whether a memory or a table grew since the check began.
@@ -79,6 +83,9 @@ impl Sandbox {
             store_calls_left: limits::STORE_CALLS_MAX,
             hashed_body: Vec::new(),
             memory_bytes_max,
+            memory_bytes: 0,
+            memories: 0,
+            table_elements: 0,
             memory_refused: false,
             has_grown: false,
         }
@@ -171,9 +178,10 @@ impl Sandbox {
         left.is_some()
     }
 
-    /// Gives the snapshotter the room it takes besides the guest's memory.
+    /// Gives the snapshotter the room it takes besides each of the guest's
+    /// memories.
     pub(super) fn add_memory_headroom(&mut self, bytes: usize) {
-        self.memory_bytes_max += bytes;
+        self.memory_bytes_max += bytes * self.memories;
     }
 
     /// A fresh budget.
@@ -188,15 +196,24 @@ fn cost(bytes: usize, per_kib: u64) -> u64 {
 }
 
 impl ResourceLimiter for Sandbox {
-    fn memory_growing(&mut self, _current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
-        let allowed = desired <= self.memory_bytes_max && maximum.is_none_or(|maximum| desired <= maximum);
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let all = self.memory_bytes.saturating_add(desired.saturating_sub(current));
+        let allowed = all <= self.memory_bytes_max && maximum.is_none_or(|maximum| desired <= maximum);
+        if allowed {
+            self.memory_bytes = all;
+            self.memories += usize::from(current == 0);
+        }
         self.memory_refused |= !allowed;
         self.has_grown |= allowed;
         Ok(allowed)
     }
 
-    fn table_growing(&mut self, _current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
-        let allowed = desired <= limits::TABLE_ELEMENTS_MAX && maximum.is_none_or(|maximum| desired <= maximum);
+    fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let all = self.table_elements.saturating_add(desired.saturating_sub(current));
+        let allowed = all <= limits::TABLE_ELEMENTS_MAX && maximum.is_none_or(|maximum| desired <= maximum);
+        if allowed {
+            self.table_elements = all;
+        }
         self.memory_refused |= !allowed;
         self.has_grown |= allowed;
         Ok(allowed)

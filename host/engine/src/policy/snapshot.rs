@@ -7,7 +7,7 @@
 
 use crate::engine::Engine;
 use crate::generation::error::Problem;
-use crate::limits::CONFIGURE_DEADLINE;
+use crate::limits::{CONFIGURE_DEADLINE, SETTING_PROBLEM_BYTES_MAX, SETTING_PROBLEMS_MAX};
 use crate::metrics::NoMetrics;
 use crate::policy::bindings::exports::barmkin::policy::request_policy::{Manifest, SettingProblem};
 use crate::policy::capabilities;
@@ -90,7 +90,7 @@ fn configure_here(
         if problems.is_empty() {
             return vec![Problem::ConfigureFailed("it refused the settings and did not say why".to_owned())];
         }
-        problems.into_iter().map(setting_problem).collect()
+        setting_problems(problems)
     })?;
 
     let headroom = usize::try_from(HEADROOM_PAGES).unwrap_or_default() * PAGE_BYTES;
@@ -102,9 +102,23 @@ fn configure_here(
     Ok(Configured { component: snapshot.map_err(no_snapshot)?, manifest })
 }
 
-fn setting_problem(problem: SettingProblem) -> Problem {
-    let setting = if problem.setting.is_empty() { "as a whole".to_owned() } else { format!("`{}`", problem.setting) };
-    Problem::Setting { setting, problem: problem.problem, help: problem.help }
+/// The first of them, each cut off where it is no message any more.
+fn setting_problems(problems: Vec<SettingProblem>) -> Vec<Problem> {
+    let more = problems.len().saturating_sub(SETTING_PROBLEMS_MAX);
+    let listed = problems.into_iter().take(SETTING_PROBLEMS_MAX).map(|problem| {
+        let [setting, problem, help] = [problem.setting, problem.problem, problem.help].map(shortened);
+        let setting = if setting.is_empty() { "as a whole".to_owned() } else { format!("`{setting}`") };
+        Problem::Setting { setting, problem, help }
+    });
+    listed.chain((more > 0).then_some(Problem::MoreSettings(more))).collect()
+}
+
+fn shortened(mut text: String) -> String {
+    if text.len() > SETTING_PROBLEM_BYTES_MAX {
+        text.truncate(text.floor_char_boundary(SETTING_PROBLEM_BYTES_MAX));
+        text.push_str("...");
+    }
+    text
 }
 
 /// The instance from which the snapshotter reads memories and globals.

@@ -1,0 +1,112 @@
+//! A core module, as far as the cost of its functions depends on it.
+
+use super::invalid;
+use crate::generation::error::Problem;
+use wasmparser::{
+    BlockType, ElementItems, ElementSectionReader, FunctionSectionReader, GlobalSectionReader, ImportSectionReader,
+    TypeRef, TypeSectionReader,
+};
+
+/// The types of a module's functions, by how many values they take and give:
+/// a call, or a jump to a block, of two bytes moves all of them.
+#[derive(Debug, Default)]
+pub(super) struct Module {
+    types: Vec<Arity>,
+    /// Types of its functions, the imported ones first.
+    functions: Vec<u32>,
+    /// How many bodies were seen, the imported ones among them.
+    bodies: usize,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Arity {
+    pub(super) params: u16,
+    pub(super) results: u16,
+}
+
+impl Arity {
+    pub(super) fn values(self) -> u64 {
+        u64::from(self.params) + u64::from(self.results)
+    }
+}
+
+impl Module {
+    pub(super) fn add_types(&mut self, section: TypeSectionReader<'_>) -> Result<(), Problem> {
+        for ty in section.into_iter_err_on_gc_types() {
+            let ty = ty.map_err(invalid)?;
+            let [params, results] =
+                [ty.params().len(), ty.results().len()].map(|values| u16::try_from(values).unwrap_or(u16::MAX));
+            self.types.push(Arity { params, results });
+        }
+        Ok(())
+    }
+
+    /// Adds the functions that are imported, and says how many imports there
+    /// are.
+    pub(super) fn add_imports(&mut self, section: ImportSectionReader<'_>) -> Result<u32, Problem> {
+        let mut count = 0_u32;
+        for import in section.into_imports() {
+            count += 1;
+            if let TypeRef::Func(index) | TypeRef::FuncExact(index) = import.map_err(invalid)?.ty {
+                self.functions.push(index);
+            }
+        }
+        self.bodies = self.functions.len();
+        Ok(count)
+    }
+
+    pub(super) fn add_functions(&mut self, section: FunctionSectionReader<'_>) -> Result<(), Problem> {
+        for index in section {
+            self.functions.push(index.map_err(invalid)?);
+        }
+        Ok(())
+    }
+
+    /// The type of the function whose body is next.
+    pub(super) fn next_body(&mut self) -> Arity {
+        let arity = self.function(u32::try_from(self.bodies).unwrap_or(u32::MAX));
+        self.bodies += 1;
+        arity
+    }
+
+    pub(super) fn function(&self, index: u32) -> Arity {
+        usize::try_from(index)
+            .ok()
+            .and_then(|index| self.functions.get(index))
+            .map(|ty| self.ty(*ty))
+            .unwrap_or_default()
+    }
+
+    /// One that is not there costs nothing: it is refused when it is validated.
+    pub(super) fn ty(&self, index: u32) -> Arity {
+        usize::try_from(index).ok().and_then(|index| self.types.get(index)).copied().unwrap_or_default()
+    }
+
+    pub(super) fn block(&self, ty: BlockType) -> Arity {
+        match ty {
+            BlockType::Empty => Arity::default(),
+            BlockType::Type(_) => Arity { params: 0, results: 1 },
+            BlockType::FuncType(index) => self.ty(index),
+        }
+    }
+}
+
+pub(super) fn mutable_globals(section: GlobalSectionReader<'_>) -> Result<u64, Problem> {
+    let mut mutable = 0;
+    for global in section {
+        mutable += u64::from(global.map_err(invalid)?.ty.mutable);
+    }
+    Ok(mutable)
+}
+
+/// How many entries of tables the segments have.
+pub(super) fn elements(section: ElementSectionReader<'_>) -> Result<u64, Problem> {
+    let mut elements = 0;
+    for element in section {
+        elements += u64::from(match element.map_err(invalid)?.items {
+            ElementItems::Functions(items) => items.count(),
+            ElementItems::Expressions(_, items) => items.count(),
+        });
+    }
+    Ok(elements)
+}
