@@ -50,8 +50,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
     let open = |config: &StoreConfig| runtime.block_on(store::open(config, args.accept_loss, &counts.store));
     let live = Live::load(&args.file.file, open, counts.tally.clone(), counts.reloads.clone())?;
-    let (gate, engine, fixed, view) =
-        (live.gate().clone(), live.engine().clone(), live.config().fixed().clone(), live.view());
+    let (gate, engine, fixed, view) = (live.gate().clone(), live.engine().clone(), live.fixed(), live.view());
     compile_in_the_background();
     let orders = Orders::start(live)?;
     let operate = Arc::new(Operate::new(orders, view, gate.clone(), engine, counts));

@@ -51,4 +51,4 @@ pub use report::{Finding, Place, Report, Severity};
 pub use schema::schema;
 pub use store::{RedisConfig, StoreConfig};
 pub use visible::{Visible, VisibleLines};
-pub use withdraw::{Because, Withdrawn};
+pub use withdraw::{Because, Gone, Whereabouts, Withdrawn};

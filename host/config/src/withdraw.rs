@@ -1,7 +1,7 @@
 //! Takes secrets away while the rest of a configuration cannot be used.
 //!
-//! A key that leaked must stop to verify although somebody broke a route in
-//! the same minute. So what can still be read of the configuration and of the
+//! A key that leaked must stop verifying although somebody broke a route in
+//! the same minute, or something else is being compiled. So what can still be read of the configuration and of the
 //! files of its secrets is compared with what was read when it was whole, and
 //! what has gone is withdrawn. Nothing is ever added this way: that takes a
 //! configuration that is right.
@@ -49,37 +49,94 @@ impl fmt::Display for Withdrawn {
     }
 }
 
-impl Config {
-    /// Withdraws the secrets that are gone, and says which.
+/// The secrets of a configuration, and where each of them was: enough to tell
+/// which have gone, without what they are.
+#[derive(Clone)]
+pub struct Whereabouts {
+    path: PathBuf,
+    secrets: Vec<Secret>,
+}
+
+/// The secrets that have gone, as [`Whereabouts::look`] found it.
+pub struct Gone(Vec<(Secret, Why)>);
+
+/// Why, and since when.
+enum Why {
+    Withdrawn(Because),
+    Ends(Duration),
+}
+
+impl Whereabouts {
+    /// Reads the configuration and the files of the secrets, and tells which
+    /// secrets have gone.
     ///
     /// A secret is gone when its file is, or has something else in it; when
     /// the configuration no longer declares it; and from its `until`. A file
     /// that cannot be read, or is not TOML, says nothing of what it declares:
     /// then only the files of the secrets count.
-    pub fn withdraw(&mut self) -> Vec<Withdrawn> {
+    pub fn look(&self) -> Gone {
         let loaded = load::load(&self.path);
-        let mut withdrawn = Vec::new();
-        for mut secret in std::mem::take(&mut self.keys.secrets) {
-            let Some(key) = self.keys.ring.get_mut(&secret.key) else { continue };
-            let because = match Claim::of(&secret, &loaded) {
-                Claim::None => Some(Because::Undeclared),
+        let gone = self.secrets.iter().filter_map(|secret| {
+            let why = match Claim::of(secret, &loaded) {
+                Claim::None => Why::Withdrawn(Because::Undeclared),
                 Claim::Entry { file: Some(file), encoding, .. } if has_left(&file, encoding, &secret.fingerprint) => {
-                    Some(Because::Left)
+                    Why::Withdrawn(Because::Left)
                 }
                 Claim::Entry { until: Some(until), .. } if secret.until.is_none_or(|before| until < before) => {
-                    key.end(&secret.id, until);
-                    secret.until = Some(until);
-                    Some(Because::EndsSooner)
+                    Why::Ends(until)
                 }
-                Claim::Entry { .. } => None,
+                Claim::Entry { .. } => return None,
             };
-            if let Some(because) = because {
-                withdrawn.push(Withdrawn { key: secret.key.clone(), secret: secret.id.clone(), because });
-            }
-            match because {
-                Some(Because::Undeclared | Because::Left) => key.withdraw(&secret.id),
-                Some(Because::EndsSooner) | None => self.keys.secrets.push(secret),
-            }
+            Some((secret.clone(), why))
+        });
+        Gone(gone.collect())
+    }
+}
+
+impl Gone {
+    /// Whether no secret has gone.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Config {
+    /// The secrets in force, and where each of them was.
+    pub fn whereabouts(&self) -> Whereabouts {
+        Whereabouts { path: self.path.clone(), secrets: self.keys.secrets.clone() }
+    }
+
+    /// Withdraws the secrets that are gone, and says which: see
+    /// [`Whereabouts::look`].
+    pub fn withdraw(&mut self) -> Vec<Withdrawn> {
+        let gone = self.whereabouts().look();
+        self.withdraw_gone(&gone)
+    }
+
+    /// Withdraws those of `gone` that this configuration has, and says which.
+    pub fn withdraw_gone(&mut self, gone: &Gone) -> Vec<Withdrawn> {
+        let mut withdrawn = Vec::new();
+        for (gone, why) in &gone.0 {
+            let is_it = |secret: &Secret| {
+                secret.key == gone.key && secret.id == gone.id && secret.fingerprint == gone.fingerprint
+            };
+            let Some(index) = self.keys.secrets.iter().position(is_it) else { continue };
+            let Some(key) = self.keys.ring.get_mut(&gone.key) else { continue };
+            let because = match why {
+                Why::Withdrawn(because) => {
+                    key.withdraw(&gone.id);
+                    self.keys.secrets.remove(index);
+                    *because
+                }
+                Why::Ends(until) => {
+                    key.end(&gone.id, *until);
+                    if let Some(secret) = self.keys.secrets.get_mut(index) {
+                        secret.until = Some(*until);
+                    }
+                    Because::EndsSooner
+                }
+            };
+            withdrawn.push(Withdrawn { key: gone.key.clone(), secret: gone.id.clone(), because });
         }
         withdrawn
     }

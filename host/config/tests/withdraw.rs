@@ -60,6 +60,16 @@ fn a_secret_goes_with_its_file_or_what_is_in_it() {
 }
 
 #[test]
+fn a_secret_goes_when_something_else_than_a_file_is_in_its_place() {
+    let gone = after(|folder| {
+        let path = folder.path().join("a1");
+        std::fs::remove_file(&path).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    });
+    assert_eq!(gone, [LEFT]);
+}
+
+#[test]
 fn a_secret_goes_with_its_entry_although_the_rest_is_broken() {
     let broken = "[[routes]]\nname = \"r\"\nchain = [\"absent\"]\n[unknown]\n";
     let first_only = TWO_KEYS.replace(", { id = \"2\", from = \"file:a2\" }", "");

@@ -89,7 +89,7 @@ pub use generation::spec::{
     BackendFolding, Grants, HostMatch, Keep, Member, NonceSpace, OnDuplicate, OnError, Overrides, PathMatch,
     PolicySpec, Preflight, Quota, QuotaKey, Route, RouteMatch, SameDelivery, Spec,
 };
-pub use generation::{Generation, Services};
+pub use generation::{Generation, Images, Services};
 pub use keys::{Algorithm, Key, KeyError, KeyRing, KeySource};
 pub use metrics::{Metrics, NoMetrics, Unenforced};
 pub use policy::{BodyInput, CONTRACT, DigestAlgorithm, Inspection, Manifest, NamedInput, inspect};

@@ -1,7 +1,7 @@
 //! Generations that served, and what became of attempts to change them.
 
 use barmkin_admin::{Attempt, By, rfc3339};
-use barmkin_host::{Algorithm, Digest, Key, KeyError, KeyRing, KeySource, Spec};
+use barmkin_host::{Algorithm, Digest, Images, Key, KeyError, KeyRing, KeySource, Spec};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -13,6 +13,11 @@ const GENERATIONS_MAX: usize = 16;
 /// Bytes of all their components together. The stock ones have 0.5 MB.
 const COMPONENTS_BYTES_MAX: usize = 64 * 1024 * 1024;
 
+/// Generations whose compiled policies are kept, besides the one that serves:
+/// going back by one or two compiles nothing. Policies that they have in common
+/// are kept once; one of the stock policies takes about a megabyte.
+const COMPILED_KEPT: usize = 2;
+
 /// Attempts that are remembered.
 const ATTEMPTS_MAX: usize = 64;
 
@@ -20,10 +25,12 @@ const ATTEMPTS_MAX: usize = 64;
 const PROBLEM_BYTES_MAX: usize = 4 * 1024;
 
 /// Generations that served, and which of them does. Bytes and digests are
-/// kept, and nothing compiled; secrets are not part of it.
+/// kept, and of the last few what was compiled; secrets are not part of it.
 pub(super) struct History {
     generations: VecDeque<Past>,
     serving: u64,
+    /// The compiled policies of those that served last, the latest first.
+    compiled: VecDeque<(u64, Images)>,
     attempts: VecDeque<Value>,
 }
 
@@ -42,7 +49,21 @@ impl History {
     /// A history that begins with `spec`.
     pub(super) fn begin(spec: &Spec, keys: &KeyRing, now: Duration) -> Self {
         let first = Past::new(1, spec.clone(), keys, json!({ "at": rfc3339(now), "by": "the start" }));
-        Self { generations: [first].into(), serving: 1, attempts: VecDeque::new() }
+        Self { generations: [first].into(), serving: 1, compiled: VecDeque::new(), attempts: VecDeque::new() }
+    }
+
+    /// Keeps what was compiled for the generation that serves.
+    pub(super) fn keep(&mut self, images: Images) {
+        let serving = self.serving;
+        self.compiled.retain(|(number, _)| *number != serving);
+        self.compiled.push_front((serving, images));
+        self.compiled.truncate(1 + COMPILED_KEPT);
+    }
+
+    /// What was compiled for generation `number`, if it is kept.
+    pub(super) fn compiled(&self, number: u64) -> Images {
+        let kept = self.compiled.iter().find(|(of, _)| *of == number);
+        kept.map(|(_, images)| images.clone()).unwrap_or_default()
     }
 
     /// The generation that serves.

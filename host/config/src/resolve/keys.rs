@@ -25,6 +25,7 @@ pub(crate) struct Keys {
 }
 
 /// A secret that was read.
+#[derive(Clone)]
 pub(crate) struct Secret {
     pub(crate) key: String,
     pub(crate) id: String,

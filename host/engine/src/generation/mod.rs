@@ -9,7 +9,7 @@ mod validate;
 
 use crate::clock::{Clock, SystemClock, monotonic};
 use crate::engine::Engine;
-use crate::generation::error::{At, BuildError, BuildErrors};
+use crate::generation::error::{At, BuildError, BuildErrors, Problem};
 use crate::generation::fields::KnownFields;
 use crate::generation::shares::Shares;
 use crate::generation::spec::Spec;
@@ -47,9 +47,16 @@ impl Services {
     }
 }
 
+/// The compiled policies of a generation, for a later one to take over. They
+/// hold their code and the memory that `configure` left, and nothing that was
+/// granted.
+#[derive(Clone, Default)]
+pub struct Images(Vec<Arc<Image>>);
+
 /// Everything that decides requests, proven and immutable.
 pub struct Generation {
-    pub(crate) routes: RouteTable,
+    spec: Arc<Spec>,
+    pub(crate) routes: Arc<RouteTable>,
     pub(crate) store: Store,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Arc<dyn Metrics>,
@@ -75,7 +82,7 @@ impl Generation {
     /// # Errors
     /// All problems that were found, not only the first.
     pub fn build(engine: &Engine, spec: &Spec, keys: &dyn KeySource, services: Services) -> Result<Self, BuildErrors> {
-        Self::assemble(engine, spec, keys, services, &[])
+        Self::assemble(engine, spec, keys, services, &[], &Images::default())
     }
 
     /// Builds the generation that follows this one, on the same services.
@@ -86,13 +93,72 @@ impl Generation {
     /// # Errors
     /// As for [`build`](Self::build). This generation stays as it is.
     pub fn next(&self, engine: &Engine, spec: &Spec, keys: &dyn KeySource) -> Result<Self, BuildErrors> {
+        self.next_with(engine, spec, keys, &Images::default())
+    }
+
+    /// As [`next`](Self::next), which takes policies over from `kept`, too: to
+    /// go back to a generation without compiling it again.
+    ///
+    /// # Errors
+    /// As for [`build`](Self::build). This generation stays as it is.
+    pub fn next_with(
+        &self,
+        engine: &Engine,
+        spec: &Spec,
+        keys: &dyn KeySource,
+        kept: &Images,
+    ) -> Result<Self, BuildErrors> {
         let services = Services {
             store: self.store.clone(),
             clock: self.clock.clone(),
             metrics: self.metrics.clone(),
             recorder: self.recorder.clone(),
         };
-        Self::assemble(engine, spec, keys, services, &self.policies)
+        Self::assemble(engine, spec, keys, services, &self.policies, kept)
+    }
+
+    /// This generation with other keys. Nothing else is looked at again, so
+    /// that it takes microseconds for each policy however large its component,
+    /// and however many the routes: a secret that leaked waits for nothing.
+    ///
+    /// # Errors
+    /// When a key cannot be had, or is not for what its policy uses it for.
+    pub fn with_keys(&self, engine: &Engine, keys: &dyn KeySource) -> Result<Self, BuildErrors> {
+        let (mut policies, mut errors) = (Vec::new(), Vec::new());
+        // Both are in the order of their names.
+        for (policy, (name, declared)) in self.policies.iter().zip(&self.spec.policies) {
+            let image = policy.image().clone();
+            match Policy::grant(image, name, declared, &self.spec, keys, &self.metrics, engine) {
+                Ok(policy) => policies.push(policy.following(&self.policies)),
+                Err(problems) => errors.extend(of_policy(name, problems)),
+            }
+        }
+        if !errors.is_empty() {
+            return Err(BuildErrors(errors));
+        }
+        Ok(Self {
+            spec: self.spec.clone(),
+            routes: self.routes.clone(),
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            metrics: self.metrics.clone(),
+            recorder: self.recorder.clone(),
+            principal_field: self.principal_field.clone(),
+            documentation: self.documentation.clone(),
+            compiled: 0,
+            known_fields: KnownFields::new(&self.gate_fields, &policies),
+            gate_fields: self.gate_fields.clone(),
+            configuration: self.configuration,
+            digest: digest::digest(self.configuration, &policies),
+            policies,
+            log_rate: LogRate::default(),
+            built: monotonic(),
+        })
+    }
+
+    /// Its compiled policies.
+    pub fn images(&self) -> Images {
+        Images(self.policies.iter().map(|policy| policy.image().clone()).collect())
     }
 
     fn assemble(
@@ -101,19 +167,20 @@ impl Generation {
         keys: &dyn KeySource,
         services: Services,
         previous: &[Policy],
+        kept: &Images,
     ) -> Result<Self, BuildErrors> {
         let mut errors = Vec::new();
         let shares = Shares::of(spec, services.store.room(), &mut errors);
         let mut policies = Vec::new();
         for (name, policy) in &spec.policies {
             let waits = Waits { store: !services.store.is_local(), bodies: has_large_bodies(spec, name) };
-            let image = Image::of(engine, policy, waits, previous.iter().map(Policy::image));
+            let known = previous.iter().map(Policy::image).chain(&kept.0);
+            let image = Image::of(engine, policy, waits, known);
             match image
                 .and_then(|image| Policy::grant(image, name, policy, (spec, shares), keys, &services.metrics, engine))
             {
                 Ok(policy) => policies.push(policy.following(previous)),
-                Err(problems) => errors
-                    .extend(problems.into_iter().map(|problem| BuildError { at: At::Policy(name.clone()), problem })),
+                Err(problems) => errors.extend(of_policy(name, problems)),
             }
         }
         errors.extend(validate::validate(spec, &policies));
@@ -122,14 +189,17 @@ impl Generation {
         }
         let index: BTreeMap<&str, usize> =
             policies.iter().enumerate().map(|(index, policy)| (&*policy.name, index)).collect();
-        let taken_over =
-            |policy: &Policy| previous.iter().any(|previous| Arc::ptr_eq(previous.image(), policy.image()));
+        let taken_over = |policy: &Policy| {
+            let mut known = previous.iter().map(Policy::image).chain(&kept.0);
+            known.any(|known| Arc::ptr_eq(known, policy.image()))
+        };
         let configuration = spec.digest();
         // Validated above: all of them can be built.
         let routes = spec.routes.iter().filter_map(|route| build_route(route, &index, &policies)).collect();
         let gate_fields = gate_fields(spec, &policies);
         Ok(Self {
-            routes: RouteTable::new(routes),
+            spec: Arc::new(spec.clone()),
+            routes: Arc::new(RouteTable::new(routes)),
             store: services.store,
             clock: services.clock,
             metrics: services.metrics,
@@ -243,6 +313,10 @@ impl Generation {
 fn has_large_bodies(spec: &Spec, policy: &str) -> bool {
     let mut routes = spec.routes.iter().filter(|route| route.body_bytes_max > PIECE_BYTES);
     routes.any(|route| route.chain.iter().flat_map(spec::Member::policies).any(|name| name == policy))
+}
+
+fn of_policy(name: &str, problems: Vec<Problem>) -> impl Iterator<Item = BuildError> {
+    problems.into_iter().map(|problem| BuildError { at: At::Policy(name.to_owned()), problem })
 }
 
 fn build_route(route: &spec::Route, index: &BTreeMap<&str, usize>, policies: &[Policy]) -> Option<BuiltRoute> {
