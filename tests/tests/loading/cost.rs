@@ -74,7 +74,8 @@ fn what_is_estimated_too_low_ends_within_three_times_its_estimate() {
         println!("{}: estimated {estimate:?}, took {took:?}", bomb.name);
         // It has no key, which is found when all of it was compiled.
         assert!(matches!(problem, Some(Problem::NotGranted { .. })), "{}: {problem:?}", bomb.name);
-        if took > estimate * 3 {
+        // The policy beside it is compiled, too, and others may use the machine.
+        if took > estimate * 3 + Duration::from_secs(1) {
             wrong.push((bomb.name, estimate, took));
         }
     }
