@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
 
 use barmkin_admin::{Attempt, Registry, Reloads, Tally, expose, rfc3339};
-use barmkin_host::{Digest, FixedClock, HostReason, Metrics, Outcome, Reason, RequestId, Step, Unenforced};
+use barmkin_host::{Digest, FixedClock, HostReason, Metrics, Outcome, Reason, RequestId, Step, Unenforced, Untried};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -112,6 +112,8 @@ fn what_would_have_changed_a_verdict_is_kept_the_latest_of_it() {
             "barmkin_difference_samples 64",
         ],
     );
+    tally.untried("p", Untried::NoBody);
+    assert_has(&expose(&registry), &[r#"barmkin_shadow_untried_total{policy="p",why="no-body"} 1"#]);
     let kept = tally.differences();
     let last = kept.last().unwrap();
     assert_eq!((kept.len(), &last["request"], &last["shadow"]), (64, &"request-199".into(), &serde_json::Value::Null));

@@ -4,7 +4,6 @@ use crate::clock;
 use crate::effects::{Journal, Settlement};
 use crate::generation::Generation;
 use crate::generation::spec::{OnError, Overrides, Preflight};
-use crate::metrics::Unenforced;
 use crate::policy::{BodyDigests, CheckError, Decision, Established, Policy, PolicyDenial, Session, Subject};
 use crate::principal::{Facts, Principal};
 use crate::reason::{HostReason, Reason};
@@ -12,27 +11,37 @@ use crate::record::Decided;
 use crate::request::{
     Body, BodyNeed, Form, METHOD_OVERRIDES, RefusedHead, Request, RequestId, TARGET_OVERRIDES, is_preflight,
 };
-use crate::routes::{BuiltMember, BuiltRoute};
-use crate::store::{Holder, TRIAL_PREFIX};
+use crate::routes::{BuiltMember, BuiltRoute, Deciding, Shadow, Tried};
+use crate::store::Holder;
+use crate::trials::{Course, Trials};
 use crate::verdict::{Change, Denial, Outcome, Permit, Step, Verdict};
 use http::header::WWW_AUTHENTICATE;
 use http::{HeaderName, HeaderValue, StatusCode};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Decides a request on its route.
-pub(crate) async fn run(generation: &Generation, request: Request, route: usize, body: Body) -> Verdict {
+/// Decides a request on its route. What is tried on it goes to `trials`.
+pub(crate) async fn run(
+    generation: &Arc<Generation>,
+    request: Request,
+    route: usize,
+    body: Body,
+    trials: Option<&Trials>,
+) -> Verdict {
     let began = clock::monotonic();
+    let route_index = route;
     let route = generation.routes.get(route);
+    let deciding = &route.deciding;
     if is_preflight(&request.head) {
-        return preflight(generation, request, route, began);
+        return match deciding.preflight {
+            Preflight::Refuse => refuse_unasked(generation, request, route, HostReason::PreflightRefused, began),
+            Preflight::Forward => conclude(generation, route, Concluded::unasked(request, None), began),
+        };
     }
-    if let Err(reason) = check_body(route.body_need, &body) {
-        let form = Form::of(&request.head);
-        return finish_refusal(generation, Denied::host(reason, String::new()), &request.id, Some(route), form, began);
+    if let Err(reason) = check_body(deciding.body_need, &body) {
+        return refuse_unasked(generation, request, route, reason, began);
     }
 
-    let form = Form::of(&request.head);
     let holder = Holder(request.serial);
     let established = Established {
         principal: request.head.client.principal.clone().map(Arc::new),
@@ -47,90 +56,112 @@ pub(crate) async fn run(generation: &Generation, request: Request, route: usize,
         digests: BodyDigests::default(),
     });
     let journal = Journal::new(generation.store.clone(), generation.metrics.clone(), holder);
-    let session = Box::new(Session { subject, established, journal, began, name_space: "" });
-    let mut progress = Progress { generation, vouched: false, changes: Vec::new(), steps: Vec::new() };
-    let (session, result) = progress.run_chain(session, route).await;
-    let Progress { changes, steps, .. } = progress;
+    let session = Box::new(Session { subject, established, journal, began, name_space: None });
+    let mut progress = Progress::new(generation, &route.trials);
+    let (session, result) = progress.run_chain(session, deciding).await;
+    let Progress { changes, steps, reached, ended, .. } = progress;
     let Session { subject, established, mut journal, .. } = *session;
 
     let (settlement, denied, changes) = match result {
-        Ok(()) => (journal.allow().await, None, changes),
+        Ok(()) => (journal.allow(), None, changes),
         Err(denied) => {
             journal.undo(0).await;
             (Settlement::default(), Some(denied), Vec::new())
         }
     };
-    if !route.shadows.is_empty() {
-        let reason = denied.as_ref().map(|denied| &denied.reason);
-        run_shadows(generation, route, &subject, &established, reason).await;
+    if let (Some(trials), false) = (trials, reached.is_empty()) {
+        let did = denied.as_ref().map(|denied| denied.reason.clone());
+        let course = Course { reached, settled: established.clone(), did, ended };
+        trials.submit(generation, route_index, &subject, course);
     }
     record(generation, &subject, &established, &steps, denied.as_ref());
 
     // INVARIANT (subject): sessions are over, so that this is the last owner.
     #[expect(clippy::expect_used, reason = "subject")]
     let request = Arc::into_inner(subject).expect("nothing else holds the subject").request;
-    let denial =
-        denied.map(|denied| denied.into_denial(generation, request.id.clone(), Some(route), form, steps.clone()));
-    let permit = |observed| {
-        Verdict::Allow(Box::new(Permit {
-            changes: forwarded(generation, route, &request, &established, changes),
-            head: request.head,
-            request_id: request.id,
-            route: route.name.clone(),
-            generation: generation.digest(),
-            principal: established.principal,
-            steps,
-            observed,
-            settlement,
-        }))
-    };
-    generation.count(Some(&route.name), denial.as_ref(), began);
-    match denial {
-        None => permit(None),
-        Some(denial) if route.observe => {
-            generation.metrics.unenforced(&denial.unenforced());
-            permit(Some(Box::new(denial)))
-        }
-        Some(denial) => Verdict::Deny(Box::new(denial)),
-    }
+    conclude(generation, route, Concluded { request, established, changes, steps, settlement, denied }, began)
 }
 
-/// Refuses a request that reached no chain.
+/// Refuses a request that reached no route.
 pub(crate) fn refuse(generation: &Generation, refused: &RefusedHead) -> Verdict {
+    let began = clock::monotonic();
     let denied = Denied::host(refused.reason, String::new());
     let form = Form::of(&refused.head);
-    finish_refusal(generation, denied, &refused.id, None, form, clock::monotonic())
-}
-
-fn finish_refusal(
-    generation: &Generation,
-    denied: Denied,
-    id: &RequestId,
-    route: Option<&BuiltRoute>,
-    form: Form,
-    began: Instant,
-) -> Verdict {
-    let denial = denied.into_denial(generation, id.clone(), route, form, Vec::new());
-    generation.count(route.map(|route| &*route.name), Some(&denial), began);
+    let denial = denied.into_denial(generation, refused.id.clone(), None, form, Vec::new());
+    generation.count(None, Some(&denial), began);
     Verdict::Deny(Box::new(denial))
 }
 
-fn preflight(generation: &Generation, request: Request, route: &BuiltRoute, began: Instant) -> Verdict {
-    if route.preflight == Preflight::Refuse {
-        let denied = Denied::host(HostReason::PreflightRefused, String::new());
-        return finish_refusal(generation, denied, &request.id, Some(route), Form::Http, began);
+/// The verdict on a request that its gate cannot take on: without its chain.
+pub(crate) fn overloaded(generation: &Generation, request: Request, route: usize) -> Verdict {
+    let route = generation.routes.get(route);
+    refuse_unasked(generation, request, route, HostReason::Overloaded, clock::monotonic())
+}
+
+/// A deny that needs no chain: enforced, or on a route that observes, recorded.
+fn refuse_unasked(
+    generation: &Generation,
+    request: Request,
+    route: &BuiltRoute,
+    reason: HostReason,
+    began: Instant,
+) -> Verdict {
+    let denied = Denied::host(reason, String::new());
+    conclude(generation, route, Concluded::unasked(request, Some(denied)), began)
+}
+
+/// All that a verdict is made of.
+struct Concluded {
+    request: Request,
+    established: Established,
+    changes: Vec<Change>,
+    steps: Vec<Step>,
+    settlement: Settlement,
+    denied: Option<Denied>,
+}
+
+impl Concluded {
+    /// Without a chain that ran.
+    fn unasked(request: Request, denied: Option<Denied>) -> Self {
+        Self {
+            request,
+            established: Established::default(),
+            changes: Vec::new(),
+            steps: Vec::new(),
+            settlement: Settlement::default(),
+            denied,
+        }
     }
+}
+
+/// Makes the verdict, and counts it. On a route that observes it is allow,
+/// whatever it would have been (law 3).
+fn conclude(generation: &Generation, route: &BuiltRoute, concluded: Concluded, began: Instant) -> Verdict {
+    let Concluded { request, established, changes, steps, settlement, denied } = concluded;
+    let form = Form::of(&request.head);
+    let denial =
+        denied.map(|denied| denied.into_denial(generation, request.id.clone(), Some(route), form, steps.clone()));
+    let observed = match (route.trials.observe, denial) {
+        (false, Some(denial)) => {
+            generation.count(Some(&route.name), Some(&denial), began);
+            return Verdict::Deny(Box::new(denial));
+        }
+        (_, denial) => denial.map(Box::new),
+    };
     generation.count(Some(&route.name), None, began);
+    if let Some(denial) = &observed {
+        generation.count_observed(denial, began);
+    }
     Verdict::Allow(Box::new(Permit {
-        changes: forwarded(generation, route, &request, &Established::default(), Vec::new()),
+        changes: forwarded(generation, route, &request, &established, changes),
         head: request.head,
         request_id: request.id,
         route: route.name.clone(),
         generation: generation.digest(),
-        principal: None,
-        steps: Vec::new(),
-        observed: None,
-        settlement: Settlement::default(),
+        principal: established.principal,
+        steps,
+        observed,
+        settlement,
     }))
 }
 
@@ -151,15 +182,31 @@ fn check_body(need: BodyNeed, body: &Body) -> Result<(), HostReason> {
 /// back with its decision.
 struct Progress<'g> {
     generation: &'g Generation,
+    shadows: &'g [Shadow],
     vouched: bool,
     changes: Vec<Change>,
     steps: Vec<Step>,
+    /// What was established at the place of each shadow that was reached.
+    reached: Vec<Established>,
+    /// Whether no member denied.
+    ended: bool,
 }
 
-impl Progress<'_> {
+impl<'g> Progress<'g> {
+    fn new(generation: &'g Generation, trials: &'g Tried) -> Self {
+        let shadows = trials.shadows.as_slice();
+        let (changes, steps, reached) = (Vec::new(), Vec::new(), Vec::new());
+        Self { generation, shadows, vouched: false, changes, steps, reached, ended: false }
+    }
+
     /// The first deny wins, and later policies do not run (law 1).
-    async fn run_chain(&mut self, mut session: Box<Session>, route: &BuiltRoute) -> (Box<Session>, Result<(), Denied>) {
-        for member in &route.chain {
+    async fn run_chain(
+        &mut self,
+        mut session: Box<Session>,
+        deciding: &Deciding,
+    ) -> (Box<Session>, Result<(), Denied>) {
+        for (place, member) in deciding.chain.iter().enumerate() {
+            self.reach(place, &session.established);
             let result;
             (session, result) = match member {
                 BuiltMember::Policy(policy) => self.run_policy(session, self.generation.policy(*policy)).await,
@@ -170,12 +217,20 @@ impl Progress<'_> {
                 Err(denied) => return (session, Err(denied)),
             }
         }
-        let admitted = self.vouched || route.public;
+        self.reach(deciding.chain.len(), &session.established);
+        self.ended = true;
+        let admitted = self.vouched || deciding.public;
         (session, if admitted { Ok(()) } else { Err(Denied::nobody_vouched()) })
     }
 
-    /// One member must allow. What a losing member took is settled before the
-    /// next one runs (law 1).
+    /// Notes what the shadows that stand at `place` would see.
+    fn reach(&mut self, place: usize, established: &Established) {
+        let here = self.shadows.iter().filter(|shadow| shadow.place == place);
+        self.reached.extend(here.map(|_| established.clone()));
+    }
+
+    /// One member must allow. A losing member leaves nothing behind: what it
+    /// took is settled before the next one runs (law 1).
     async fn run_any_of(
         &mut self,
         mut session: Box<Session>,
@@ -185,6 +240,7 @@ impl Progress<'_> {
         for policy in policies {
             let effects = session.journal.len();
             let changes = self.changes.len();
+            let established = session.established.clone();
             let result;
             (session, result) = self.run_policy(session, self.generation.policy(*policy)).await;
             let denied = match result {
@@ -194,6 +250,7 @@ impl Progress<'_> {
             };
             session.journal.undo(effects).await;
             self.changes.truncate(changes);
+            session.established = established;
             losers = match (losers, denied) {
                 (None, denied) => denied,
                 (Some(first), None) => Some(first),
@@ -232,7 +289,7 @@ impl Progress<'_> {
         decision: Result<Decision, CheckError>,
     ) -> Result<(Vote, Outcome), Denied> {
         let result = match decision {
-            Ok(Decision::Allow(allowance)) => match establish(session, allowance.principal, allowance.facts) {
+            Ok(Decision::Allow(allowance)) => match session.established.add(allowance.principal, allowance.facts) {
                 Ok(()) => {
                     self.changes.extend(allowance.changes);
                     Ok((Vote::Allow, Outcome::Allow, String::new()))
@@ -262,25 +319,24 @@ impl Progress<'_> {
     }
 }
 
-/// The principal and the facts are set once (law 9).
-fn establish(session: &mut Session, principal: Option<Principal>, facts: Option<Facts>) -> Result<(), String> {
-    let established = &mut session.established;
-    if let Some(principal) = principal {
-        match &established.principal {
-            None => established.principal = Some(Arc::new(principal)),
-            Some(first)
-                if (&first.id, first.kind, &first.tenant) == (&principal.id, principal.kind, &principal.tenant) => {}
-            Some(first) => return Err(format!("`{}` was established, then `{}`", first.id, principal.id)),
+impl Established {
+    /// The principal and the facts are set once (law 9): both, or neither.
+    pub(crate) fn add(&mut self, principal: Option<Principal>, facts: Option<Facts>) -> Result<(), String> {
+        if let (Some(first), Some(principal)) = (&self.principal, &principal)
+            && (&first.id, first.kind, &first.tenant) != (&principal.id, principal.kind, &principal.tenant)
+        {
+            return Err(format!("`{}` was established, then `{}`", first.id, principal.id));
         }
-    }
-    if let Some(facts) = facts {
-        match &established.facts {
-            None => established.facts = Some(Arc::new(facts)),
-            Some(first) if **first == facts => {}
-            Some(_) => return Err("different facts were established before".to_owned()),
+        if let (Some(first), Some(facts)) = (&self.facts, &facts)
+            && **first != *facts
+        {
+            return Err("different facts were established before".to_owned());
         }
+        let (principal, facts) = (principal.map(Arc::new), facts.map(Arc::new));
+        self.principal = self.principal.take().or(principal);
+        self.facts = self.facts.take().or(facts);
+        Ok(())
     }
-    Ok(())
 }
 
 /// What a policy that did not deny said.
@@ -390,7 +446,7 @@ fn forwarded(
 fn is_override(name: &HeaderName, route: &BuiltRoute, request: &Request) -> bool {
     let method_decides = request.method_decides || is_preflight(&request.head);
     name.as_str().starts_with("x-")
-        && route.overrides == Overrides::Remove
+        && route.deciding.overrides == Overrides::Remove
         && (TARGET_OVERRIDES.contains(&name.as_str()) || (method_decides && METHOD_OVERRIDES.contains(&name.as_str())))
 }
 
@@ -399,48 +455,6 @@ fn field_value(text: &str) -> HeaderValue {
     const ESCAPED: percent_encoding::AsciiSet = percent_encoding::CONTROLS.add(b'%').add(b' ');
     let encoded = percent_encoding::utf8_percent_encode(text, &ESCAPED).to_string();
     HeaderValue::from_str(&encoded).unwrap_or_else(|_| HeaderValue::from_static(""))
-}
-
-/// Shadows run when the verdict is known, on effects of their own name space,
-/// and change nothing but the record (law 3).
-async fn run_shadows(
-    generation: &Generation,
-    route: &BuiltRoute,
-    subject: &Arc<Subject>,
-    established: &Established,
-    verdict: Option<&Reason>,
-) {
-    for policy in &route.shadows {
-        let policy = generation.policy(*policy);
-        let journal =
-            Journal::new(generation.store.clone(), generation.metrics.clone(), Holder(subject.request.serial));
-        let session = Session {
-            subject: subject.clone(),
-            established: established.clone(),
-            journal,
-            began: clock::monotonic(),
-            name_space: TRIAL_PREFIX,
-        };
-        let (mut session, decision) = policy.check(Box::new(session)).await;
-        let reason = match decision {
-            Ok(Decision::Deny(denial)) => Some(Reason::Policy(denial.code)),
-            Ok(Decision::Allow(_) | Decision::Abstain(_)) => None,
-            Err(CheckError::Refused(reason, _)) => Some(reason.into()),
-            Err(CheckError::Failed(failure)) => Some(failure.reason.into()),
-        };
-        match &reason {
-            None => drop(session.journal.allow().await),
-            Some(_) => session.journal.undo(0).await,
-        }
-        generation.metrics.unenforced(&Unenforced {
-            route: &subject.route,
-            request: &subject.request.id,
-            generation: generation.digest(),
-            policy: Some(&policy.name),
-            would: reason.as_ref(),
-            did: verdict,
-        });
-    }
 }
 
 fn record(

@@ -1,24 +1,28 @@
 //! Effects follow the verdict (law 6).
 //!
 //! An effect is in the store before the verdict. What must not stay is given
-//! back; a lost give-back leaves it used, never free.
+//! back, also where the request goes away while a remote store is awaited: each
+//! call is made beside the request, and ends whether or not the request waits
+//! for its answer. A lost give-back leaves an effect used, never free.
 
 use crate::generation::spec::Keep;
 use crate::metrics::Metrics;
-use crate::store::{Draw, Holder, NonceId, Store};
+use crate::now_or_never;
+use crate::store::{Claim, Draw, Holder, NonceId, Store, StoreError, Take};
+use futures_channel::oneshot;
 use http::StatusCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Something a policy did to a store.
 #[derive(Debug)]
-pub(crate) struct Effect {
-    pub(crate) keep: Keep,
-    pub(crate) kind: EffectKind,
+struct Effect {
+    keep: Keep,
+    kind: EffectKind,
 }
 
 #[derive(Debug)]
-pub(crate) enum EffectKind {
+enum EffectKind {
     Claimed(NonceId),
     Took { subject: Arc<str>, draw: Draw, cost: u32, at: Duration },
 }
@@ -29,36 +33,34 @@ impl Effect {
     fn ends_with_request(&self) -> bool {
         matches!(&self.kind, EffectKind::Took { draw, .. } if draw.rule.is_concurrency())
     }
+
+    /// Whether it stays whatever the verdict.
+    fn stays(&self) -> bool {
+        self.keep == Keep::Always && !self.ends_with_request()
+    }
 }
 
 /// The effects of one request, in the order in which they happened.
 ///
 /// Dropped undecided (the client went away while a remote store was awaited),
-/// they stay: a lost undo leaves an effect used. Only what counts a request
-/// that is under way ends with it.
+/// it gives back all but what is kept always.
 pub(crate) struct Journal {
     store: Store,
     metrics: Arc<dyn Metrics>,
     holder: Holder,
     effects: Vec<Effect>,
+    /// Whether it is being settled: dropped then, with the executor of a remote
+    /// store, nobody could settle it.
+    is_ending: bool,
 }
 
 impl Journal {
     pub(crate) fn new(store: Store, metrics: Arc<dyn Metrics>, holder: Holder) -> Self {
-        Self { store, metrics, holder, effects: Vec::new() }
+        Self { store, metrics, holder, effects: Vec::new(), is_ending: false }
     }
 
     pub(crate) fn store(&self) -> &Store {
         &self.store
-    }
-
-    /// Who holds the claims. What is kept always is held by nobody.
-    pub(crate) fn holder(&self, keep: Keep) -> Option<Holder> {
-        (keep != Keep::Always).then_some(self.holder)
-    }
-
-    pub(crate) fn push(&mut self, effect: Effect) {
-        self.effects.push(effect);
     }
 
     /// How many there are: a point to [`undo`](Self::undo) back to.
@@ -66,28 +68,141 @@ impl Journal {
         self.effects.len()
     }
 
+    /// Claims `nonce` for `retain`.
+    pub(crate) async fn claim(&mut self, nonce: NonceId, retain: Duration, keep: Keep) -> Result<Claim, StoreError> {
+        if self.store.is_local() {
+            return self.claim_here(nonce, retain, keep).await;
+        }
+        self.beside(move |mut journal| async move { (journal.claim_here(nonce, retain, keep).await, journal) }).await
+    }
+
+    /// Takes `cost` from all of `draws`, each of which is kept as `keeps` says.
+    pub(crate) async fn take(
+        &mut self,
+        subject: &Arc<str>,
+        draws: &[Draw],
+        keeps: &[Keep],
+        cost: u32,
+    ) -> Result<Take, StoreError> {
+        if self.store.is_local() {
+            return self.take_here(subject, draws, keeps, cost).await;
+        }
+        let (subject, draws, keeps) = (subject.clone(), draws.to_vec(), keeps.to_vec());
+        let take =
+            move |mut journal: Self| async move { (journal.take_here(&subject, &draws, &keeps, cost).await, journal) };
+        self.beside(take).await
+    }
+
+    async fn claim_here(&mut self, nonce: NonceId, retain: Duration, keep: Keep) -> Result<Claim, StoreError> {
+        // What is kept always is held by nobody.
+        let holder = (keep != Keep::Always).then_some(self.holder);
+        let claim = self.store.claim(&nonce, retain, holder).await;
+        match &claim {
+            Ok(Claim::FirstUse) => self.effects.push(Effect { keep, kind: EffectKind::Claimed(nonce) }),
+            Ok(Claim::InProgress | Claim::Replayed) => {}
+            Err(_) => self.release_unknown(nonce, holder),
+        }
+        claim
+    }
+
+    /// A claim whose answer was lost may have been made all the same. Nobody
+    /// waits for a store that just failed, nor hears that it failed again.
+    fn release_unknown(&self, nonce: NonceId, holder: Option<Holder>) {
+        if let (Some(holder), false) = (holder, self.store.is_local()) {
+            let store = self.store.clone();
+            self.store.finish(async move { drop(store.release(&nonce, holder).await) });
+        }
+    }
+
+    async fn take_here(
+        &mut self,
+        subject: &Arc<str>,
+        draws: &[Draw],
+        keeps: &[Keep],
+        cost: u32,
+    ) -> Result<Take, StoreError> {
+        let take = self.store.take(subject, draws, cost).await?;
+        if take.admitted && cost > 0 {
+            self.effects.extend(draws.iter().zip(keeps).map(|(draw, keep)| {
+                let kind = EffectKind::Took { subject: subject.clone(), draw: draw.clone(), cost, at: take.at };
+                Effect { keep: *keep, kind }
+            }));
+        }
+        Ok(take)
+    }
+
+    /// Runs `work` on a journal of its own, and takes over what it did. If the
+    /// caller goes away meanwhile the work goes on to its end, and what it did
+    /// is given back with its journal.
+    async fn beside<T, W>(&mut self, work: impl FnOnce(Self) -> W) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        W: Future<Output = (Result<T, StoreError>, Self)> + Send + 'static,
+    {
+        let (answer, waits) = oneshot::channel();
+        let work = work(self.with(Vec::new()));
+        self.store.finish(async move { drop(answer.send(work.await)) });
+        let gone = |_| StoreError::Unavailable("it has stopped".to_owned());
+        let (answer, mut done) = waits.await.map_err(gone)?;
+        self.effects.append(&mut done.effects);
+        answer
+    }
+
     /// Gives back what happened since `mark`, newest first, but for what is
     /// kept always.
     pub(crate) async fn undo(&mut self, mark: usize) {
-        while self.effects.len() > mark {
-            let Some(effect) = self.effects.pop() else { break };
-            self.give_back(&effect).await;
+        let undone = self.effects.split_off(mark.min(self.effects.len()));
+        if !undone.iter().all(Effect::stays) {
+            self.with(undone).end(false).await;
         }
     }
 
     /// The verdict is allow: makes final what does not wait for the response.
-    pub(crate) async fn allow(mut self) -> Settlement {
+    /// Nobody waits for that: until it is done the store answers others that
+    /// the claim is in progress.
+    pub(crate) fn allow(mut self) -> Settlement {
         let effects = std::mem::take(&mut self.effects);
         let waits = |effect: &Effect| effect.keep == Keep::OnSuccess || effect.ends_with_request();
-        let (waiting, kept): (Vec<_>, Vec<_>) = effects.into_iter().partition(waits);
-        for effect in kept {
-            self.confirm(&effect).await;
+        let (waiting, mut kept): (Vec<_>, Vec<_>) = effects.into_iter().partition(waits);
+        kept.retain(|effect| effect.keep != Keep::Always && matches!(effect.kind, EffectKind::Claimed(_)));
+        if !kept.is_empty() {
+            drop(self.with(kept).end(true));
         }
         self.effects = waiting;
         Settlement { journal: (!self.effects.is_empty()).then(|| Box::new(self)) }
     }
 
-    /// The request has ended.
+    /// A journal of the same request.
+    fn with(&self, effects: Vec<Effect>) -> Self {
+        let Self { store, metrics, holder, .. } = self;
+        Self { store: store.clone(), metrics: metrics.clone(), holder: *holder, effects, is_ending: false }
+    }
+
+    /// The request has ended: settles what it did, whether or not anybody waits
+    /// for that.
+    fn end(mut self, succeeded: bool) -> impl Future<Output = ()> + Send + use<> {
+        self.is_ending = true;
+        let store = self.store.clone();
+        let waits = if store.is_local() {
+            // INVARIANT (local checks never suspend): it is settled.
+            let _ = now_or_never(self.settle(succeeded));
+            None
+        } else {
+            let (ended, waits) = oneshot::channel();
+            store.finish(async move {
+                self.settle(succeeded).await;
+                let _ = ended.send(());
+            });
+            Some(waits)
+        };
+        async move {
+            if let Some(waits) = waits {
+                // Without an answer the store has stopped: nothing is to be had.
+                let _ = waits.await;
+            }
+        }
+    }
+
     async fn settle(mut self, succeeded: bool) {
         while let Some(effect) = self.effects.pop() {
             if succeeded && !effect.ends_with_request() {
@@ -108,7 +223,7 @@ impl Journal {
     }
 
     async fn give_back(&self, effect: &Effect) {
-        if effect.keep == Keep::Always && !effect.ends_with_request() {
+        if effect.stays() {
             return;
         }
         let given = match &effect.kind {
@@ -117,7 +232,7 @@ impl Journal {
         };
         if let Err(error) = given {
             self.metrics.undo_lost();
-            tracing::warn!(%error, "an effect of a denied request could not be given back and stays used");
+            tracing::warn!(%error, "an effect of a request that was not let in could not be given back and stays used");
         }
     }
 }
@@ -125,10 +240,9 @@ impl Journal {
 impl Drop for Journal {
     fn drop(&mut self) {
         let mut effects = std::mem::take(&mut self.effects);
-        effects.retain(Effect::ends_with_request);
-        if !effects.is_empty() {
-            let rest = Self { store: self.store.clone(), metrics: self.metrics.clone(), holder: self.holder, effects };
-            self.store.finish(rest.settle(false));
+        effects.retain(|effect| !effect.stays());
+        if !effects.is_empty() && !self.is_ending {
+            drop(self.with(effects).end(false));
         }
     }
 }
@@ -150,10 +264,13 @@ impl Settlement {
     }
 
     /// The upstream answered: keeps the effects below 400, gives them back
-    /// otherwise.
-    pub async fn response(mut self, status: StatusCode) {
-        if let Some(journal) = self.journal.take() {
-            journal.settle(status.as_u16() < 400).await;
+    /// otherwise. That begins at once, and ends also where nobody awaits it.
+    pub fn response(mut self, status: StatusCode) -> impl Future<Output = ()> + Send + use<> {
+        let settled = self.journal.take().map(|journal| journal.end(status.as_u16() < 400));
+        async move {
+            if let Some(settled) = settled {
+                settled.await;
+            }
         }
     }
 }
@@ -161,8 +278,7 @@ impl Settlement {
 impl Drop for Settlement {
     fn drop(&mut self) {
         if let Some(journal) = self.journal.take() {
-            let store = journal.store.clone();
-            store.finish(journal.settle(true));
+            drop(journal.end(true));
         }
     }
 }

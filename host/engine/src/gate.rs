@@ -10,6 +10,7 @@ use crate::request::{
     Body, BodyNeed, Head, RefusedHead, Request, RequestId, RequestIds, connection_options, is_preflight,
 };
 use crate::routes::Matched;
+use crate::trials::Trials;
 use crate::verdict::{Digest, Verdict};
 use arc_swap::ArcSwap;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ pub struct Gate {
     ids: RequestIds,
     line: Line,
     bodies: Bodies,
+    trials: Arc<Trials>,
 }
 
 impl Gate {
@@ -31,6 +33,7 @@ impl Gate {
             ids: RequestIds::new(),
             line: Line::new(),
             bodies: Bodies::new(),
+            trials: Arc::default(),
         }
     }
 
@@ -51,7 +54,7 @@ impl Gate {
     pub fn intake(&self, head: Head) -> Intake {
         let serial = self.ids.serial();
         let id = RequestIds::of(&head, serial);
-        Intake::new(self.generation.load_full(), head, id, serial)
+        Intake::new(self.generation.load_full(), head, id, serial, &self.trials)
     }
 
     /// Decides a request in turn: there may be so many that are decided or
@@ -59,7 +62,7 @@ impl Gate {
     /// them the answer is `overloaded`. For servers, whose requests come
     /// unasked; [`Intake::decide`] does not count, and does not wait.
     pub async fn decide_in_turn(&self, intake: Intake, body: Body) -> Verdict {
-        let Some(place) = self.line.enter() else { return intake.overloaded() };
+        let Some(place) = self.line.enter() else { return intake.unasked() };
         place.turn().await;
         intake.decide(body).await
     }
@@ -96,18 +99,25 @@ pub struct Intake {
 }
 
 enum State {
-    Matched { request: Box<Request>, route: usize },
+    Matched {
+        request: Box<Request>,
+        route: usize,
+        /// Where the route has shadows.
+        trials: Option<Arc<Trials>>,
+    },
     Refused(Box<RefusedHead>),
 }
 
 impl Intake {
-    fn new(generation: Arc<Generation>, head: Head, id: RequestId, serial: u128) -> Self {
+    fn new(generation: Arc<Generation>, head: Head, id: RequestId, serial: u128, trials: &Arc<Trials>) -> Self {
         let state = match Request::normalize(head, id, serial) {
             Err(refused) => State::Refused(refused),
             Ok(mut request) => match find_route(&generation, &request) {
                 Ok((route, method_decides)) => {
                     request.method_decides = method_decides;
-                    State::Matched { request: Box::new(request), route }
+                    let has_shadows = !generation.routes.get(route).trials.shadows.is_empty();
+                    let trials = has_shadows.then(|| trials.clone());
+                    State::Matched { request: Box::new(request), route, trials }
                 }
                 Err(reason) => State::Refused(Box::new(RefusedHead { reason, head: request.head, id: request.id })),
             },
@@ -118,8 +128,8 @@ impl Intake {
     /// Whether the body must be handed to [`decide`](Self::decide).
     pub fn body_need(&self) -> BodyNeed {
         match &self.state {
-            State::Matched { request, route } if !is_preflight(&request.head) => {
-                self.generation.routes.get(*route).body_need
+            State::Matched { request, route, .. } if !is_preflight(&request.head) => {
+                self.generation.routes.get(*route).deciding.body_need
             }
             _ => BodyNeed::None,
         }
@@ -134,12 +144,24 @@ impl Intake {
     /// is [`BodyNeed::None`].
     pub async fn decide(self, body: Body) -> Verdict {
         match self.state {
-            State::Matched { request, route } => chain::run(&self.generation, *request, route, body).await,
+            State::Matched { request, route, trials } => {
+                chain::run(&self.generation, *request, route, body, trials.as_deref()).await
+            }
             State::Refused(refused) => chain::refuse(&self.generation, &refused),
         }
     }
 
-    /// Refuses it unseen: for adapters that have taken on all that they can.
+    /// The verdict where the gate has taken on all that it can: no policy is
+    /// asked, and a route that observes forwards all the same.
+    fn unasked(self) -> Verdict {
+        match self.state {
+            State::Matched { request, route, .. } => chain::overloaded(&self.generation, *request, route),
+            State::Refused(refused) => chain::refuse(&self.generation, &refused),
+        }
+    }
+
+    /// Refuses it unseen, on every route: for adapters that have taken on all
+    /// that they can, and could not forward it either.
     pub fn overloaded(self) -> Verdict {
         let refused = match self.state {
             State::Matched { request, .. } => {
@@ -175,11 +197,11 @@ fn find_route(generation: &Generation, request: &Request) -> Result<(usize, bool
         Matched::DependsOnCase => return Err(HostReason::AmbiguousPath),
     };
     let route = routes.get(index);
-    if request.is_folded_by(&route.backend_foldings) {
+    if request.is_folded_by(&route.deciding.backend_foldings) {
         return Err(HostReason::AmbiguousPath);
     }
-    let method_decides = by_method || route.reads_method;
-    if method_decides && route.overrides == Overrides::Remove && request.overrides_method() {
+    let method_decides = by_method || route.deciding.reads_method;
+    if method_decides && route.deciding.overrides == Overrides::Remove && request.overrides_method() {
         return Err(HostReason::MethodOverridden);
     }
     Ok((index, method_decides))

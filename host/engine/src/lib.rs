@@ -77,6 +77,7 @@ mod record;
 mod request;
 mod routes;
 mod store;
+mod trials;
 mod verdict;
 
 pub use admission::BodyRoom;
@@ -91,7 +92,7 @@ pub use generation::spec::{
 };
 pub use generation::{Generation, Images, Services};
 pub use keys::{Algorithm, Key, KeyError, KeyRing, KeySource};
-pub use metrics::{Metrics, NoMetrics, Unenforced};
+pub use metrics::{Metrics, NoMetrics, Unenforced, Untried};
 pub use policy::{BodyInput, CONTRACT, DigestAlgorithm, Inspection, Manifest, NamedInput, inspect};
 pub use principal::{Facts, Principal, PrincipalKind};
 pub use reason::{HostReason, Reason};

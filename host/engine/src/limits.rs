@@ -28,6 +28,18 @@ pub const BODIES_BYTES_MAX: usize = 128 * 1024 * 1024;
 /// pool has by default, so that a check that was begun never lacks one.
 pub const UNDECIDED_MAX: usize = 512;
 
+/// Requests whose shadows wait to be asked. A trial is dropped past that: at
+/// the share that trials have, a thousand a second of 250 µs are made.
+pub const TRIALS_WAITING_MAX: usize = 256;
+
+/// Bytes of the requests and bodies that wait with them: nothing of the room
+/// for the bodies that decide.
+pub const TRIALS_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// One part in this many of one processor is what trials may use, at a low
+/// priority too: a limit on a container's processor time counts all threads alike.
+pub const TRIALS_SHARE: u32 = 4;
+
 /// Bytes of a component. The largest guests seen (regex tables) are 2 MB.
 pub const COMPONENT_BYTES_MAX: usize = 16 * 1024 * 1024;
 

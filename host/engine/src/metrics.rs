@@ -8,9 +8,8 @@ use std::time::Duration;
 /// Told of every verdict and of every failure. Implementations must be quick:
 /// they run on the request path.
 pub trait Metrics: Send + Sync {
-    /// A verdict: `reason` is `None` for an allow. On a route that observes, a
-    /// deny is told here too, and by [`unenforced`](Self::unenforced) that it
-    /// was not kept to.
+    /// A verdict: `reason` is `None` for an allow. A route that observes allows;
+    /// [`unenforced`](Self::unenforced) says what it would have denied.
     fn verdict(&self, route: Option<&str>, policy: Option<&str>, reason: Option<&Reason>, took: Duration) {
         let _ = (route, policy, reason, took);
     }
@@ -23,6 +22,11 @@ pub trait Metrics: Send + Sync {
     /// Something was decided for the record only (law 3).
     fn unenforced(&self, unenforced: &Unenforced<'_>) {
         let _ = unenforced;
+    }
+
+    /// A shadow was not asked: `policy` is its name.
+    fn untried(&self, policy: &str, why: Untried) {
+        let _ = (policy, why);
     }
 
     /// An effect could not be given back and stays used.
@@ -40,8 +44,12 @@ pub trait Metrics: Send + Sync {
     }
 }
 
-/// What a shadow policy decided, or the chain of a route that observes, beside
-/// what became of the request.
+/// The verdict as a shadow, or the chain of a route that observes, would have
+/// it, beside what became of the request.
+///
+/// For a shadow that is the verdict had it stood enforced in its place in the
+/// chain: its own deny, or that it vouched where nobody else did, and otherwise
+/// what the chain decided.
 #[derive(Clone, Copy, Debug)]
 pub struct Unenforced<'a> {
     /// The route.
@@ -52,14 +60,35 @@ pub struct Unenforced<'a> {
     pub generation: Digest,
     /// The shadow policy; `None` for the chain of a route that observes.
     pub policy: Option<&'a str>,
-    /// Why it would have denied; `None` if it would not have.
+    /// Why the verdict would have been deny; `None` if it would have been allow.
     pub would: Option<&'a Reason>,
     /// Why the request was denied; `None` if it was allowed.
     pub did: Option<&'a Reason>,
 }
 
+/// Why a shadow was not asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Untried {
+    /// It reads the body, which the chain did not need, or more of it than the
+    /// shadow takes. No body is read for a trial.
+    NoBody,
+    /// There were too many trials to be made, or they held too much.
+    NoRoom,
+}
+
+impl Untried {
+    /// Its name, for metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoBody => "no-body",
+            Self::NoRoom => "no-room",
+        }
+    }
+}
+
 impl Unenforced<'_> {
-    /// Whether enforcing it would have changed nothing.
+    /// Whether enforcing it would have left the verdict as it was: allow, or
+    /// deny for whatever reason.
     pub fn agrees(&self) -> bool {
         self.would.is_none() == self.did.is_none()
     }

@@ -13,15 +13,21 @@ pub(crate) struct RouteTable {
     name_hosts: bool,
 }
 
-/// A route whose policies are loaded.
+/// A route whose policies are loaded: what decides its requests, and apart from
+/// it what is tried on them (law 3).
 #[derive(Debug)]
 pub(crate) struct BuiltRoute {
     pub(crate) name: Arc<str>,
     pub(crate) matches: BuiltMatch,
+    pub(crate) deciding: Deciding,
+    pub(crate) trials: Tried,
+}
+
+/// What decides. Nothing of a trial is known here.
+#[derive(Debug)]
+pub(crate) struct Deciding {
     pub(crate) chain: Vec<BuiltMember>,
-    pub(crate) shadows: Vec<usize>,
     pub(crate) public: bool,
-    pub(crate) observe: bool,
     pub(crate) preflight: Preflight,
     pub(crate) body_need: BodyNeed,
     pub(crate) backend_foldings: Vec<BackendFolding>,
@@ -30,11 +36,39 @@ pub(crate) struct BuiltRoute {
     pub(crate) reads_method: bool,
 }
 
+/// What is tried: it changes nothing but the record.
+#[derive(Debug)]
+pub(crate) struct Tried {
+    /// Whether the verdict is recorded, and not kept to.
+    pub(crate) observe: bool,
+    /// In the order of their places.
+    pub(crate) shadows: Vec<Shadow>,
+}
+
+/// A policy that is asked for the record.
+#[derive(Debug)]
+pub(crate) struct Shadow {
+    /// How many members of the chain stand before it.
+    pub(crate) place: usize,
+    pub(crate) name: Arc<str>,
+    /// Its index among the policies that are tried.
+    pub(crate) policy: usize,
+}
+
 /// A member of a chain, by index of its policies.
 #[derive(Debug)]
 pub(crate) enum BuiltMember {
     Policy(usize),
     AnyOf(Vec<usize>),
+}
+
+impl BuiltMember {
+    pub(crate) fn policies(&self) -> &[usize] {
+        match self {
+            Self::Policy(index) => std::slice::from_ref(index),
+            Self::AnyOf(group) => group,
+        }
+    }
 }
 
 /// What came of looking for a route.

@@ -146,45 +146,6 @@ fn later_policies_see_what_earlier_ones_established() {
 }
 
 #[test]
-fn an_observed_route_forwards_and_says_what_it_saw() {
-    let gate = one(|spec| spec.routes[0].observe = true);
-    let Verdict::Allow(permit) = check(&gate, &[act(0, "deny:no:403")]) else { panic!("denied") };
-    assert_eq!(permit.observed().unwrap().reason().as_str(), "no");
-}
-
-#[derive(Default)]
-struct Shadows(Mutex<Vec<(String, Option<String>, bool)>>);
-
-impl Metrics for Shadows {
-    fn unenforced(&self, unenforced: &Unenforced<'_>) {
-        let policy = unenforced.policy.unwrap_or("the chain").to_owned();
-        self.0.lock().unwrap().push((policy, unenforced.would.map(ToString::to_string), unenforced.agrees()));
-    }
-}
-
-#[test]
-fn a_shadow_changes_nothing_but_the_record() {
-    let policies = vec![("first", scripted(0, true, OnError::Deny)), ("shadow", scripted(1, true, OnError::Deny))];
-    let chain = [Member::Shadow("shadow".into()), policy("first")];
-    let spec = spec(policies, vec![route("r", &chain)], 10);
-    let shadows = Arc::new(Shadows::default());
-    let mut services = Services::new(MemoryStore::default());
-    services.metrics = shadows.clone();
-    let key = Key::new(Algorithm::HmacSha256).with_secret("test", b"secret", None).unwrap();
-    let gate = Gate::new(
-        Generation::build(&common::ENGINE, &spec, &KeyRing::default().with("signing", key), services).unwrap(),
-    );
-    for _ in 0..3 {
-        // The shadow sees the principal that the chain established, and takes
-        // from a quota of its own.
-        let fields = [act(0, "take:1"), act(0, "allow:a"), act(1, "principal:a"), act(1, "take:4")];
-        assert_eq!(check(&gate, &fields).reason(), None);
-    }
-    let expected = |reason: Option<&str>| ("shadow".to_owned(), reason.map(str::to_owned), reason.is_none());
-    assert_eq!(*shadows.0.lock().unwrap(), [expected(None), expected(None), expected(Some("over-quota"))]);
-}
-
-#[test]
 fn one_decision_one_generation() {
     let first = one(|_| {});
     let second = one(|spec| spec.routes[0].observe = true);

@@ -10,8 +10,8 @@ use common::{SECRET, act, gate, head, policy, route, scripted, spec};
 use hmac::{Hmac, KeyInit, Mac};
 use http::StatusCode;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -128,11 +128,24 @@ fn a_dropped_settlement_keeps() {
     assert_eq!(reason(&run(&gate, &[(0, "take:1".into()), (0, "allow".into())])), "over-quota");
 }
 
-/// A remote store that answers on the second poll, and counts its claims.
-#[derive(Default)]
-struct Slow {
-    store: MemoryStore,
+/// A remote store of which every call takes three polls, and acts between the
+/// first two. What it is to run beside the caller advances by a poll for each
+/// [`step`](Remote::step).
+struct Remote {
+    store: Mutex<Arc<MemoryStore>>,
+    beside: Mutex<Vec<Pin<Box<dyn Future<Output = ()> + Send>>>>,
     claims: AtomicUsize,
+}
+
+impl Default for Remote {
+    fn default() -> Self {
+        Self { store: Mutex::new(empty()), beside: Mutex::default(), claims: AtomicUsize::default() }
+    }
+}
+
+/// By a clock that stands still: nothing that was taken flows back.
+fn empty() -> Arc<MemoryStore> {
+    Arc::new(MemoryStore::with_clock(MemoryLimits::default(), || Duration::from_secs(1)))
 }
 
 struct Yielded(bool);
@@ -151,86 +164,221 @@ impl Future for Yielded {
 fn later<'a, T: Send + 'a>(answer: impl FnOnce() -> Result<T, StoreError> + Send + 'a) -> StoreFuture<'a, T> {
     Box::pin(async move {
         Yielded(false).await;
-        answer()
+        let answer = answer();
+        Yielded(false).await;
+        answer
     })
 }
 
-impl RemoteStore for Slow {
+impl RemoteStore for Remote {
     fn claim<'a>(&'a self, nonce: &'a NonceId, retain: Duration, holder: Option<Holder>) -> StoreFuture<'a, Claim> {
         later(move || {
             self.claims.fetch_add(1, Ordering::SeqCst);
-            self.store.claim(nonce, retain, holder)
+            self.store().claim(nonce, retain, holder)
         })
     }
     fn confirm<'a>(&'a self, nonce: &'a NonceId, holder: Holder) -> StoreFuture<'a, ()> {
-        later(move || self.store.confirm(nonce, holder))
+        later(move || self.store().confirm(nonce, holder))
     }
     fn release<'a>(&'a self, nonce: &'a NonceId, holder: Holder) -> StoreFuture<'a, ()> {
-        later(move || self.store.release(nonce, holder))
+        later(move || self.store().release(nonce, holder))
     }
     fn take<'a>(&'a self, subject: &'a Arc<str>, draws: &'a [Draw], cost: u32) -> StoreFuture<'a, Take> {
-        later(move || self.store.take(subject, draws, cost))
+        later(move || self.store().take(subject, draws, cost))
     }
     fn give_back<'a>(&'a self, subject: &'a Arc<str>, draw: &'a Draw, cost: u32, at: Duration) -> StoreFuture<'a, ()> {
-        later(move || self.store.give_back(subject, draw, cost, at))
+        later(move || self.store().give_back(subject, draw, cost, at))
     }
     fn run_beside(&self, work: Pin<Box<dyn Future<Output = ()> + Send>>) {
-        block_on(work);
+        self.beside.lock().unwrap().push(work);
     }
 }
 
-fn block_on<T>(future: impl Future<Output = T>) -> T {
-    let mut future = pin!(future);
-    let mut context = Context::from_waker(Waker::noop());
-    loop {
-        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
-            return output;
+impl Remote {
+    fn store(&self) -> Arc<MemoryStore> {
+        self.store.lock().unwrap().clone()
+    }
+
+    fn forget(&self) {
+        *self.store.lock().unwrap() = empty();
+    }
+
+    /// Polls once what runs beside callers, and says whether anything is left.
+    fn step(&self) -> bool {
+        // Not under the lock: work may leave more work.
+        let mut work = std::mem::take(&mut *self.beside.lock().unwrap());
+        work.retain_mut(|work| work.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        let mut beside = self.beside.lock().unwrap();
+        beside.append(&mut work);
+        !beside.is_empty()
+    }
+
+    /// Runs to their ends `future` and what is beside it.
+    fn run<T>(&self, future: impl Future<Output = T>) -> T {
+        let mut future = pin!(future);
+        loop {
+            let polled = future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            let is_busy = self.step();
+            if let Poll::Ready(output) = polled {
+                if is_busy {
+                    while self.step() {}
+                }
+                return output;
+            }
         }
+    }
+
+    /// Polls `future` up to `polls` times, and drops it if that was not enough.
+    fn run_for<T>(&self, polls: usize, future: impl Future<Output = T>) -> Option<T> {
+        let mut future = Box::pin(future);
+        for _ in 0..polls {
+            if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                return Some(output);
+            }
+            self.step();
+        }
+        drop(future);
+        while self.step() {}
+        None
+    }
+
+    /// Units that are taken from `quota` of route `r`.
+    fn taken(&self, quota: &str, rule: QuotaRule) -> u64 {
+        let draw = Draw { quota: quota.into(), rule };
+        rule.limit() - self.store().take(&"route\0r".into(), &[draw], 0).unwrap().remaining
     }
 }
 
 #[test]
 fn a_remote_store_is_awaited_and_decides_alike() {
-    let gate = gate(&pair(NonceSpace::default(), Keep::OnAllow), Store::Remote(Arc::new(Slow::default())));
+    let store = Arc::new(Remote::default());
+    let gate = gate(&pair(NonceSpace::default(), Keep::OnAllow), Store::Remote(store.clone()));
     let fields = [act(0, format!("verify:{}", signature(&BODY))), act(0, "allow"), act(1, "claim"), act(1, "take:10")];
     assert_eq!(gate.check_now(head("/r", &fields), Body::Whole(BODY)).err(), Some(NeedsAwait));
-    let run = || reason(&block_on(gate.check(head("/r", &fields), Body::Whole(BODY)))).to_owned();
+    let run = || reason(&store.run(gate.check(head("/r", &fields), Body::Whole(BODY)))).to_owned();
     assert_eq!(run(), "allow");
     assert_eq!(run(), "replayed");
 }
 
-/// A check on `gate` that has claimed its delivery, and waits for its quota.
-fn claimed<'a>(
-    store: &Slow,
-    gate: &'a Gate,
-    fields: &[(String, String)],
-) -> Pin<Box<dyn Future<Output = Verdict> + 'a>> {
-    let mut check = Box::pin(gate.check(head("/r", fields), Body::Whole(BODY)));
-    while store.claims.load(Ordering::SeqCst) == 0 {
-        assert!(check.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
-    }
-    check
-}
-
 #[test]
 fn two_requests_with_one_delivery_at_once_let_one_in() {
-    let store = Arc::new(Slow::default());
+    let store = Arc::new(Remote::default());
     let gate = gate(&pair(NonceSpace::default(), Keep::OnAllow), Store::Remote(store.clone()));
     let fields = [act(0, format!("verify:{}", signature(&BODY))), act(0, "allow"), act(1, "claim"), act(1, "take:1")];
-    let first = claimed(&store, &gate, &fields);
-    let second = block_on(gate.check(head("/r", &fields), Body::Whole(BODY)));
+    let mut first = Box::pin(gate.check(head("/r", &fields), Body::Whole(BODY)));
+    while store.claims.load(Ordering::SeqCst) == 0 {
+        assert!(first.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        store.step();
+    }
+    let second = store.run(gate.check(head("/r", &fields), Body::Whole(BODY)));
     assert_eq!(reason(&second), "in-progress");
-    assert_eq!(reason(&block_on(first)), "allow");
-    assert_eq!(reason(&block_on(gate.check(head("/r", &fields), Body::Whole(BODY)))), "replayed");
+    assert_eq!(reason(&store.run(first)), "allow");
+    assert_eq!(reason(&store.run(gate.check(head("/r", &fields), Body::Whole(BODY)))), "replayed");
+}
+
+/// `first` may vouch; then one of a group, of which the first member takes and
+/// loses; then `second`, which takes from two quotas at once.
+fn every_await(keep: Keep) -> Spec {
+    let mut spec = pair(NonceSpace { keep, ..NonceSpace::default() }, keep);
+    let daily = Quota {
+        rule: QuotaRule::FixedWindow(Window { limit: 20, length: Duration::from_secs(86_400) }),
+        ..spec.quotas["quota"].clone()
+    };
+    spec.quotas.insert("daily".into(), daily);
+    let policies = [("loser", 2, OnError::Deny), ("winner", 3, OnError::Deny), ("lenient", 4, OnError::Abstain)];
+    for (name, position, on_error) in policies {
+        spec.policies.insert(name.into(), scripted(position, name == "winner", on_error));
+    }
+    let quotas = vec!["quota".to_owned(), "daily".to_owned()];
+    spec.policies.get_mut("second").unwrap().grants.quotas = [("quota".to_owned(), quotas)].into();
+    spec.routes[0].chain = vec![
+        policy("first"),
+        Member::AnyOf(vec!["loser".into(), "winner".into()]),
+        policy("lenient"),
+        policy("second"),
+    ];
+    spec
+}
+
+fn every_act(end: &str) -> Vec<(String, String)> {
+    let verify = format!("verify:{}", signature(&BODY));
+    vec![
+        act(0, verify),
+        act(0, "take:1"),
+        act(0, "allow:a"),
+        act(2, "take:1"),
+        act(2, "claim-nonce:loser"),
+        act(2, "deny:no:403"),
+        act(3, "allow:a"),
+        act(4, "take:1"),
+        act(4, "trap"),
+        act(1, "claim"),
+        act(1, "take:2"),
+        act(1, end),
+    ]
+}
+
+/// Nothing is taken, and nothing claimed: the same request is let in.
+fn assert_nothing_is_left(store: &Remote, gate: &Gate, spec: &Spec, when: &str) {
+    for name in ["quota", "daily"] {
+        assert_eq!(store.taken(name, spec.quotas[name].rule), 0, "{name}, {when}");
+    }
+    let again = store.run(gate.check(head("/r", &every_act("abstain")), Body::Whole(BODY)));
+    assert_eq!(reason(&again), "allow", "{when}");
 }
 
 #[test]
-fn a_request_that_goes_away_leaves_its_claim_used() {
-    let store = Arc::new(Slow::default());
-    let gate = gate(&pair(NonceSpace::default(), Keep::OnAllow), Store::Remote(store.clone()));
-    let fields = [act(0, format!("verify:{}", signature(&BODY))), act(0, "allow"), act(1, "claim"), act(1, "take:1")];
-    drop(claimed(&store, &gate, &fields));
-    assert_eq!(reason(&block_on(gate.check(head("/r", &fields), Body::Whole(BODY)))), "in-progress");
+fn a_request_that_is_dropped_at_any_await_gives_back_what_it_took() {
+    let (spec, store) = (every_await(Keep::OnAllow), Arc::new(Remote::default()));
+    let gate = gate(&spec, Store::Remote(store.clone()));
+    for end in ["abstain", "deny:no:403", "trap"] {
+        for polls in 0.. {
+            store.forget();
+            let check = gate.check(head("/r", &every_act(end)), Body::Whole(BODY));
+            if store.run_for(polls, check).is_some() {
+                assert!(polls > 20, "it was dropped {polls} times only");
+                break;
+            }
+            assert_nothing_is_left(&store, &gate, &spec, &format!("{end}, dropped after {polls} polls"));
+        }
+    }
+}
+
+#[test]
+fn what_a_settled_request_took_is_settled_wherever_that_is_dropped() {
+    let (spec, store) = (every_await(Keep::OnSuccess), Arc::new(Remote::default()));
+    let gate = gate(&spec, Store::Remote(store.clone()));
+    for polls in 0..12 {
+        store.forget();
+        let settlement = || {
+            let verdict = store.run(gate.check(head("/r", &every_act("abstain")), Body::Whole(BODY)));
+            let Verdict::Allow(permit) = verdict else { panic!("{polls}: {}", reason(&verdict)) };
+            permit.into_forwarded().1
+        };
+        store.run_for(polls, settlement().response(StatusCode::BAD_GATEWAY));
+        while store.step() {}
+        assert_eq!(store.taken("quota", spec.quotas["quota"].rule), 0, "given back after {polls} polls");
+        store.run_for(polls, settlement().response(StatusCode::OK));
+        while store.step() {}
+        assert_eq!(store.taken("quota", spec.quotas["quota"].rule), 3, "kept after {polls} polls");
+        let again = store.run(gate.check(head("/r", &every_act("abstain")), Body::Whole(BODY)));
+        assert_eq!(reason(&again), "replayed", "after {polls} polls");
+    }
+}
+
+#[test]
+fn what_is_kept_always_stays_when_its_request_goes_away() {
+    let (spec, store) = (every_await(Keep::Always), Arc::new(Remote::default()));
+    let gate = gate(&spec, Store::Remote(store.clone()));
+    let mut check = Box::pin(gate.check(head("/r", &every_act("abstain")), Body::Whole(BODY)));
+    while store.taken("daily", spec.quotas["daily"].rule) == 0 {
+        assert!(check.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        store.step();
+    }
+    drop(check);
+    while store.step() {}
+    assert_eq!(store.taken("daily", spec.quotas["daily"].rule), 2);
+    assert_eq!(reason(&store.run(gate.check(head("/r", &every_act("abstain")), Body::Whole(BODY)))), "replayed");
 }
 
 /// A store that is down.

@@ -211,3 +211,21 @@ fn when_all_abstain_nobody_vouched() {
     assert_eq!(run("plain", &scripts).reason(), Some(&HostReason::NobodyVouched.into()));
     assert_eq!(run("public", &scripts).reason(), None);
 }
+
+#[test]
+fn a_member_that_lost_leaves_nothing_behind() {
+    // It names a principal, and facts that are not those of the listener.
+    let fields =
+        [act(0, "facts:m1"), act(0, "allow:a"), act(1, "abstain"), act(2, "principal:b"), act(3, "principal:b")];
+    let check = |acts: &[(String, String)]| {
+        let mut head = head("/group", acts);
+        head.client.facts = Some(Facts { message_id: Some("m0".into()), ..Facts::default() });
+        BENCH.gate.check_now(head, Body::NotCarried).unwrap()
+    };
+    let nobody = check(&fields);
+    assert_eq!(nobody.reason().map(Reason::as_str), Some("principal-conflict"));
+    let seen =
+        check(&[act(0, "facts:m1"), act(0, "allow:a"), act(1, "abstain"), act(2, "allow:b"), act(3, "principal:b")]);
+    let Verdict::Allow(permit) = seen else { panic!("denied: {:?}", seen.steps()) };
+    assert_eq!(permit.principal().map(|principal| principal.id.as_str()), Some("b"));
+}

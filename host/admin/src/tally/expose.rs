@@ -1,4 +1,5 @@
 use super::{PolicyCounts, RouteCounts, Tally, lock, read};
+use barmkin_host::Untried;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType::{Counter, Gauge, Histogram};
@@ -20,8 +21,7 @@ impl Collector for Tally {
 
 impl Tally {
     fn encode_routes(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let help = "Verdicts by route; of a deny also the policy and the reason. Routes that observe count what would \
-                    have been";
+        let help = "Verdicts by route; of a deny also the policy and the reason. Routes that observe allow";
         let mut verdicts = encoder.encode_descriptor("barmkin_verdicts", help, None, Counter)?;
         self.routes.each(|route, counts: &RouteCounts| {
             let labels = [("route", route), ("verdict", "allow"), ("policy", ""), ("reason", "")];
@@ -66,13 +66,21 @@ impl Tally {
             let is_quarantined = u64::from(counts.quarantined.load(Ordering::Relaxed));
             quarantined.encode_family(&[("policy", policy)])?.encode_gauge(&is_quarantined)
         })?;
-        let help = "Decisions of shadow policies, by whether the chain decided likewise";
+        let help = "Decisions of shadow policies, by whether the verdict is the same with them";
         let mut shadows = encoder.encode_descriptor("barmkin_shadow_decisions", help, None, Counter)?;
         self.policies.each(|policy, counts| {
             let of = [("true", &counts.shadow_agreed), ("false", &counts.shadow_differed)];
             let ran = of.iter().any(|(_, decided)| read(decided) > 0);
             of.into_iter().filter(|_| ran).try_for_each(|(agrees, decided)| {
                 count(&mut shadows, &[("policy", policy), ("agrees", agrees)], read(decided))
+            })
+        })?;
+        let help = "Requests on which a shadow policy was not asked";
+        let mut untried = encoder.encode_descriptor("barmkin_shadow_untried", help, None, Counter)?;
+        self.policies.each(|policy, counts| {
+            let of = [(Untried::NoBody, &counts.untried_no_body), (Untried::NoRoom, &counts.untried_no_room)];
+            of.into_iter().filter(|(_, requests)| read(requests) > 0).try_for_each(|(why, requests)| {
+                count(&mut untried, &[("policy", policy), ("why", why.as_str())], read(requests))
             })
         })?;
         let help = "Lines of policies that were not logged, since they log too much";

@@ -5,7 +5,7 @@ mod latency;
 mod status;
 mod table;
 
-use barmkin_host::{Clock, Metrics, Outcome, Reason, Step, Unenforced};
+use barmkin_host::{Clock, Metrics, Outcome, Reason, Step, Unenforced, Untried};
 use latency::Latency;
 use std::collections::VecDeque;
 use std::fmt;
@@ -65,6 +65,8 @@ struct PolicyCounts {
     quarantined: AtomicBool,
     shadow_agreed: AtomicU64,
     shadow_differed: AtomicU64,
+    untried_no_body: AtomicU64,
+    untried_no_room: AtomicU64,
     lines_dropped: AtomicU64,
 }
 
@@ -162,6 +164,15 @@ impl Metrics for Tally {
         if !unenforced.agrees() {
             self.keep(unenforced);
         }
+    }
+
+    fn untried(&self, policy: &str, why: Untried) {
+        self.policies.with(policy, |counts| {
+            increment(match why {
+                Untried::NoBody => &counts.untried_no_body,
+                Untried::NoRoom => &counts.untried_no_room,
+            });
+        });
     }
 
     fn undo_lost(&self) {

@@ -19,7 +19,7 @@ use crate::pieces::PIECE_BYTES;
 use crate::policy::{BodyInput, Image, LogRate, Manifest, Policy, Waits};
 use crate::record::Recorder;
 use crate::request::BodyNeed;
-use crate::routes::{BuiltMatch, BuiltMember, BuiltRoute, RouteTable};
+use crate::routes::{BuiltMatch, BuiltMember, BuiltRoute, Deciding, RouteTable, Shadow, Tried};
 use crate::store::Store;
 use crate::verdict::{Denial, Digest, REQUEST_ID_FIELD};
 use http::HeaderName;
@@ -64,6 +64,9 @@ pub struct Generation {
     pub(crate) principal_field: Option<HeaderName>,
     pub(crate) documentation: Option<Arc<str>>,
     policies: Vec<Policy>,
+    /// Those that are tried, apart from the same ones where they decide: what a
+    /// trial logs and misses is not theirs.
+    tried: Vec<Policy>,
     compiled: usize,
     gate_fields: Vec<HeaderName>,
     known_fields: KnownFields,
@@ -184,6 +187,8 @@ impl Generation {
             }
         }
         errors.extend(validate::validate(spec, &policies));
+        let (tried, problems) = grant_tried(engine, spec, &policies, keys, &services.metrics);
+        errors.extend(problems);
         if !errors.is_empty() {
             return Err(BuildErrors(errors));
         }
@@ -195,7 +200,7 @@ impl Generation {
         };
         let configuration = spec.digest();
         // Validated above: all of them can be built.
-        let routes = spec.routes.iter().filter_map(|route| build_route(route, &index, &policies)).collect();
+        let routes = spec.routes.iter().filter_map(|route| build_route(route, &index, &policies, &tried)).collect();
         let gate_fields = gate_fields(spec, &policies);
         Ok(Self {
             spec: Arc::new(spec.clone()),
@@ -212,6 +217,7 @@ impl Generation {
             configuration,
             compiled: policies.iter().filter(|policy| !taken_over(policy)).count(),
             policies,
+            tried,
             log_rate: LogRate::default(),
             built: monotonic(),
         })
@@ -246,7 +252,7 @@ impl Generation {
     /// Names of the routes whose chain needs the body: not for listeners that
     /// carry none.
     pub fn routes_with_body(&self) -> impl Iterator<Item = &str> {
-        self.routes.iter().filter(|route| route.body_need != BodyNeed::None).map(|route| &*route.name)
+        self.routes.iter().filter(|route| route.deciding.body_need != BodyNeed::None).map(|route| &*route.name)
     }
 
     /// Names of the routes whose chain counts requests at once: not for
@@ -256,7 +262,7 @@ impl Generation {
             BuiltMember::Policy(index) => self.policy(*index).counts_requests_at_once(),
             BuiltMember::AnyOf(group) => group.iter().any(|index| self.policy(*index).counts_requests_at_once()),
         };
-        self.routes.iter().filter(move |route| route.chain.iter().any(counts)).map(|route| &*route.name)
+        self.routes.iter().filter(move |route| route.deciding.chain.iter().any(counts)).map(|route| &*route.name)
     }
 
     /// Fields that this gate sets for the upstream. Clients' own copies are
@@ -275,6 +281,9 @@ impl Generation {
         for released in self.policies.iter().filter(|policy| policy.is_released_by(&next.policies)) {
             self.metrics.quarantine(&released.name, false);
         }
+        for released in self.tried.iter().filter(|policy| policy.is_released_by(&next.tried)) {
+            self.metrics.quarantine(&released.name, false);
+        }
     }
 
     /// INVARIANT (policy index): an index comes from building this generation.
@@ -286,6 +295,32 @@ impl Generation {
     /// The fields that are read or set by anybody here.
     pub(crate) fn known_fields(&self) -> &KnownFields {
         &self.known_fields
+    }
+
+    /// As [`policy`](Self::policy), of those that are tried.
+    ///
+    /// INVARIANT (policy index): likewise.
+    #[expect(clippy::indexing_slicing, reason = "policy index")]
+    pub(crate) fn tried(&self, index: usize) -> &Policy {
+        &self.tried[index]
+    }
+
+    /// Reports to metrics and to the operator's log a deny that a route which
+    /// observes did not keep to.
+    pub(crate) fn count_observed(&self, denial: &Denial, began: Instant) {
+        if self.log_rate.admit(began.saturating_duration_since(self.built)) {
+            tracing::info!(
+                target: "barmkin::observed",
+                request = %denial.request_id,
+                route = denial.route(),
+                policy = denial.policy(),
+                reason = denial.reason.as_str(),
+                status = denial.status.as_u16(),
+                detail = denial.detail,
+                "would have been denied"
+            );
+        }
+        self.metrics.unenforced(&denial.unenforced());
     }
 
     /// Tells whoever counts of a verdict, and the operator's log of a deny.
@@ -319,7 +354,43 @@ fn of_policy(name: &str, problems: Vec<Problem>) -> impl Iterator<Item = BuildEr
     problems.into_iter().map(|problem| BuildError { at: At::Policy(name.to_owned()), problem })
 }
 
-fn build_route(route: &spec::Route, index: &BTreeMap<&str, usize>, policies: &[Policy]) -> Option<BuiltRoute> {
+/// Grants the policies that are shadows somewhere once more, each under a name
+/// that says so.
+fn grant_tried(
+    engine: &Engine,
+    spec: &Spec,
+    policies: &[Policy],
+    keys: &dyn KeySource,
+    metrics: &Arc<dyn Metrics>,
+) -> (Vec<Policy>, Vec<BuildError>) {
+    let (mut tried, mut errors) = (Vec::new(), Vec::new());
+    let members = || spec.routes.iter().flat_map(|route| &route.chain);
+    for policy in policies {
+        let is_tried = |member| matches!(member, &spec::Member::Shadow(ref name) if **name == *policy.name);
+        let Some(declared) = spec.policies.get(&*policy.name).filter(|_| members().any(is_tried)) else { continue };
+        let name = shadow_name(&policy.name);
+        match Policy::grant(policy.image().clone(), &name, declared, spec, keys, metrics, engine) {
+            Ok(policy) => tried.push(policy),
+            Err(problems) => errors.extend(
+                problems.into_iter().map(|problem| BuildError { at: At::Policy(policy.name.to_string()), problem }),
+            ),
+        }
+    }
+    (tried, errors)
+}
+
+/// A policy as a shadow: in logs and metrics, and before the names of the
+/// quotas and spaces that are its own.
+fn shadow_name(policy: &str) -> String {
+    format!("{TRIAL_PREFIX}{policy}")
+}
+
+fn build_route(
+    route: &spec::Route,
+    index: &BTreeMap<&str, usize>,
+    policies: &[Policy],
+    tried: &[Policy],
+) -> Option<BuiltRoute> {
     let find = |names: &[String]| -> Vec<usize> {
         names.iter().filter_map(|name| index.get(name.as_str()).copied()).collect()
     };
@@ -328,33 +399,58 @@ fn build_route(route: &spec::Route, index: &BTreeMap<&str, usize>, policies: &[P
     for member in &route.chain {
         match member {
             spec::Member::Policy(name) => {
-                chain.extend(find(std::slice::from_ref(name)).into_iter().map(BuiltMember::Policy))
+                chain.extend(find(std::slice::from_ref(name)).into_iter().map(BuiltMember::Policy));
             }
-            spec::Member::Shadow(name) => shadows.extend(find(std::slice::from_ref(name))),
+            spec::Member::Shadow(name) => {
+                let tried_as = shadow_name(name);
+                let policy = tried.iter().position(|policy| *policy.name == *tried_as);
+                let place = chain.len();
+                shadows.extend(policy.map(|policy| Shadow { place, name: name.as_str().into(), policy }));
+            }
             spec::Member::AnyOf(names) => chain.push(BuiltMember::AnyOf(find(names))),
         }
     }
-    let members = route.chain.iter().flat_map(|member| find(member.policies()));
-    let members: Vec<&Policy> = members.filter_map(|index| policies.get(index)).collect();
-    let reads_body = members.iter().any(|policy| *policy.manifest.body() != BodyInput::None);
-    let body_need = if reads_body { BodyNeed::Whole { max_bytes: route.body_bytes_max } } else { BodyNeed::None };
+    let deciding = Deciding {
+        body_need: body_need(route, &chain, policies),
+        reads_method: chain.iter().flat_map(BuiltMember::policies).any(|index| {
+            policies.get(*index).is_some_and(|policy| policy.manifest.reads_method())
+        }),
+        chain,
+        public: route.public,
+        preflight: route.preflight,
+        backend_foldings: route.backend_foldings.clone(),
+        overrides: route.overrides,
+    };
     Some(BuiltRoute {
         name: route.name.as_str().into(),
         matches: BuiltMatch::new(&route.matches).ok()?,
-        chain,
-        shadows,
-        public: route.public,
-        observe: route.observe,
-        preflight: route.preflight,
-        body_need,
-        backend_foldings: route.backend_foldings.clone(),
-        overrides: route.overrides,
-        reads_method: members.iter().any(|policy| policy.manifest.reads_method()),
+        deciding,
+        trials: Tried { observe: route.observe, shadows },
     })
 }
 
+fn body_need(route: &spec::Route, chain: &[BuiltMember], policies: &[Policy]) -> BodyNeed {
+    let members = chain.iter().flat_map(BuiltMember::policies);
+    let mut manifests = members.filter_map(|index| policies.get(*index)).map(|policy| &policy.manifest);
+    if manifests.any(|manifest| *manifest.body() != BodyInput::None) {
+        BodyNeed::Whole { max_bytes: route.body_bytes_max }
+    } else {
+        BodyNeed::None
+    }
+}
+
+/// A policy that is a shadow and nothing else sets no field: clients keep
+/// theirs.
 fn gate_fields(spec: &Spec, policies: &[Policy]) -> Vec<HeaderName> {
-    let mut fields: Vec<HeaderName> = policies.iter().flat_map(|policy| policy.sets().iter().cloned()).collect();
+    let members = || spec.routes.iter().flat_map(|route| &route.chain);
+    let names = |member: &spec::Member, policy: &Policy| member.policies().iter().any(|name| **name == *policy.name);
+    let is_shadow = |member: &spec::Member| matches!(member, spec::Member::Shadow(_));
+    let only_tried = |policy: &Policy| {
+        let mut named = members().filter(|member| names(member, policy)).peekable();
+        named.peek().is_some() && named.all(is_shadow)
+    };
+    let deciding = policies.iter().filter(|policy| !only_tried(policy));
+    let mut fields: Vec<HeaderName> = deciding.flat_map(|policy| policy.sets().iter().cloned()).collect();
     fields.extend(spec.principal_field.clone());
     fields.push(REQUEST_ID_FIELD);
     fields.sort_by(|a, b| a.as_str().cmp(b.as_str()));

@@ -103,8 +103,10 @@ fn check_chain(route: &Route, spec: &Spec, loaded: &BTreeMap<&str, &Policy>) -> 
         spec.policies.contains_key(name)
             && loaded.get(name.as_str()).is_none_or(|policy| policy.vouch && policy.manifest.vouches())
     };
-    let deciding = route.chain.iter().filter(|member| !matches!(member, Member::Shadow(_)));
-    if !route.public && !deciding.flat_map(Member::policies).any(vouches) && problems.is_empty() {
+    // Nothing of a trial is held against what decides (law 3).
+    let deciding: Vec<_> = route.chain.iter().filter(|member| !matches!(member, Member::Shadow(_))).collect();
+    let decide = || deciding.iter().copied().flat_map(Member::policies);
+    if !route.public && !decide().any(vouches) && problems.is_empty() {
         problems.push(Problem::NobodyVouches);
     }
     for group in route.chain.iter().filter_map(|member| match member {
@@ -115,9 +117,9 @@ fn check_chain(route: &Route, spec: &Spec, loaded: &BTreeMap<&str, &Policy>) -> 
             problems.push(Problem::NobodyVouches);
         }
     }
-    problems.extend(fields_set_twice(&route.chain, loaded));
+    problems.extend(fields_set_twice(&deciding, loaded));
     let body_max =
-        names.iter().filter_map(|name| loaded.get(name.as_str())).filter_map(|policy| match policy.manifest.body() {
+        decide().filter_map(|name| loaded.get(name.as_str())).filter_map(|policy| match policy.manifest.body() {
             BodyInput::Bytes(max) => Some(*max),
             _ => None,
         });
@@ -134,14 +136,14 @@ fn check_chain(route: &Route, spec: &Spec, loaded: &BTreeMap<&str, &Policy>) -> 
 
 /// Members of one group may set the same field: only the winner's changes
 /// count.
-fn fields_set_twice(chain: &[Member], loaded: &BTreeMap<&str, &Policy>) -> Vec<Problem> {
+fn fields_set_twice(chain: &[&Member], loaded: &BTreeMap<&str, &Policy>) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut set_by: BTreeMap<&str, (&str, usize)> = BTreeMap::new();
     for (position, member) in chain.iter().enumerate() {
         for policy in member.policies().iter().filter_map(|name| loaded.get(name.as_str())) {
             for field in policy.sets() {
                 match set_by.insert(field.as_str(), (&policy.name, position)) {
-                    Some((first, at)) if at != position && !matches!(member, Member::Shadow(_)) => {
+                    Some((first, at)) if at != position => {
                         problems.push(Problem::FieldSetTwice {
                             field: field.to_string(),
                             first: first.to_owned(),

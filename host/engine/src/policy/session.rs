@@ -126,13 +126,16 @@ pub(crate) struct Session {
     pub(crate) journal: Journal,
     /// When the chain began: no check of it began before.
     pub(crate) began: Instant,
-    /// Put before the name of every space and quota: shadows have their own.
-    pub(crate) name_space: &'static str,
+    /// Put before the name of every space and quota: each shadow has its own.
+    pub(crate) name_space: Option<Arc<str>>,
 }
 
 impl Session {
     /// `pot` in this session's name space.
     pub(super) fn scoped(&self, pot: &Pot) -> Pot {
-        if self.name_space.is_empty() { pot.clone() } else { pot.trial() }
+        match &self.name_space {
+            None => pot.clone(),
+            Some(own) => pot.trial(own),
+        }
     }
 }

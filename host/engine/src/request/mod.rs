@@ -35,7 +35,7 @@ use http::{HeaderMap, Method, Version};
 use path::CanonicalPath;
 
 /// A request that can be read in one way only (law 5).
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Request {
     pub(crate) head: Head,
     pub(crate) id: RequestId,

@@ -13,7 +13,7 @@ use std::borrow::Cow;
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 /// A path in normal form.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CanonicalPath {
     form: Form,
     /// With everything folded that backends may fold; `None` where that is
@@ -21,7 +21,7 @@ pub(crate) struct CanonicalPath {
     folded: Option<String>,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Form {
     /// It was in normal form: this many bytes of the target.
     AsReceived(usize),

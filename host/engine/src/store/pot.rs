@@ -58,10 +58,10 @@ impl Pot {
         self.is_trial
     }
 
-    /// The pot in which a trial takes from this one: it can fill neither this
-    /// one nor the store.
-    pub(crate) fn trial(&self) -> Self {
-        Self::new(format!("{TRIAL_PREFIX}{}", self.name), self.entries_max.map(trial_part))
+    /// The pot in which the trial called `name` takes from this one: it can fill
+    /// neither this one nor the store. The name begins with [`TRIAL_PREFIX`].
+    pub(crate) fn trial(&self, name: &str) -> Self {
+        Self::new(format!("{name}:{}", self.name), self.entries_max.map(trial_part))
     }
 }
 

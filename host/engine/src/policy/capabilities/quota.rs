@@ -1,6 +1,5 @@
 //! `barmkin:quota`: how much a caller may have.
 
-use crate::effects::{Effect, EffectKind};
 use crate::generation::spec::QuotaKey;
 use crate::limits::SUBJECT_BYTES_MAX;
 use crate::policy::bindings::barmkin::quota::quota::Outcome;
@@ -36,13 +35,7 @@ impl Sandbox {
         };
         let subject: Arc<str> = subject.into();
         let draws = session.scoped_draws(&quotas.draws);
-        let take = session.journal.store().take(&subject, &draws, cost).await.map_err(store_failed)?;
-        if take.admitted && cost > 0 {
-            for (draw, keep) in draws.iter().zip(&quotas.keeps) {
-                let kind = EffectKind::Took { subject: subject.clone(), draw: draw.clone(), cost, at: take.at };
-                session.journal.push(Effect { keep: *keep, kind });
-            }
-        }
+        let take = session.journal.take(&subject, &draws, &quotas.keeps, cost).await.map_err(store_failed)?;
         self.takes.resize(granted.quotas.len(), None);
         if let Some(last) = self.takes.get_mut(index as usize) {
             *last = Some(take);
@@ -68,7 +61,7 @@ impl Sandbox {
 impl Session {
     /// `draws` in this session's name space.
     fn scoped_draws<'d>(&self, draws: &'d [Draw]) -> Cow<'d, [Draw]> {
-        if self.name_space.is_empty() {
+        if self.name_space.is_none() {
             return draws.into();
         }
         draws.iter().map(|draw| Draw { quota: self.scoped(&draw.quota), rule: draw.rule }).collect()

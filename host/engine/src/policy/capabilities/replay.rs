@@ -1,6 +1,5 @@
 //! `barmkin:replay`: what may be used once.
 
-use crate::effects::{Effect, EffectKind};
 use crate::generation::spec::{NonceSpace, OnDuplicate, SameDelivery};
 use crate::limits::{CLOCK_SKEW, SUBJECT_BYTES_MAX};
 use crate::pieces::Breaks;
@@ -88,11 +87,9 @@ async fn claim(
         None => Ok(()),
     };
     check_loss(session.journal.store())?;
-    let holder = session.journal.holder(space.keep);
-    let claim = session.journal.store().claim(&nonce, space.retain, holder).await.map_err(store_failed)?;
+    let claim = session.journal.claim(nonce, space.retain, space.keep).await.map_err(store_failed)?;
     Ok(match claim {
         store::Claim::FirstUse => {
-            session.journal.push(Effect { keep: space.keep, kind: EffectKind::Claimed(nonce) });
             // A server that comes back says what it lost when it is asked.
             check_loss(session.journal.store())?;
             Claim::FirstUse
