@@ -1,17 +1,17 @@
 //! Effects follow the verdict (law 6).
 //!
 //! An effect is in the store before the verdict. What must not stay is given
-//! back, also where the request goes away while a remote store is awaited: each
-//! call is made beside the request, and ends whether or not the request waits
-//! for its answer. A lost give-back leaves an effect used, never free.
+//! back, also where the request goes away while a remote store is awaited: a call
+//! that was begun goes on to its end. A lost give-back leaves an effect used,
+//! never free.
 
 use crate::generation::spec::Keep;
 use crate::metrics::Metrics;
-use crate::now_or_never;
 use crate::store::{Claim, Draw, Holder, NonceId, Store, StoreError, Take};
-use futures_channel::oneshot;
 use http::StatusCode;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 /// Something a policy did to a store.
@@ -131,19 +131,16 @@ impl Journal {
         Ok(take)
     }
 
-    /// Runs `work` on a journal of its own, and takes over what it did. If the
+    /// Does `work` on a journal of its own, and takes over what it did. If the
     /// caller goes away meanwhile the work goes on to its end, and what it did
     /// is given back with its journal.
-    async fn beside<T, W>(&mut self, work: impl FnOnce(Self) -> W) -> Result<T, StoreError>
+    async fn beside<T, W>(&mut self, work: impl FnOnce(Self) -> W) -> T
     where
         T: Send + 'static,
-        W: Future<Output = (Result<T, StoreError>, Self)> + Send + 'static,
+        W: Future<Output = (T, Self)> + Send + 'static,
     {
-        let (answer, waits) = oneshot::channel();
-        let work = work(self.with(Vec::new()));
-        self.store.finish(async move { drop(answer.send(work.await)) });
-        let gone = |_| StoreError::Unavailable("it has stopped".to_owned());
-        let (answer, mut done) = waits.await.map_err(gone)?;
+        let work = Enduring::new(&self.store, work(self.with(Vec::new())));
+        let (answer, mut done) = work.await;
         self.effects.append(&mut done.effects);
         answer
     }
@@ -180,27 +177,10 @@ impl Journal {
 
     /// The request has ended: settles what it did, whether or not anybody waits
     /// for that.
-    fn end(mut self, succeeded: bool) -> impl Future<Output = ()> + Send + use<> {
+    fn end(mut self, succeeded: bool) -> Enduring<()> {
         self.is_ending = true;
         let store = self.store.clone();
-        let waits = if store.is_local() {
-            // INVARIANT (local checks never suspend): it is settled.
-            let _ = now_or_never(self.settle(succeeded));
-            None
-        } else {
-            let (ended, waits) = oneshot::channel();
-            store.finish(async move {
-                self.settle(succeeded).await;
-                let _ = ended.send(());
-            });
-            Some(waits)
-        };
-        async move {
-            if let Some(waits) = waits {
-                // Without an answer the store has stopped: nothing is to be had.
-                let _ = waits.await;
-            }
-        }
+        Enduring::new(&store, self.settle(succeeded))
     }
 
     async fn settle(mut self, succeeded: bool) {
@@ -233,6 +213,40 @@ impl Journal {
         if let Err(error) = given {
             self.metrics.undo_lost();
             tracing::warn!(%error, "an effect of a request that was not let in could not be given back and stays used");
+        }
+    }
+}
+
+/// Work that goes on to its end, on the store's executor, if this is dropped
+/// before: a call that was begun may have been made, and nobody else would know.
+struct Enduring<T: Send + 'static> {
+    store: Store,
+    work: Option<Pin<Box<dyn Future<Output = T> + Send>>>,
+}
+
+impl<T: Send + 'static> Enduring<T> {
+    fn new(store: &Store, work: impl Future<Output = T> + Send + 'static) -> Self {
+        Self { store: store.clone(), work: Some(Box::pin(work)) }
+    }
+}
+
+impl<T: Send + 'static> Future for Enduring<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        let Some(work) = &mut self.work else { return Poll::Pending };
+        let polled = work.as_mut().poll(context);
+        if polled.is_ready() {
+            self.work = None;
+        }
+        polled
+    }
+}
+
+impl<T: Send + 'static> Drop for Enduring<T> {
+    fn drop(&mut self) {
+        if let Some(work) = self.work.take() {
+            self.store.finish(async move { drop(work.await) });
         }
     }
 }

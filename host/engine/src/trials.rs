@@ -5,23 +5,23 @@
 //! one processor. A trial for which there is no room is dropped, and
 //! counted.
 
+use crate::clock;
 use crate::effects::Journal;
 use crate::generation::Generation;
 use crate::generation::spec::OnError;
 use crate::limits::{TRIALS_BYTES_MAX, TRIALS_SHARE, TRIALS_WAITING_MAX};
 use crate::metrics::{Unenforced, Untried};
+use crate::now_or_never;
 use crate::policy::{BodyInput, CheckError, Decision, Established, Policy, Session, Subject};
 use crate::reason::{HostReason, Reason};
 use crate::request::Body;
 use crate::routes::Shadow;
 use crate::store::Holder;
 use rustix::time::{ClockId, clock_gettime};
-use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::sync::{Arc, OnceLock, Weak};
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
+use std::thread;
 use std::time::Duration;
 
 /// The trials of one gate.
@@ -122,11 +122,33 @@ fn work(trials: &Receiver<Trial>, life: &Weak<()>) {
         if life.strong_count() == 0 {
             return;
         }
-        let before = cpu_time();
-        block_on(trial.make());
-        let used = cpu_time().saturating_sub(before);
+        let used = if trial.generation.is_local() { make_here(trial) } else { make_beside(trial) };
         thread::sleep(used * (TRIALS_SHARE - 1));
     }
+}
+
+/// Makes a trial on this thread, and says what processor time that took.
+fn make_here(trial: Trial) -> Duration {
+    let before = cpu_time();
+    // INVARIANT (local checks never suspend): it is made.
+    let _ = now_or_never(trial.make());
+    cpu_time().saturating_sub(before)
+}
+
+/// Makes a trial on the executor of its remote store, where alone that can be
+/// asked, and says how long that took.
+fn make_beside(trial: Trial) -> Duration {
+    let began = clock::monotonic();
+    let store = trial.generation.store.clone();
+    let (done, is_done) = channel::<()>();
+    store.finish(async move {
+        trial.make().await;
+        drop(done);
+    });
+    // It hears that nobody can say anything any more: the trial was made, or
+    // the store has stopped.
+    let _ = is_done.recv();
+    began.elapsed()
 }
 
 /// Far below what decides, and not so low that a busy machine lets a trial
@@ -146,26 +168,6 @@ fn yield_to_all() {}
 
 fn cpu_time() -> Duration {
     Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
-}
-
-/// Waits for `future` on this thread: calls of a remote store are made where
-/// that has its executor.
-fn block_on<T>(future: impl Future<Output = T>) -> T {
-    struct Unpark(Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut context = Context::from_waker(&waker);
-    let mut future = pin!(future);
-    loop {
-        match future.as_mut().poll(&mut context) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => thread::park(),
-        }
-    }
 }
 
 /// A request that is decided, and on which shadows are tried.

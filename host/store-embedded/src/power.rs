@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 /// How long a request waits for the disk. A flush takes 10 ms on a slow one.
@@ -44,9 +45,18 @@ impl Synced {
 }
 
 /// A store whose answers wait for the disk.
-pub(crate) struct Durable(pub(crate) EmbeddedStore);
+pub(crate) struct Durable {
+    store: EmbeddedStore,
+    /// Where calls go on that nobody waits for any more.
+    runtime: Option<Handle>,
+}
 
 impl Durable {
+    /// Within a tokio runtime, as all that awaits it.
+    pub(crate) fn new(store: EmbeddedStore) -> Self {
+        Self { store, runtime: Handle::try_current().ok() }
+    }
+
     /// Makes a change, and waits until the disk has it if `binds` says that its
     /// answer must be relied on.
     async fn change<T>(
@@ -54,20 +64,20 @@ impl Durable {
         change: impl FnOnce(&mut Inner, Duration) -> Result<T, StoreError> + Send,
         binds: impl FnOnce(&T) -> bool + Send,
     ) -> Result<T, StoreError> {
-        let synced = &self.0.shared.synced;
+        let synced = &self.store.shared.synced;
         // Counted under the lock that a flush takes too: what a flush has seen
         // of the count, it has seen of the log.
-        let (answer, number) = self.0.with(|inner, now| {
+        let (answer, number) = self.store.with(|inner, now| {
             let answer = change(inner, now)?;
             Ok((answer, synced.written.fetch_add(1, Ordering::AcqRel) + 1))
         })?;
         if binds(&answer) {
             let mut flushed = synced.flushed.subscribe();
-            self.0.threads.flush();
+            self.store.threads.flush();
             let wait = flushed.wait_for(|flushed| *flushed >= number);
             let late = || StoreError::Unavailable("the disk does not answer in time".to_owned());
             tokio::time::timeout(FLUSH_MAX, wait).await.map_err(|_| late())?.map_err(|_| late())?;
-            if let Some(broken) = &self.0.shared.lock().broken {
+            if let Some(broken) = &self.store.shared.lock().broken {
                 return Err(StoreError::Unavailable(broken.clone()));
             }
         }
@@ -102,7 +112,7 @@ impl RemoteStore for Durable {
     }
 
     fn lost_at(&self) -> Option<Duration> {
-        self.0.shared.lost_at
+        self.store.shared.lost_at
     }
 
     fn room(&self) -> Option<MemoryLimits> {
@@ -110,8 +120,13 @@ impl RemoteStore for Durable {
     }
 
     fn run_beside(&self, work: Pin<Box<dyn Future<Output = ()> + Send>>) {
-        // Nothing that is given back waits for the disk.
-        let mut work = work;
-        let _ = work.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        match self.runtime.clone().or_else(|| Handle::try_current().ok()) {
+            Some(runtime) => drop(runtime.spawn(work)),
+            None => {
+                // Nothing that is given back waits for the disk.
+                let mut work = work;
+                let _ = work.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            }
+        }
     }
 }

@@ -53,7 +53,7 @@ impl EmbeddedStore {
     pub fn into_store(self) -> Store {
         match self.durability {
             Durability::Process => Store::Local(Arc::new(self)),
-            Durability::Power => Store::Remote(Arc::new(Durable(self))),
+            Durability::Power => Store::Remote(Arc::new(Durable::new(self))),
         }
     }
 

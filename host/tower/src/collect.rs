@@ -7,15 +7,14 @@ use http_body::Body;
 use http_body_util::BodyExt;
 
 /// A body as the gate sees it, and as it can be forwarded.
-pub(crate) struct Collected<B> {
+pub(crate) struct Collected<B: Body> {
     pub(crate) seen: Seen,
-    /// `None` when it broke off: what is left of it must not pass for a whole.
-    pub(crate) forward: Option<GuardedBody<B>>,
+    pub(crate) forward: GuardedBody<B>,
 }
 
-impl<B> Collected<B> {
+impl<B: Body> Collected<B> {
     fn new(seen: Seen, forward: GuardedBody<B>) -> Self {
-        Self { seen, forward: Some(forward) }
+        Self { seen, forward }
     }
 }
 
@@ -33,8 +32,9 @@ where
     }
     let mut read = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        let Ok(frame) = frame else {
-            return Collected { seen: Seen::Truncated, forward: None };
+        let frame = match frame {
+            Ok(frame) => frame,
+            Err(error) => return Collected::new(Seen::Truncated, GuardedBody::broken(read.freeze(), error, room)),
         };
         // Trailers are never inputs (law 5).
         let Ok(data) = frame.into_data() else { continue };
@@ -91,15 +91,18 @@ mod tests {
         assert!(matches!(at.seen, Seen::Whole(bytes) if bytes == "abcd"));
         let past = collect(Chunks(vec![Some("f"), Some("e"), Some("cd"), Some("ab")]), NEED, BodyRoom::default()).await;
         assert!(matches!(past.seen, Seen::TooLarge));
-        let forward = past.forward.unwrap().collect().await.unwrap().to_bytes();
+        let forward = past.forward.collect().await.unwrap().to_bytes();
         assert_eq!(forward, "abcdef", "an observing route forwards all of it");
     }
 
     #[tokio::test]
-    async fn a_body_that_breaks_off_is_not_forwarded() {
-        let broken = collect(Chunks(vec![None, Some("ab")]), NEED, BodyRoom::default()).await;
+    async fn a_body_that_breaks_off_never_passes_for_a_whole() {
+        let mut broken = collect(Chunks(vec![None, Some("ab")]), NEED, BodyRoom::default()).await;
         assert!(matches!(broken.seen, Seen::Truncated));
-        assert!(broken.forward.is_none());
+        assert!(!broken.forward.is_end_stream() && broken.forward.size_hint().exact().is_none());
+        assert_eq!(broken.forward.frame().await.unwrap().unwrap().into_data().unwrap(), "ab");
+        assert_eq!(broken.forward.frame().await.unwrap().unwrap_err(), "broken off");
+        assert!(broken.forward.frame().await.is_none());
     }
 
     #[tokio::test]
@@ -114,6 +117,6 @@ mod tests {
     async fn a_body_that_nobody_needs_is_not_read() {
         let streamed = collect(Chunks(vec![Some("ab")]), BodyNeed::None, BodyRoom::default()).await;
         assert!(matches!(streamed.seen, Seen::NotCarried));
-        assert_eq!(streamed.forward.unwrap().collect().await.unwrap().to_bytes(), "ab");
+        assert_eq!(streamed.forward.collect().await.unwrap().to_bytes(), "ab");
     }
 }

@@ -84,14 +84,14 @@ where
         (intake.overloaded(), None)
     } else {
         let body = collect(body, intake.body_need(), layer.gate.body_room()).await;
-        (layer.gate.decide_in_turn(intake, body.seen).await, body.forward)
+        (layer.gate.decide_in_turn(intake, body.seen).await, Some(body.forward))
     };
     let permit = match verdict {
         Verdict::Allow(permit) => permit,
         Verdict::Deny(denial) => return Ok(denied(&denial)),
     };
     let Some(body) = forward else {
-        return Ok(broken_off(permit.observed()));
+        return Ok(turned_away());
     };
     parts.extensions.insert(Permitted::of(&permit));
     let (head, settlement) = permit.into_forwarded();
@@ -106,16 +106,10 @@ fn denied<R>(denial: &Denial) -> Answer<R> {
     denial.response().map(|body| Either::Left(Full::new(body)))
 }
 
-/// A route that observes forwards whatever its verdict is, but half a body
-/// would pass for a whole one.
-fn broken_off<R>(observed: Option<&Denial>) -> Answer<R> {
-    observed.map_or_else(
-        || {
-            let mut response = Response::new(Either::Left(Full::default()));
-            *response.status_mut() = StatusCode::BAD_REQUEST;
-            response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-            response
-        },
-        denied,
-    )
+/// What has no place among the connections cannot be forwarded either.
+fn turned_away<R>() -> Answer<R> {
+    let mut response = Response::new(Either::Left(Full::default()));
+    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }

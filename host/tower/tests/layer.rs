@@ -108,6 +108,17 @@ async fn the_body_limit_is_the_last_that_passes() {
 }
 
 #[tokio::test]
+async fn a_route_that_observes_forwards_every_byte_of_what_it_would_refuse() {
+    let service = guarded();
+    let past = [b'a'; BODY_BYTES_MAX + 1];
+    for (signed, body) in [(past.as_slice(), past.as_slice()), (b"one", b"two")] {
+        let response = send(&service, delivery("/observed", signed), body).await;
+        assert_eq!((response.status(), reason(&response)), (StatusCode::OK, None));
+        assert_eq!(response.body().as_ref(), body);
+    }
+}
+
+#[tokio::test]
 async fn an_effect_that_waits_for_success_is_given_back_on_failure() {
     let service = guarded();
     let failed = send(&service, delivery("/retried", b"one").header("x-answer", "500"), b"one").await;

@@ -20,7 +20,7 @@ use crate::policy::{BodyInput, Image, LogRate, Manifest, Policy, Waits};
 use crate::record::Recorder;
 use crate::request::BodyNeed;
 use crate::routes::{BuiltMatch, BuiltMember, BuiltRoute, Deciding, RouteTable, Shadow, Tried};
-use crate::store::Store;
+use crate::store::{Store, TRIAL_PREFIX};
 use crate::verdict::{Denial, Digest, REQUEST_ID_FIELD};
 use http::HeaderName;
 use std::collections::BTreeMap;

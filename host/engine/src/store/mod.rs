@@ -205,8 +205,9 @@ pub trait RemoteStore: Send + Sync {
     fn room(&self) -> Option<MemoryLimits> {
         None
     }
-    /// Runs `work` beside the caller: what is given back for a request that
-    /// has gone away. It is bounded, since each call of this store is.
+    /// Runs `work` to its end beside the caller: calls of a request that has
+    /// gone away, and what is given back for it. It is bounded, since each call
+    /// of this store is.
     fn run_beside(&self, work: Pin<Box<dyn Future<Output = ()> + Send>>);
 }
 

@@ -23,9 +23,9 @@ pub(crate) const QUOTA: u64 = 8;
 /// Where the upstream finds the principal.
 pub(crate) const PRINCIPAL: HeaderName = HeaderName::from_static("x-gate-principal");
 
-/// Decides three routes: `/github` for signed deliveries, each once and within
+/// Decides four routes: `/github` for signed deliveries, each once and within
 /// a quota; `/retried` where a delivery stays used only if the upstream takes
-/// it; `/public` for everyone.
+/// it; `/public` for everyone; `/observed` for signed deliveries, on trial.
 pub(crate) fn gate() -> Arc<Gate> {
     let nonces = |keep| NonceSpace { keep, ..NonceSpace::default() };
     let mut signature = stock("webhook-signature");
@@ -50,6 +50,7 @@ pub(crate) fn gate() -> Arc<Gate> {
             route("github", &["signature", "replay", "quota"]),
             route("retried", &["signature", "retried-replay"]),
             Route { public: true, ..route("public", &[]) },
+            Route { observe: true, ..route("observed", &["signature"]) },
         ],
         principal_field: Some(PRINCIPAL),
         ..Spec::default()
