@@ -11,8 +11,8 @@ use crate::generation::Generation;
 use crate::generation::spec::OnError;
 use crate::limits::{TRIALS_BYTES_MAX, TRIALS_SHARE, TRIALS_WAITING_MAX};
 use crate::metrics::{Unenforced, Untried};
-use crate::now_or_never;
-use crate::policy::{BodyInput, CheckError, Decision, Established, Policy, Session, Subject};
+use crate::policy::{BodyDigests, BodyInput, CheckError, Decision, Established, Policy, Session, Subject};
+use crate::poll_on;
 use crate::reason::{HostReason, Reason};
 use crate::request::Body;
 use crate::routes::Shadow;
@@ -58,6 +58,7 @@ impl Trials {
             body: subject.body.clone(),
             now: subject.now,
             route: subject.route.clone(),
+            digests: BodyDigests::default(),
         };
         let reached = course.reached.len();
         let trial = Trial { generation: generation.clone(), route, subject: Arc::new(subject), course, _room: room };
@@ -130,8 +131,7 @@ fn work(trials: &Receiver<Trial>, life: &Weak<()>) {
 /// Makes a trial on this thread, and says what processor time that took.
 fn make_here(trial: Trial) -> Duration {
     let before = cpu_time();
-    // INVARIANT (local checks never suspend): it is made.
-    let _ = now_or_never(trial.make());
+    poll_on(trial.make());
     cpu_time().saturating_sub(before)
 }
 
@@ -198,7 +198,13 @@ impl Trial {
         let holder = Holder(self.subject.request.serial);
         let journal = Journal::new(generation.store.clone(), generation.metrics.clone(), holder);
         let name_space = Some(policy.name.clone());
-        let session = Session { subject: self.subject.clone(), established: established.clone(), journal, name_space };
+        let session = Session {
+            subject: self.subject.clone(),
+            established: established.clone(),
+            journal,
+            began: clock::monotonic(),
+            name_space,
+        };
         let (mut session, decision) = policy.check(Box::new(session)).await;
         let would = self.course.with(decision, policy.on_error, established);
         match &would {
