@@ -1,7 +1,8 @@
 //! Answers operators.
 
 use crate::control::{Answered, By, Command, Control, Outcome};
-use barmkin_tls::{ServerTls, Socket};
+use barmkin_shares::{Client, Holding, Shares};
+use barmkin_tls::{Opening, Socket, Watch, Watched};
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderValue, ORIGIN};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
@@ -11,20 +12,23 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixListener, UnixStream};
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-/// Connections at once: a few scrapers and operators. More wait in the queue
-/// of the socket.
+/// Connections at once: a few scrapers and operators. The slowest of the one
+/// that has most gives way to others; a connection for which nobody does is
+/// closed.
 const CONNECTIONS_MAX: usize = 32;
 
 /// For the header of a request.
 const HEADER_READ: Duration = Duration::from_secs(5);
+
+/// For an answer of which nothing goes while some waits to be sent.
+const STALL: Duration = Duration::from_secs(10);
 
 /// After an accept that failed, mostly for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -43,34 +47,30 @@ pub enum Listener {
 
 /// Answers operators on `listener` until `shutdown`.
 pub async fn serve(listener: Listener, control: Arc<dyn Control>, shutdown: impl Future<Output = ()>) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let places = Shares::new(CONNECTIONS_MAX);
     let mut connections = JoinSet::new();
     let mut shutdown = std::pin::pin!(shutdown);
-    let tls = match &listener {
-        Listener::Tcp(socket) => socket.tls.clone(),
-        Listener::Unix(_) => None,
+    let opening = match &listener {
+        Listener::Tcp(socket) => socket.opening.clone(),
+        Listener::Unix(_) => Opening::default(),
     };
-    let mut keep_fresh = std::pin::pin!(Socket::keep_fresh(tls.clone()));
+    let mut keep_fresh = std::pin::pin!(opening.keep_fresh());
     loop {
         let accepted = tokio::select! {
             () = &mut shutdown => break,
             () = &mut keep_fresh => continue,
             Some(_) = connections.join_next(), if !connections.is_empty() => continue,
-            accepted = async {
-                // The semaphore is never closed.
-                let place = places.clone().acquire_owned().await.map_err(io::Error::other)?;
-                Ok::<_, io::Error>((accept(&listener).await?, place))
-            } => accepted,
+            accepted = accept(&listener) => accepted,
         };
         match accepted {
-            Ok((accepted, place)) => {
-                let (control, tls) = (control.clone(), tls.clone());
+            Ok(accepted) => {
+                let Some(place) = places.take(Some([accepted.client()]), 1) else { continue };
+                let (control, opening, place) = (control.clone(), opening.clone(), Arc::new(Place(place)));
                 connections.spawn(async move {
-                    match begin(accepted, tls.as_deref()).await {
-                        Ok((stream, by)) => connection(stream, by, control).await,
-                        Err(error) => tracing::debug!(%error, "an operator did not shake hands"),
+                    tokio::select! {
+                        () = serve_one(accepted, &opening, place.clone(), control) => {}
+                        () = place.0.evicted() => tracing::debug!("an operator's connection had to give way"),
                     }
-                    drop(place);
                 });
             }
             Err(error) => {
@@ -85,6 +85,25 @@ pub async fn serve(listener: Listener, control: Arc<dyn Control>, shutdown: impl
     let _ = tokio::time::timeout(DRAIN, all_end).await;
 }
 
+async fn serve_one(accepted: Accepted, opening: &Opening, place: Arc<Place>, control: Arc<dyn Control>) {
+    match begin(accepted, opening).await {
+        Ok((stream, by)) => connection(Watched::new(stream, STALL, place.clone()), by, place, control).await,
+        Err(error) => tracing::debug!(%error, "an operator's connection did not begin"),
+    }
+}
+
+struct Place(Holding<Client>);
+
+impl Watch for Place {
+    fn read(&self, bytes: usize) {
+        self.0.moved(bytes);
+    }
+
+    fn wrote(&self, bytes: usize) {
+        self.0.moved(bytes);
+    }
+}
+
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
@@ -92,6 +111,16 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 enum Accepted {
     Tcp(TcpStream, SocketAddr),
     Unix(UnixStream),
+}
+
+impl Accepted {
+    /// All users of this machine are one.
+    fn client(&self) -> Client {
+        match self {
+            Self::Tcp(_, peer) => peer.ip().into(),
+            Self::Unix(_) => Client::from(IpAddr::from(Ipv4Addr::LOCALHOST)),
+        }
+    }
 }
 
 async fn accept(listener: &Listener) -> io::Result<Accepted> {
@@ -102,10 +131,10 @@ async fn accept(listener: &Listener) -> io::Result<Accepted> {
 }
 
 /// Finds out who asks.
-async fn begin(accepted: Accepted, tls: Option<&ServerTls>) -> io::Result<(Box<dyn Stream>, By)> {
+async fn begin(accepted: Accepted, opening: &Opening) -> io::Result<(Box<dyn Stream>, By)> {
     match accepted {
-        Accepted::Tcp(stream, address) => {
-            let stream = Socket::begin(tls, stream).await?;
+        Accepted::Tcp(stream, peer) => {
+            let (stream, address) = opening.begin(stream, peer).await?;
             let by =
                 if stream.is_tls() { By::Client { name: stream.client_name(), address } } else { By::Peer(address) };
             Ok((Box::new(stream), by))
@@ -117,9 +146,11 @@ async fn begin(accepted: Accepted, tls: Option<&ServerTls>) -> io::Result<(Box<d
     }
 }
 
-async fn connection(stream: Box<dyn Stream>, by: By, control: Arc<dyn Control>) {
+async fn connection(stream: Watched<Box<dyn Stream>>, by: By, place: Arc<Place>, control: Arc<dyn Control>) {
     let service = service_fn(|request| {
         let (control, by) = (control.clone(), by.clone());
+        // A command ends, and what asks for it must hear how.
+        place.0.keep();
         async move { Ok::<_, Infallible>(answer(&request, by, &*control).await) }
     });
     let served = http1::Builder::new()

@@ -119,3 +119,16 @@ async fn web_pages_cannot_command() {
     }
     assert_eq!(control.asked.lock().unwrap().len(), 3);
 }
+
+#[tokio::test]
+async fn those_who_say_nothing_keep_nobody_out() {
+    let (address, _) = over_tcp().await;
+    let mut silent = Vec::new();
+    for _ in 0..100 {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+        silent.push(socket.connect(address.parse().unwrap()).await.unwrap());
+    }
+    let asked = tokio::time::timeout(std::time::Duration::from_secs(2), get(&address, "/healthz")).await;
+    assert_eq!(asked.unwrap(), (StatusCode::OK, "ok\n".to_owned()));
+}

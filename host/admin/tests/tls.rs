@@ -65,7 +65,7 @@ async fn who_asks_from_elsewhere_has_a_certificate_and_is_named_by_it() {
     let files = folder.files(&ca.server(), Some((&ca, true)));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let socket = Socket { listener, tls: Some(ServerTls::load(files, HTTP1).unwrap()) };
+    let socket = Socket::from(listener).with_tls(ServerTls::load(files, HTTP1).unwrap());
     let asked = Arc::new(Asked::default());
     tokio::spawn(serve(Listener::Tcp(socket), asked.clone(), std::future::pending()));
 

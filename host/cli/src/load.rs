@@ -50,7 +50,15 @@ pub(crate) fn serving_engine(config: &Config, store: &Store) -> Result<Engine> {
     let warm = checks * config.spec().policies.len().max(POLICIES_MIN) * 2;
     let default = EngineSettings::default();
     let warm_slots = u32::try_from(warm).unwrap_or(u32::MAX).min(default.warm_slots);
-    Ok(Engine::new(&EngineSettings { warm_slots, cache: config.fixed().cache.clone(), ..default })?)
+    // A check that was begun never lacks an instance.
+    let undecided_max = u32::try_from(config.fixed().limits.undecided_max).unwrap_or(u32::MAX);
+    let concurrent_checks_max = default.concurrent_checks_max.max(undecided_max.saturating_mul(2));
+    Ok(Engine::new(&EngineSettings {
+        warm_slots,
+        concurrent_checks_max,
+        cache: config.fixed().cache.clone(),
+        ..default
+    })?)
 }
 
 /// What a generation of `config` is proven with: a store of its own, so that the

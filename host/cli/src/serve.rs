@@ -41,6 +41,7 @@ enum LogFormat {
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     start_log(args.log_format);
+    use_all_descriptors();
     let clock = Arc::new(SystemClock);
     let counts = Counts {
         tally: Arc::new(Tally::new(clock.clone())),
@@ -110,8 +111,9 @@ async fn start_admin(admin: &Admin, operate: Arc<Operate>, mut stopped: watch::R
         Address::Tcp(address) => {
             let socket = TcpListener::bind(address).await.with_context(|| format!("cannot listen at {address}"))?;
             tracing::info!(address = %socket.local_addr()?, "admin listening");
-            let tls = admin.tls.as_ref().map(|tls| ServerTls::load(tls.files(), HTTP1)).transpose()?;
-            barmkin_admin::Listener::Tcp(Socket { listener: socket, tls })
+            let mut socket = Socket::from(socket);
+            socket.opening.tls = admin.tls.as_ref().map(|tls| ServerTls::load(tls.files(), HTTP1)).transpose()?;
+            barmkin_admin::Listener::Tcp(socket)
         }
         Address::Unix { path, mode, group } => {
             let socket = barmkin_envoy::UnixSocket { path: path.clone(), mode: *mode, group: *group };
@@ -141,11 +143,14 @@ async fn start(listener: &Listener, gate: Arc<Gate>, mut stopped: watch::Receive
     let name = Some(Arc::from(listener.name.as_str()));
     match &listener.kind {
         ListenerKind::ExtAuthz { client_certificate, body_bytes_max } => {
-            let options = barmkin_envoy::Options {
+            let mut options = barmkin_envoy::Options {
                 client_certificate: *client_certificate,
                 body_bytes_max: *body_bytes_max,
                 listener: name,
+                ..barmkin_envoy::Options::default()
             };
+            set(&mut options.bounds.connections_max, listener.connections_max);
+            set(&mut options.bounds.stall, listener.timeouts.stall);
             let socket: barmkin_envoy::Listener = match &listener.address {
                 Address::Tcp(_) => tcp(listener).await?.into(),
                 Address::Unix { path, mode, group } => {
@@ -160,6 +165,7 @@ async fn start(listener: &Listener, gate: Arc<Gate>, mut stopped: watch::Receive
         ListenerKind::ForwardAuth { dialect, trusted_proxies, gates, upgrades } => {
             let mut options = barmkin_forward_auth::Options::new(dialect_of(*dialect));
             options.listener = name;
+            set_bounds(&mut options.bounds, listener);
             if !trusted_proxies.is_empty() {
                 options.trusted_proxies.clone_from(trusted_proxies);
             }
@@ -173,7 +179,7 @@ async fn start(listener: &Listener, gate: Arc<Gate>, mut stopped: watch::Receive
                 Ok(())
             }))
         }
-        ListenerKind::ReverseProxy { upstream, trusted_proxies, upgrades, connections_max, timeouts } => {
+        ListenerKind::ReverseProxy { upstream, trusted_proxies, upgrades } => {
             let mut options = barmkin_reverse_proxy::Options::new(upstream.parse()?);
             options.listener = name;
             if !trusted_proxies.is_empty() {
@@ -183,11 +189,13 @@ async fn start(listener: &Listener, gate: Arc<Gate>, mut stopped: watch::Receive
                 options.upgrades = upgrades.iter().map(|protocol| protocol.as_str().into()).collect();
             }
             options.client_certificate = listener.tls.as_ref().is_some_and(|tls| tls.names_principal);
-            options.bounds.connections_max = connections_max.unwrap_or(options.bounds.connections_max);
-            options.bounds.header_read = timeouts.header.unwrap_or(options.bounds.header_read);
-            options.timeouts.body_read = timeouts.body.unwrap_or(options.timeouts.body_read);
-            options.timeouts.connect = timeouts.connect.unwrap_or(options.timeouts.connect);
-            options.timeouts.response_header = timeouts.response.unwrap_or(options.timeouts.response_header);
+            set_bounds(&mut options.bounds, listener);
+            let (timeouts, declared) = (&mut options.timeouts, listener.timeouts);
+            set(&mut timeouts.body_read, declared.body);
+            set(&mut timeouts.body_whole, declared.whole_body);
+            set(&mut timeouts.connect, declared.connect);
+            set(&mut timeouts.response_header, declared.response);
+            set(&mut timeouts.tunnel_idle, declared.tunnel);
             let socket = tcp(listener).await?;
             Ok(Box::pin(async move {
                 barmkin_reverse_proxy::serve(socket, gate, options, shutdown).await;
@@ -208,7 +216,36 @@ async fn tcp(listener: &Listener) -> Result<Socket> {
     let tls = listener.tls.as_ref().map(|tls| ServerTls::load(tls.files(), protocols)).transpose()?;
     let socket = TcpListener::bind(address).await.with_context(|| format!("cannot listen at {address}"))?;
     announce(listener, &socket.local_addr()?);
-    Ok(Socket { listener: socket, tls })
+    let mut socket = Socket::from(socket);
+    socket.opening.tls = tls;
+    socket.opening.balancers = listener.balancers.clone().into();
+    set(&mut socket.opening.within, listener.timeouts.handshake);
+    Ok(socket)
+}
+
+fn set_bounds(bounds: &mut barmkin_reverse_proxy::Bounds, listener: &Listener) {
+    set(&mut bounds.connections_max, listener.connections_max);
+    set(&mut bounds.tunnels_max, listener.tunnels_max);
+    set(&mut bounds.header_read, listener.timeouts.header);
+    set(&mut bounds.idle, listener.timeouts.idle);
+    set(&mut bounds.stall, listener.timeouts.stall);
+}
+
+fn set<T>(value: &mut T, declared: Option<T>) {
+    if let Some(declared) = declared {
+        *value = declared;
+    }
+}
+
+/// Places are bounded by settings, and must not be bounded first by what the
+/// system hands out by default, which is often 1,024 descriptors: past those
+/// nobody could be accepted for whom another gives way.
+fn use_all_descriptors() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        tracing::warn!(%error, "the bound on open files cannot be raised");
+    }
 }
 
 fn announce(listener: &Listener, address: &dyn std::fmt::Display) {

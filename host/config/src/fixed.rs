@@ -2,7 +2,7 @@
 
 use crate::listener::{Address, Listener, Tls};
 use crate::store::StoreConfig;
-use barmkin_host::Digest;
+use barmkin_host::{Digest, GateLimits};
 use std::path::PathBuf;
 
 /// The part of a configuration that takes a restart to change: sockets are
@@ -13,6 +13,8 @@ pub struct Fixed {
     pub listeners: Vec<Listener>,
     /// Where nonces and quotas live.
     pub store: StoreConfig,
+    /// What is taken on at once.
+    pub limits: GateLimits,
     /// Where compiled policies are kept.
     pub cache: Option<PathBuf>,
     /// Where operators ask.
@@ -51,6 +53,7 @@ impl Fixed {
         let mut differences = unlike(&self.listeners, &other.listeners);
         differences.extend(unlike(&other.listeners, &self.listeners));
         differences.extend(section(self.store != other.store, "store"));
+        differences.extend(section(self.limits != other.limits, "limits"));
         differences.extend(section(self.cache != other.cache, "cache"));
         differences.extend(section(self.admin != other.admin, "admin"));
         differences.extend(section(self.pin != other.pin, "pin"));

@@ -16,6 +16,15 @@ pub struct Listener {
     pub tls: Option<Tls>,
     /// What calls, and what is particular to that.
     pub kind: ListenerKind,
+    /// The most connections at once.
+    pub connections_max: Option<usize>,
+    /// The most tunnels and event streams at once.
+    pub tunnels_max: Option<usize>,
+    /// Balancers that say by the PROXY protocol where a connection comes from;
+    /// nobody speaks it if empty.
+    pub balancers: Vec<IpNet>,
+    /// How long it waits for others.
+    pub timeouts: Timeouts,
 }
 
 /// TLS on a listener.
@@ -87,10 +96,6 @@ pub enum ListenerKind {
         trusted_proxies: Vec<IpNet>,
         /// Protocols that clients may change to, where the operator says so.
         upgrades: Option<Vec<String>>,
-        /// The most connections at once.
-        connections_max: Option<usize>,
-        /// How long it waits for what.
-        timeouts: Timeouts,
     },
 }
 
@@ -109,17 +114,28 @@ pub enum Dialect {
     EnvoyHttp,
 }
 
-/// How long a reverse proxy waits for what, where the operator says so.
+/// How long a listener waits for others, where the operator says so.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Timeouts {
-    /// For the fields of a request.
+    /// For what a connection begins with.
+    pub handshake: Option<Duration>,
+    /// For the header of a request.
     pub header: Option<Duration>,
+    /// For a connection between two requests.
+    pub idle: Option<Duration>,
+    /// For an answer of which nothing goes while some waits to be sent.
+    pub stall: Option<Duration>,
     /// From one part of a body to the next.
     pub body: Option<Duration>,
+    /// For all of a body that is read before the verdict.
+    pub whole_body: Option<Duration>,
     /// For a connection to the upstream.
     pub connect: Option<Duration>,
     /// For the upstream to begin its response.
     pub response: Option<Duration>,
+    /// For a tunnel through which nothing goes, and for an upstream between two
+    /// parts of its answer.
+    pub tunnel: Option<Duration>,
 }
 
 impl Listener {

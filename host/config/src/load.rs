@@ -137,6 +137,7 @@ impl Loader {
             "routes" => self.read_routes(&site, value),
             "store" => self.read_single(site, name, value, |document| &mut document.store),
             "admin" => self.read_single(site, name, value, |document| &mut document.admin),
+            "limits" => self.read_single(site, name, value, |document| &mut document.limits),
             "cache" => self.read_single(site, name, value, |document| &mut document.cache),
             "pin" => self.read_single(site, name, value, |document| &mut document.pin),
             "forward" => self.read_single(site, name, value, |document| &mut document.forward),

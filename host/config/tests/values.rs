@@ -174,11 +174,14 @@ kind = "forward-auth"
 address = "[::1]:9003"
 dialect = "envoy-http"
 trusted-proxies = ["10.0.0.0/8", "::1"]
+timeouts = { idle = "61s" }
 [listen.c]
 kind = "reverse-proxy"
 address = "localhost:0"
 upstream = "http://127.0.0.1:8080"
 timeouts = { connect = "250ms" }
+tunnels = 9
+proxy-protocol = ["192.0.2.1"]
 "#,
     );
     let [a, b, c] = config.listeners() else { panic!("three listeners") };
@@ -192,8 +195,9 @@ timeouts = { connect = "250ms" }
         upgrades: None,
     };
     assert_eq!(b.kind, kind);
-    let ListenerKind::ReverseProxy { timeouts, .. } = &c.kind else { panic!("a reverse proxy") };
-    assert_eq!((timeouts.connect, timeouts.header), (Some(Duration::from_millis(250)), None));
+    assert_eq!((c.timeouts.connect, c.timeouts.header), (Some(Duration::from_millis(250)), None));
+    assert_eq!((c.connections_max, c.tunnels_max, b.timeouts.idle), (None, Some(9), Some(Duration::from_secs(61))));
+    assert_eq!(c.balancers, ["192.0.2.1/32".parse().unwrap()]);
     assert_eq!([a, b, c].map(Listener::carries_bodies), [true, false, true]);
 }
 

@@ -1,72 +1,100 @@
-//! What the gate takes on at once: past it the answer is `overloaded`, early
-//! and cheaply, so that what was taken on is decided in bounded time and
-//! memory.
+//! The requests that the gate takes on at once: past that the answer is
+//! `overloaded`, early and cheaply, so that what was taken on is decided in
+//! bounded time and memory.
 
-use crate::limits::{BODIES_BYTES_MAX, UNDECIDED_MAX};
+use crate::limits::UNDECIDED_MAX;
+use barmkin_shares::Client;
+use std::hash::{BuildHasher, RandomState};
+use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
-/// A number of things, of which there may be so many at once.
-#[derive(Debug)]
-struct Bound {
-    max: usize,
-    taken: AtomicUsize,
-}
-
-impl Bound {
-    /// Takes `count` more, and says how many were taken before.
-    fn take(&self, count: usize) -> Option<usize> {
-        let more = |taken: usize| taken.checked_add(count).filter(|taken| *taken <= self.max);
-        self.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()
-    }
-
-    fn give_back(&self, count: usize) {
-        self.taken.fetch_sub(count, Ordering::Relaxed);
-    }
-}
-
 /// Requests that are decided, or wait for it.
 #[derive(Debug)]
-pub(crate) struct Line {
-    undecided: Bound,
+pub(crate) struct AdmissionQueue {
+    max: usize,
+    taken: AtomicUsize,
+    by_client: ByClient,
     /// Requests that threads can decide without waiting for each other.
     at_once: usize,
     entered: AtomicUsize,
 }
 
-impl Line {
-    pub(crate) fn new() -> Self {
-        let undecided = Bound { max: UNDECIDED_MAX, taken: AtomicUsize::new(0) };
-        let at_once = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { undecided, at_once, entered: AtomicUsize::new(0) }
+impl AdmissionQueue {
+    pub(crate) fn new(max: usize) -> Self {
+        Self {
+            max,
+            taken: AtomicUsize::new(0),
+            by_client: ByClient::new(),
+            at_once: std::thread::available_parallelism().map_or(1, usize::from),
+            entered: AtomicUsize::new(0),
+        }
     }
 
-    /// A place in the line, if there is one.
-    pub(crate) fn enter(&self) -> Option<Place<'_>> {
-        let ahead = self.undecided.take(1)?;
+    /// A slot in the queue, if there is one for this client.
+    pub(crate) fn enter(&self, client: Option<IpAddr>) -> Option<QueueSlot<'_>> {
+        let more = |taken: usize| taken.checked_add(1).filter(|taken| *taken <= self.max);
+        let ahead = self.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
+        let client = client.and_then(|address| self.by_client.counter(address));
+        let own = client.map_or(0, |client| client.fetch_add(1, Ordering::Relaxed));
         let looks = self.entered.fetch_add(1, Ordering::Relaxed) % LOOK_EVERY == LOOK_EVERY - 1;
-        Some(Place { line: self, waits: looks || ahead >= self.at_once })
+        let slot = QueueSlot { queue: self, client, waits: looks || ahead >= self.at_once };
+        (!self.is_too_much(own, ahead)).then_some(slot)
+    }
+
+    /// Whether a client with `own` requests in the queue must leave what is free
+    /// to others. It matters only in a queue that is half full. Since the share
+    /// shrinks with what is free, there is always a slot for a client that has
+    /// none, until there are [`SHARE`] times as many clients as slots.
+    fn is_too_much(&self, own: usize, ahead: usize) -> bool {
+        own > 0 && ahead >= self.max / 2 && own >= SHARE * (self.max - ahead)
+    }
+}
+
+/// How many times what is free a client may have: one alone gets eight ninths of
+/// the queue, and 64 together leave one slot of 512.
+const SHARE: usize = 8;
+
+/// Counts requests by client. Two clients may share a counter, and so a share:
+/// which ones do nobody can know.
+#[derive(Debug)]
+struct ByClient {
+    counters: Box<[AtomicUsize]>,
+    hasher: RandomState,
+}
+
+/// Few enough to cost nothing; of 64 clients one or two share.
+const COUNTERS: usize = 1_024;
+
+impl ByClient {
+    fn new() -> Self {
+        Self { counters: (0..COUNTERS).map(|_| AtomicUsize::new(0)).collect(), hasher: RandomState::new() }
+    }
+
+    fn counter(&self, address: IpAddr) -> Option<&AtomicUsize> {
+        let hash = self.hasher.hash_one(Client::from(address));
+        self.counters.get(usize::try_from(hash % COUNTERS as u64).ok()?)
     }
 }
 
 /// A check that needs no waiting keeps its thread, so that nobody can join a
-/// line behind it, and a crowd waits unseen, in the sockets. So one request of
-/// so many waits although it need not: whoever is there can then join, and
-/// while there is a line, everybody does. It is no more often, since to wait
+/// queue behind it, and a crowd waits unseen, in the sockets. So one request of
+/// this many waits although it need not: those that are there can then join, and
+/// while there is a queue, everybody does. It is no more often, since to wait
 /// is to be overtaken: of a hundred requests not one should be.
 const LOOK_EVERY: usize = 4 * UNDECIDED_MAX;
 
-/// A place in the line: it is left when this is dropped.
+/// A slot in the queue: it is left when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Place<'l> {
-    line: &'l Line,
+pub(crate) struct QueueSlot<'q> {
+    queue: &'q AdmissionQueue,
+    client: Option<&'q AtomicUsize>,
     waits: bool,
 }
 
-impl Place<'_> {
-    /// Lets others come and take their places, where there is a line.
+impl QueueSlot<'_> {
+    /// Lets others come and take their slots, where there is a queue.
     pub(crate) async fn turn(&self) {
         if self.waits {
             Yield(false).await;
@@ -74,13 +102,16 @@ impl Place<'_> {
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for QueueSlot<'_> {
     fn drop(&mut self) {
-        self.line.undecided.give_back(1);
+        self.queue.taken.fetch_sub(1, Ordering::Relaxed);
+        if let Some(client) = self.client {
+            client.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 
-/// Ready when it is asked again, whoever the executor is.
+/// Ready when it is asked again, whatever the executor is.
 struct Yield(bool);
 
 impl Future for Yield {
@@ -95,93 +126,70 @@ impl Future for Yield {
     }
 }
 
-/// Memory for bodies that are read before the verdict.
-#[derive(Clone, Debug)]
-pub(crate) struct Bodies(Arc<Bound>);
-
-impl Bodies {
-    pub(crate) fn new() -> Self {
-        Self(Arc::new(Bound { max: BODIES_BYTES_MAX, taken: AtomicUsize::new(0) }))
-    }
-
-    pub(crate) fn room(&self) -> BodyRoom {
-        BodyRoom { bodies: self.clone(), bytes: 0 }
-    }
-}
-
-/// Room for one body, among those of all requests that this gate decides. It
-/// is given back when this is dropped: keep it with the body.
-#[derive(Debug)]
-pub struct BodyRoom {
-    bodies: Bodies,
-    bytes: usize,
-}
-
-/// As for the first body of a gate that nobody else asks.
-impl Default for BodyRoom {
-    fn default() -> Self {
-        Bodies::new().room()
-    }
-}
-
-impl BodyRoom {
-    /// Takes room for `bytes` more, and says whether there is any. Without,
-    /// hand over [`Body::NoRoom`](crate::Body::NoRoom).
-    #[must_use = "what has no room must not be held"]
-    pub fn grow(&mut self, bytes: usize) -> bool {
-        let has_room = self.bodies.0.take(bytes).is_some();
-        if has_room {
-            self.bytes += bytes;
-        }
-        has_room
-    }
-}
-
-impl Drop for BodyRoom {
-    fn drop(&mut self) {
-        self.bodies.0.give_back(self.bytes);
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
     use crate::now_or_never;
 
+    fn queue() -> AdmissionQueue {
+        AdmissionQueue::new(UNDECIDED_MAX)
+    }
+
+    fn client(number: u32) -> Option<IpAddr> {
+        Some(std::net::Ipv4Addr::from_bits(number).into())
+    }
+
     #[test]
-    fn the_line_has_an_end_and_places_come_free() {
-        let line = Line::new();
-        let mut places: Vec<_> = (0..UNDECIDED_MAX).map(|_| line.enter().unwrap()).collect();
-        assert!(line.enter().is_none());
-        places.pop();
-        assert!(line.enter().is_some());
-        places.clear();
-        assert_eq!(line.undecided.taken.load(Ordering::Relaxed), 0);
+    fn the_queue_has_an_end_and_slots_come_free() {
+        let queue = queue();
+        let mut slots: Vec<_> = (0..UNDECIDED_MAX).map(|_| queue.enter(None).unwrap()).collect();
+        assert!(queue.enter(None).is_none());
+        slots.pop();
+        assert!(queue.enter(None).is_some());
+        slots.clear();
+        assert_eq!(queue.taken.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn there_is_a_slot_for_a_client_that_has_none() {
+        let queue = queue();
+        let mut slots = Vec::new();
+        // Each takes all that it can get, again and again.
+        for _ in 0..UNDECIDED_MAX {
+            slots.extend((0..64).filter_map(|number| queue.enter(client(number))));
+        }
+        assert!(slots.len() >= UNDECIDED_MAX * 8 / 9, "{}", slots.len());
+        // Not one whose counter one of them has, too.
+        let fresh = (100..).find(|number| {
+            let own = queue.by_client.counter(client(*number).unwrap()).unwrap();
+            own.load(Ordering::Relaxed) == 0
+        });
+        assert!(queue.enter(client(fresh.unwrap())).is_some());
+        slots.clear();
+        assert!(queue.by_client.counters.iter().all(|counter| counter.load(Ordering::Relaxed) == 0));
+        assert_eq!(queue.taken.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn a_client_alone_gets_most_of_the_queue() {
+        let queue = queue();
+        let slots: Vec<_> = (0..UNDECIDED_MAX).filter_map(|_| queue.enter(client(1))).collect();
+        assert!(slots.len() >= UNDECIDED_MAX * 8 / 9, "{}", slots.len());
     }
 
     #[test]
     fn only_those_behind_others_wait() {
-        let line = Line::new();
-        let ahead: Vec<_> = (0..line.at_once).map(|_| line.enter().unwrap()).collect();
-        assert!(ahead.iter().all(|place| now_or_never(place.turn()).is_some()));
-        assert!(now_or_never(line.enter().unwrap().turn()).is_none());
+        let queue = queue();
+        let ahead: Vec<_> = (0..queue.at_once).map(|_| queue.enter(None).unwrap()).collect();
+        assert!(ahead.iter().all(|slot| now_or_never(slot.turn()).is_some()));
+        assert!(now_or_never(queue.enter(None).unwrap().turn()).is_none());
     }
 
     #[test]
     fn now_and_then_one_looks_who_is_there() {
-        let line = Line::new();
-        let waited = (0..3 * LOOK_EVERY).filter(|_| now_or_never(line.enter().unwrap().turn()).is_none());
+        let queue = queue();
+        let waited = (0..3 * LOOK_EVERY).filter(|_| now_or_never(queue.enter(None).unwrap().turn()).is_none());
         assert_eq!(waited.count(), 3);
-    }
-
-    #[test]
-    fn bodies_give_their_room_back() {
-        let bodies = Bodies::new();
-        let (mut one, mut other) = (bodies.room(), bodies.room());
-        assert!(one.grow(BODIES_BYTES_MAX - 1) && other.grow(1));
-        assert!(!other.grow(1) && !one.grow(usize::MAX));
-        drop(one);
-        assert!(other.grow(BODIES_BYTES_MAX - 1));
     }
 }

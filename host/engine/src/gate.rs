@@ -1,9 +1,11 @@
 //! The way in: a gate decides requests by its current generation.
 
-use crate::admission::{Bodies, BodyRoom, Line};
+use crate::admission::AdmissionQueue;
+use crate::body_room::{Bodies, BodyRoom};
 use crate::chain;
 use crate::generation::Generation;
 use crate::generation::spec::Overrides;
+use crate::limits::{BODIES_BYTES_MAX, UNDECIDED_MAX};
 use crate::poll_on;
 use crate::reason::HostReason;
 use crate::request::{
@@ -13,6 +15,7 @@ use crate::routes::Matched;
 use crate::trials::Trials;
 use crate::verdict::{Digest, Verdict};
 use arc_swap::ArcSwap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Decides requests by its current [`Generation`], which can be swapped while
@@ -20,19 +23,42 @@ use std::sync::Arc;
 pub struct Gate {
     generation: ArcSwap<Generation>,
     ids: RequestIds,
-    line: Line,
+    queue: AdmissionQueue,
     bodies: Bodies,
     trials: Arc<Trials>,
+}
+
+/// What a gate takes on at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GateLimits {
+    /// Requests that are decided or wait for it. A store that is far away keeps
+    /// each of them waiting: at 1,000 requests a second and 600 ms a check, which
+    /// is as long as a slow one may take, that is 600 requests.
+    pub undecided_max: usize,
+    /// Bytes of all bodies that are held for a verdict. While holders give way,
+    /// there may be an eighth more, or one body.
+    pub bodies_bytes_max: usize,
+}
+
+impl Default for GateLimits {
+    fn default() -> Self {
+        Self { undecided_max: UNDECIDED_MAX, bodies_bytes_max: BODIES_BYTES_MAX }
+    }
 }
 
 impl Gate {
     /// A gate that decides by `generation`.
     pub fn new(generation: Generation) -> Self {
+        Self::with_limits(generation, GateLimits::default())
+    }
+
+    /// A gate that decides by `generation`, and takes on what `limits` say.
+    pub fn with_limits(generation: Generation, limits: GateLimits) -> Self {
         Self {
             generation: ArcSwap::from_pointee(generation),
             ids: RequestIds::new(),
-            line: Line::new(),
-            bodies: Bodies::new(),
+            queue: AdmissionQueue::new(limits.undecided_max),
+            bodies: Bodies::new(limits.bodies_bytes_max),
             trials: Arc::default(),
         }
     }
@@ -57,19 +83,20 @@ impl Gate {
         Intake::new(self.generation.load_full(), head, id, serial, &self.trials)
     }
 
-    /// Decides a request in turn: there may be so many that are decided or
-    /// wait for it, [`UNDECIDED_MAX`](crate::limits::UNDECIDED_MAX), and past
-    /// them the answer is `overloaded`. For servers, whose requests come
-    /// unasked; [`Intake::decide`] does not count, and does not wait.
+    /// Decides a request in turn: a bounded number is decided or waits for it
+    /// ([`GateLimits::undecided_max`]), and past them the answer is `overloaded`.
+    /// Under pressure that bound is shared among clients. For servers, whose
+    /// requests come unasked; [`Intake::decide`] does not count, and does not
+    /// wait.
     pub async fn decide_in_turn(&self, intake: Intake, body: Body) -> Verdict {
-        let Some(place) = self.line.enter() else { return intake.unasked() };
-        place.turn().await;
+        let Some(slot) = self.queue.enter(intake.client()) else { return intake.unasked() };
+        slot.turn().await;
         intake.decide(body).await
     }
 
-    /// Room for the body of a request, which an adapter takes as it reads it.
-    pub fn body_room(&self) -> BodyRoom {
-        self.bodies.room()
+    /// Room for the body of a request, into which an adapter reads it.
+    pub fn body_room(&self, intake: &Intake) -> BodyRoom {
+        self.bodies.room(intake.client(), intake.route())
     }
 
     /// Decides a request whose body is at hand.
@@ -132,6 +159,20 @@ impl Intake {
                 self.generation.routes.get(*route).deciding.body_need
             }
             _ => BodyNeed::None,
+        }
+    }
+
+    fn client(&self) -> Option<IpAddr> {
+        match &self.state {
+            State::Matched { request, .. } => request.head.client.address,
+            State::Refused(refused) => refused.head.client.address,
+        }
+    }
+
+    fn route(&self) -> usize {
+        match &self.state {
+            State::Matched { route, .. } => *route,
+            State::Refused(_) => usize::MAX,
         }
     }
 

@@ -55,6 +55,7 @@
 //! brings its own. What an [`Engine`] does to the process is said there.
 
 mod admission;
+mod body_room;
 mod capacity;
 mod chain;
 mod clock;
@@ -80,11 +81,11 @@ mod store;
 mod trials;
 mod verdict;
 
-pub use admission::BodyRoom;
+pub use body_room::{BodyRoom, NoRoom};
 pub use clock::{Clock, FixedClock, SystemClock};
 pub use effects::Settlement;
 pub use engine::{Engine, EngineError, EngineSettings, PoolUse};
-pub use gate::{Gate, Intake, NeedsAwait};
+pub use gate::{Gate, GateLimits, Intake, NeedsAwait};
 pub use generation::error::{At, BuildError, BuildErrors, Problem};
 pub use generation::spec::{
     BackendFolding, Grants, HostMatch, Keep, Member, NonceSpace, OnDuplicate, OnError, Overrides, PathMatch,

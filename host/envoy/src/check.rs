@@ -1,9 +1,10 @@
 //! The gRPC service.
 
+use crate::incoming::Caller;
 use crate::options::Options;
 use crate::request;
 use crate::response;
-use barmkin_host::{Gate, Verdict};
+use barmkin_host::{Body, Gate, Intake, Verdict};
 use envoy_types::ext_authz::v3::pb::{Authorization, CheckRequest, CheckResponse};
 use std::sync::Arc;
 use tonic::{Request, Response, Status};
@@ -21,17 +22,35 @@ impl Authorizer {
     pub fn new(gate: Arc<Gate>, options: Options) -> Self {
         Self { gate, options: Arc::new(options) }
     }
+
+    /// Charges a body that has come with its check, while it waits for the
+    /// verdict.
+    fn hold(&self, intake: &Intake, body: Body) -> Body {
+        match body {
+            Body::Whole(bytes) if !bytes.is_empty() => {
+                self.gate.body_room(intake).hold(bytes.into()).map_or(Body::NoRoom, Body::Whole)
+            }
+            body => body,
+        }
+    }
 }
 
 #[tonic::async_trait]
 impl Authorization for Authorizer {
     /// INVARIANT (no gRPC errors): a check that cannot be read is denied.
     async fn check(&self, check: Request<CheckRequest>) -> Result<Response<CheckResponse>, Status> {
+        if let Some(caller) = check.extensions().get::<Caller>() {
+            caller.asks();
+        }
         let answer = match request::read(check.into_inner(), &self.options) {
-            Ok((head, body)) => match self.gate.decide_in_turn(self.gate.intake(head), body).await {
-                Verdict::Allow(permit) => response::allow(permit),
-                Verdict::Deny(denial) => response::deny(&denial),
-            },
+            Ok((head, body)) => {
+                let intake = self.gate.intake(head);
+                let body = self.hold(&intake, body);
+                match self.gate.decide_in_turn(intake, body).await {
+                    Verdict::Allow(permit) => response::allow(permit),
+                    Verdict::Deny(denial) => response::deny(&denial),
+                }
+            }
             Err(unreadable) => {
                 tracing::warn!(%unreadable, "a check was refused");
                 response::refuse()

@@ -41,6 +41,6 @@ mod response;
 pub use barmkin_tls::Socket;
 pub use check::Authorizer;
 pub use listen::{Listener, UnixSocket, serve};
-pub use options::Options;
+pub use options::{Bounds, Options};
 #[cfg(feature = "probe")]
 pub use probe::{Probe, Probed};

@@ -22,9 +22,13 @@ use tonic::transport::server::Router;
 /// at most; a check past the limit would be a gRPC error and no verdict.
 const MESSAGE_OVERHEAD_BYTES: usize = 16 * 1024 * 1024;
 
-/// Checks at once on one connection. Envoy opens another when it needs more,
-/// and the gate has a bound of its own on all of them.
-const STREAMS_MAX: u32 = 256;
+/// Bytes of the header of a call, which says next to nothing: what Envoy asks
+/// about stands in its body.
+const HEADER_BYTES_MAX: u32 = 16 * 1024;
+
+/// Streams of a connection that were reset before they were looked at, and that
+/// were reset for a fault of the client's: past them the connection is closed.
+const RESETS_MAX: usize = 64;
 
 /// For checks that are under way when the service is told to stop: longer
 /// than Envoy waits for any.
@@ -106,11 +110,19 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let message_bytes_max = options.body_bytes_max.unwrap_or(0).saturating_add(MESSAGE_OVERHEAD_BYTES);
+    let bounds = options.bounds.clone();
     let service = AuthorizationServer::new(Authorizer::new(gate, options)).max_decoding_message_size(message_bytes_max);
-    let router = Server::builder().max_concurrent_streams(STREAMS_MAX).add_service(service);
+    let router = Server::builder()
+        .max_concurrent_streams(bounds.streams_max)
+        .http2_max_header_list_size(HEADER_BYTES_MAX)
+        .http2_max_pending_accept_reset_streams(Some(RESETS_MAX))
+        .http2_max_local_error_reset_streams(Some(RESETS_MAX))
+        .http2_keepalive_interval(Some(bounds.ping))
+        .http2_keepalive_timeout(Some(bounds.ping / 2))
+        .add_service(service);
     match listener.into() {
-        Listener::Tcp(Socket { listener, tls }) => run(router, incoming::tcp(listener, tls), shutdown).await,
-        Listener::Unix(listener) => run(router, incoming::unix(listener), shutdown).await,
+        Listener::Tcp(socket) => run(router, incoming::tcp(socket, bounds), shutdown).await,
+        Listener::Unix(listener) => run(router, incoming::unix(listener, bounds), shutdown).await,
     }
 }
 

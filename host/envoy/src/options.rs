@@ -1,6 +1,7 @@
 //! What the service has to be told about its Envoy.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What the service has to be told about its Envoy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,4 +18,27 @@ pub struct Options {
     pub client_certificate: bool,
     /// Its name, for routes that name their listeners.
     pub listener: Option<Arc<str>>,
+    /// The bounds of the server.
+    pub bounds: Bounds,
+}
+
+/// The bounds of the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Connections at once. An Envoy has one for each of its threads.
+    pub connections_max: usize,
+    /// Checks at once on one connection. Envoy opens another when it needs more,
+    /// and the gate has a bound of its own on all of them.
+    pub streams_max: u32,
+    /// How often a connection is asked whether there is still somebody. Half as
+    /// long after that it is closed.
+    pub ping: Duration,
+    /// For an answer of which nothing goes while some waits to be sent.
+    pub stall: Duration,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { connections_max: 1_024, streams_max: 256, ping: Duration::from_secs(30), stall: Duration::from_secs(30) }
+    }
 }

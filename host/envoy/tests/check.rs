@@ -4,7 +4,7 @@
 #[path = "../../tower/tests/gate/mod.rs"]
 mod gate;
 
-use barmkin_envoy::{Authorizer, Options, UnixSocket, serve};
+use barmkin_envoy::{Authorizer, Bounds, Options, Socket, UnixSocket, serve};
 use envoy_types::ext_authz::v3::pb::{
     Authorization, CheckRequest, CheckResponse, DeniedHttpResponse, HeaderAppendAction, HeaderValue, HeaderValueOption,
     HttpResponse, OkHttpResponse,
@@ -16,7 +16,9 @@ use envoy_types::pb::envoy::service::auth::v3::authorization_client::Authorizati
 use envoy_types::pb::google::protobuf::value::Kind;
 use gate::sign;
 use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, UnixStream};
+use std::time::Duration;
+use tokio::io::AsyncReadExt;
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixStream};
 use tokio::sync::oneshot;
 use tonic::transport::Endpoint;
 
@@ -209,4 +211,44 @@ async fn it_serves_on_a_unix_socket_and_on_tcp_until_it_is_told_to_stop() {
         stop.send(()).unwrap();
         server.await.unwrap().unwrap();
     }
+}
+
+/// A service on TCP, with few places and little time.
+async fn small(connections_max: usize, within: Duration) -> std::net::SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut socket = Socket::from(listener);
+    socket.opening.within = within;
+    let bounds = Bounds { connections_max, ..Bounds::default() };
+    tokio::spawn(serve(socket, gate::gate(), Options { bounds, ..Options::default() }, std::future::pending()));
+    address
+}
+
+async fn is_answered(address: std::net::SocketAddr) -> bool {
+    let channel =
+        Endpoint::try_from(format!("http://{address}")).unwrap().timeout(Duration::from_secs(2)).connect_lazy();
+    let public = HttpRequest { raw_body: Vec::new(), size: 0, ..delivery("/public", b"", &[]) };
+    AuthorizationClient::new(channel).check(about(public)).await.is_ok()
+}
+
+#[tokio::test]
+async fn those_who_say_nothing_keep_nobody_out() {
+    let address = small(4, Duration::from_secs(60)).await;
+    let mut silent = Vec::new();
+    for _ in 0..16 {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+        silent.push(socket.connect(address).await.unwrap());
+    }
+    assert!(is_answered(address).await);
+}
+
+#[tokio::test]
+async fn a_connection_that_does_not_begin_is_cut_off() {
+    let address = small(4, Duration::from_millis(100)).await;
+    let mut silent = TcpStream::connect(address).await.unwrap();
+    let mut sent = Vec::new();
+    let ended = tokio::time::timeout(Duration::from_secs(5), silent.read_to_end(&mut sent)).await;
+    assert!(ended.is_ok(), "{sent:?}");
+    assert!(is_answered(address).await);
 }

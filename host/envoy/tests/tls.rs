@@ -46,7 +46,7 @@ async fn only_an_envoy_with_a_certificate_is_answered() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
-    let socket = Socket { listener, tls: Some(tls) };
+    let socket = Socket::from(listener).with_tls(tls);
     let server = tokio::spawn(serve(socket, gate::gate(), Options::default(), async { drop(stopped.await) }));
     // One that says nothing keeps nobody waiting.
     let _silent = TcpStream::connect(address).await.unwrap();

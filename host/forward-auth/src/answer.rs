@@ -7,6 +7,7 @@ use crate::refusal::Refusal;
 use crate::upgrade;
 use barmkin_host::{Body, Change, ClientAddress, Denial, Gate, Permit, REASON_FIELD, REQUEST_ID_FIELD, Verdict};
 use barmkin_tower::TurnedAway;
+use barmkin_tower::server::Place;
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::header::{HeaderName, HeaderValue};
@@ -52,8 +53,12 @@ impl Endpoint {
         let peer = parts.extensions.get::<SocketAddr>().map(SocketAddr::ip);
         let peer = peer.filter(|peer| self.callers.trusts(Some(*peer))).ok_or(Refusal::UntrustedCaller(peer))?;
         let is_turned_away = parts.extensions.get::<TurnedAway>().is_some();
+        let place = parts.extensions.get::<Place>().cloned();
         let mut head = original::read(&self.dialect, parts, peer, &self.callers)?;
         head.client.listener = self.listener.clone();
+        if let Some(place) = place {
+            place.counts_for(head.client.address);
+        }
         // Taken first: a permit of a newer generation is refused rather than
         // misread.
         let generation = self.gate.generation();

@@ -91,7 +91,8 @@ impl Options {
 
 /// Serves on `socket` until `shutdown`.
 pub async fn serve(socket: impl Into<Socket>, gate: Arc<Gate>, options: Options, shutdown: impl Future<Output = ()>) {
-    let bounds = options.bounds;
+    let mut bounds = options.bounds.clone();
+    bounds.proxies.extend_from_slice(&options.trusted_proxies);
     let endpoint = Arc::new(Endpoint::new(gate, options));
     let service = service_fn(move |request| endpoint.clone().answer(request));
     barmkin_tower::server::serve(socket, service, bounds, shutdown).await;

@@ -24,7 +24,7 @@ async fn endpoint(tls: Arc<ServerTls>, connections_max: usize) -> SocketAddr {
     let address = listener.local_addr().unwrap();
     let mut options = Options::new(Dialect::Caddy);
     options.bounds.connections_max = connections_max;
-    tokio::spawn(serve(Socket { listener, tls: Some(tls) }, gate::gate(), options, std::future::pending()));
+    tokio::spawn(serve(Socket::from(listener).with_tls(tls), gate::gate(), options, std::future::pending()));
     address
 }
 

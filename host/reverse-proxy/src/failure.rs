@@ -22,6 +22,8 @@ pub(crate) enum Failure {
     UpgradeRefused,
     /// The client did not send all of its body.
     BodyTruncated,
+    /// There are as many tunnels and event streams as there may be.
+    NoPlace,
 }
 
 impl Failure {
@@ -50,6 +52,7 @@ impl Failure {
             Self::Broken => (StatusCode::BAD_GATEWAY, "upstream-failed"),
             Self::UpgradeRefused => (StatusCode::FORBIDDEN, "upgrade-refused"),
             Self::BodyTruncated => (StatusCode::BAD_REQUEST, "body-truncated"),
+            Self::NoPlace => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
         };
         let problem = serde_json::json!({
             "type": "about:blank",

@@ -65,7 +65,7 @@ use upgrade::UpgradeRefused;
 /// Serves on `socket` until `shutdown`, then lets requests that are under
 /// way end, and cuts tunnels.
 pub async fn serve(socket: impl Into<Socket>, gate: Arc<Gate>, options: Options, shutdown: impl Future<Output = ()>) {
-    let bounds = options.bounds;
+    let bounds = options.bounds();
     let layer = BarmkinLayer::new(gate, options.surroundings());
     let proxy = Arc::new(Proxy::new(options));
     let receive = proxy.clone();

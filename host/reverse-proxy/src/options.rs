@@ -41,6 +41,15 @@ impl Options {
         }
     }
 
+    /// The server's, with the peers that carry others' requests.
+    pub(crate) fn bounds(&self) -> Bounds {
+        let mut bounds = self.bounds.clone();
+        if let ClientAddress::RightmostUntrusted(proxies) = &self.client_address {
+            bounds.proxies.extend_from_slice(proxies);
+        }
+        bounds
+    }
+
     pub(crate) fn surroundings(&self) -> barmkin_tower::Options {
         barmkin_tower::Options {
             client_address: self.client_address.clone(),
@@ -51,25 +60,33 @@ impl Options {
     }
 }
 
-/// How long others may take. The time for a request's header is in
-/// [`Bounds::header_read`].
+/// How long others may take. The times of a connection are in [`Bounds`].
 #[derive(Clone, Copy, Debug)]
 pub struct Timeouts {
     /// The client, from one part of its body to the next.
     pub body_read: Duration,
+    /// The client, for all of a body that is read before the verdict: one of a
+    /// mebibyte over a line of 150 kbit/s.
+    pub body_whole: Duration,
     /// The upstream, to take a connection.
     pub connect: Duration,
     /// The upstream, to begin its response after the last part of the
-    /// request's body that it took. It may have up to twice as long.
+    /// request's body that it took.
     pub response_header: Duration,
+    /// Both, between two parts of what goes through a tunnel; the upstream, of
+    /// an answer. Protocols that are used that way send a sign of life more
+    /// often.
+    pub tunnel_idle: Duration,
 }
 
 impl Default for Timeouts {
     fn default() -> Self {
         Self {
             body_read: Duration::from_secs(15),
+            body_whole: Duration::from_secs(60),
             connect: Duration::from_secs(5),
             response_header: Duration::from_secs(30),
+            tunnel_idle: Duration::from_secs(60 * 60),
         }
     }
 }

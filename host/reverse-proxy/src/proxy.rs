@@ -4,14 +4,14 @@ use crate::failure::Failure;
 use crate::fields;
 use crate::forwarded;
 use crate::options::Options;
-use crate::patience::{Patient, Progress};
+use crate::patience::{IdleTimeout, Progress, StallTimeout};
 use crate::tunnel;
 use crate::upgrade::{self, RequestedUpgrade, UpgradeRefused};
 use barmkin_host::REQUEST_ID_FIELD;
 use barmkin_tower::server::Place;
 use barmkin_tower::{GuardedBody, Secured};
 use bytes::Bytes;
-use http::header::{HOST, HeaderValue, UPGRADE};
+use http::header::{CONTENT_TYPE, HOST, HeaderValue, UPGRADE};
 use http::{Request, Response, StatusCode, Version};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
@@ -24,15 +24,15 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::timeout;
+use tokio::time::timeout_at;
 
 /// How long a connection to the upstream is kept for the next request: less
 /// than the five seconds after which common servers close it, since a request
 /// that meets the closing is lost.
 const IDLE: Duration = Duration::from_secs(4);
 
-type ClientBody = Patient<Incoming>;
-type Answer = Response<Either<Full<Bytes>, Incoming>>;
+type ClientBody = StallTimeout<Incoming>;
+type Answer = Response<Either<Full<Bytes>, IdleTimeout<Incoming>>>;
 
 /// The way to the upstream and back.
 pub(crate) struct Proxy {
@@ -67,7 +67,8 @@ impl Proxy {
         fields::strip_for_gate(&mut parts.headers);
         let progress = Progress::default();
         parts.extensions.insert(progress.clone());
-        Ok(Request::from_parts(parts, Patient::new(body, self.options.timeouts.body_read, progress)))
+        let timeouts = &self.options.timeouts;
+        Ok(Request::from_parts(parts, StallTimeout::new(body, timeouts.body_read, timeouts.body_whole, progress)))
     }
 
     /// Behind the gate: asks the upstream.
@@ -97,12 +98,15 @@ impl Proxy {
         let mut response = self.await_response(request, &progress).await?;
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             let (Some(RequestedUpgrade(protocol)), Some(place)) = (wanted, place) else { return Err(Failure::Broken) };
-            switch(&mut response, client_side, protocol.as_bytes(), place)?;
+            self.switch(&mut response, client_side, protocol.as_bytes(), place)?;
         } else {
+            if is_event_stream(&response) && place.is_some_and(|place| !place.outlive()) {
+                return Err(Failure::NoPlace);
+            }
             fields::strip(response.headers_mut());
         }
         *response.version_mut() = Version::HTTP_11;
-        Ok(response.map(Either::Right))
+        Ok(response.map(|body| Either::Right(IdleTimeout::new(body, self.options.timeouts.tunnel_idle))))
     }
 
     fn address(&self, request: &mut Request<GuardedBody<ClientBody>>) {
@@ -122,37 +126,53 @@ impl Proxy {
         *request.version_mut() = Version::HTTP_11;
     }
 
-    /// Time runs only while the request's body does not move.
+    /// The upstream's time runs from when the request's body last moved.
     async fn await_response(
         &self,
         request: Request<GuardedBody<ClientBody>>,
         progress: &Progress,
     ) -> Result<Response<Incoming>, Failure> {
+        progress.stream();
         let mut response = pin!(self.client.request(request));
         loop {
-            match timeout(self.options.timeouts.response_header, response.as_mut()).await {
+            let moved = progress.moved();
+            match timeout_at(moved + self.options.timeouts.response_header, response.as_mut()).await {
                 Ok(Ok(response)) => return Ok(response),
                 Ok(Err(error)) => return Err(Failure::of(&error)),
-                Err(_) if progress.take() => {}
+                Err(_) if progress.moved() > moved => {}
+                // The client's own time runs.
+                Err(_) if progress.is_awaited() => progress.touch(),
                 Err(_) => return Err(Failure::Late),
             }
         }
     }
+
+    /// Both sides change to the protocol that the client asked for.
+    fn switch(
+        &self,
+        response: &mut Response<Incoming>,
+        client_side: OnUpgrade,
+        wanted: &[u8],
+        place: Place,
+    ) -> Result<(), Failure> {
+        let agreed = response.headers().get(UPGRADE).cloned().ok_or(Failure::Broken)?;
+        if !wanted.eq_ignore_ascii_case(agreed.as_bytes()) {
+            return Err(Failure::Broken);
+        }
+        fields::strip(response.headers_mut());
+        fields::set_protocol(response.headers_mut(), agreed);
+        if !place.outlive() {
+            return Err(Failure::NoPlace);
+        }
+        tunnel::join(client_side, hyper::upgrade::on(response), place, self.options.timeouts.tunnel_idle);
+        Ok(())
+    }
 }
 
-/// Both sides change to the protocol that the client asked for.
-fn switch(
-    response: &mut Response<Incoming>,
-    client_side: OnUpgrade,
-    wanted: &[u8],
-    place: Place,
-) -> Result<(), Failure> {
-    let agreed = response.headers().get(UPGRADE).cloned().ok_or(Failure::Broken)?;
-    if !wanted.eq_ignore_ascii_case(agreed.as_bytes()) {
-        return Err(Failure::Broken);
-    }
-    fields::strip(response.headers_mut());
-    fields::set_protocol(response.headers_mut(), agreed);
-    tunnel::join(client_side, hyper::upgrade::on(response), place);
-    Ok(())
+/// Events may be hours apart, and a client's connection is then one that no
+/// request needs.
+fn is_event_stream<B>(response: &Response<B>) -> bool {
+    let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kind = content_type.split(';').next().unwrap_or_default();
+    kind.trim().eq_ignore_ascii_case("text/event-stream")
 }

@@ -408,3 +408,124 @@ async fn connections_past_the_bound_are_told_so() {
     drop(held);
     while !setup.send(delivery("/github", "another")).await.starts_with("HTTP/1.1 200") {}
 }
+
+/// Time passes here when there is nothing else to do.
+#[tokio::test(start_paused = true)]
+async fn an_upstream_has_the_time_that_the_setting_says() {
+    let limit = Duration::from_secs(3);
+    let setup = Setup::with(Upstream::Silent, |options| options.timeouts.response_header = limit).await;
+    for path in ["/github", "/public"] {
+        let began = tokio::time::Instant::now();
+        let answer = setup.send(delivery(path, "body")).await;
+        assert_eq!(reason(&answer), Some("upstream-timeout"), "{answer}");
+        let took = began.elapsed();
+        assert!((limit..limit + Duration::from_millis(100)).contains(&took), "{took:?}");
+    }
+}
+
+/// Sends a part of a body now and then, until it is cut off or has been for
+/// `patience`.
+async fn drip(address: SocketAddr, path: &str, every: Duration, patience: Duration) -> Option<String> {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let head = delivery(path, "").replace("content-length: 0", "content-length: 100000");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let (mut read, mut write) = stream.split();
+    let mut answer = String::new();
+    let dripping = async {
+        while write.write_all(b"a").await.is_ok() {
+            tokio::time::sleep(every).await;
+        }
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        () = dripping => None,
+        () = tokio::time::sleep(patience) => None,
+        _ = read.read_to_string(&mut answer) => Some(answer),
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_drips_is_cut_off_before_the_verdict_and_streams_after() {
+    let mut setup = Setup::with(Upstream::Answers(OK), |options| {
+        options.timeouts.body_read = Duration::from_secs(10);
+        options.timeouts.body_whole = Duration::from_millis(200);
+    })
+    .await;
+    let (every, patience) = (Duration::from_millis(10), Duration::from_secs(5));
+    let answer = drip(setup.address, "/github", every, patience).await.unwrap();
+    // What is still under way when it is answered may cost it the answer.
+    assert!(answer.is_empty() || reason(&answer) == Some("body-truncated"), "{answer}");
+    assert!(setup.nothing_received());
+    assert_eq!(drip(setup.address, "/public", every, Duration::from_millis(600)).await, None);
+}
+
+#[tokio::test]
+async fn tunnels_have_places_of_their_own_and_end_when_nothing_moves() {
+    let idle = Duration::from_millis(200);
+    let setup = Setup::with(Upstream::Switches(SWITCHES), |options| {
+        options.timeouts.tunnel_idle = idle;
+        options.bounds.tunnels_max = 1;
+        options.bounds.connections_max = 1;
+    })
+    .await;
+    let mut tunnel = TcpStream::connect(setup.address).await.unwrap();
+    tunnel.write_all(HANDSHAKE.as_bytes()).await.unwrap();
+    let mut answer = [0; SWITCHES.len()];
+    tunnel.read_exact(&mut answer).await.unwrap();
+    let began = tokio::time::Instant::now();
+    // It lives while something moves. Its place among the connections is free.
+    let mut echo = [0; 1];
+    for _ in 0..4 {
+        tokio::time::sleep(idle / 2).await;
+        tunnel.write_all(b"a").await.unwrap();
+        tunnel.read_exact(&mut echo).await.unwrap();
+    }
+    let refused = setup.send(HANDSHAKE).await;
+    assert!(refused.starts_with("HTTP/1.1 503"), "{refused}");
+    assert_eq!(reason(&refused), Some("overloaded"));
+    assert_eq!(tunnel.read(&mut echo).await.unwrap_or(0), 0, "idle for too long");
+    assert!(began.elapsed() >= 3 * idle);
+}
+
+#[tokio::test]
+async fn event_streams_have_places_of_their_own() {
+    const EVENTS: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\n\
+                          connection: keep-alive\r\ntransfer-encoding: chunked\r\n\r\n5\r\nevent\r\n0\r\n\r\n";
+    let setup = Setup::with(Upstream::Answers(EVENTS), |options| options.bounds.tunnels_max = 1).await;
+    let asks = "GET /public HTTP/1.1\r\nhost: app\r\n\r\n";
+    // It ends, although the client keeps its connection.
+    for _ in 0..2 {
+        let answer = setup.send(asks).await;
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("connection: close"), "{answer}");
+        assert!(answer.contains("event"), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_trusted_proxys_requests_count_by_the_clients_that_they_name() {
+    let setup = Setup::with(Upstream::Answers(OK), |options| {
+        options.bounds.connections_max = 4;
+        options.client_address = barmkin_host::ClientAddress::RightmostUntrusted(vec!["127.0.0.1/32".parse().unwrap()]);
+    })
+    .await;
+    let by = |client: &str, request: String| {
+        request.replacen("host: app", &format!("host: app\r\nx-forwarded-for: {client}"), 1)
+    };
+    let mut slow = Vec::new();
+    for _ in 0..4 {
+        let mut stream = TcpStream::connect(setup.address).await.unwrap();
+        let head = by("192.0.2.7", delivery("/github", "")).replace("content-length: 0", "content-length: 9");
+        stream.write_all(format!("{head}a").as_bytes()).await.unwrap();
+        slow.push(stream);
+    }
+    // All have their places, and until it is known for whom, none gives way.
+    let answered = async {
+        loop {
+            let answer = setup.send(by("192.0.2.8", delivery("/github", "body"))).await;
+            if answer.starts_with("HTTP/1.1 200") {
+                break;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), answered).await.unwrap();
+}

@@ -54,7 +54,7 @@ async fn received(names_principal: bool, ca: &Ca, clients: &Ca, identity: Option
     let mut options = Options::new(format!("http://{address}").parse().unwrap());
     options.client_certificate = names_principal;
     let (stop, stopped) = oneshot::channel::<()>();
-    let socket = Socket { listener, tls: Some(tls) };
+    let socket = Socket::from(listener).with_tls(tls);
     let server = tokio::spawn(serve(socket, gate(), options, async { drop(stopped.await) }));
 
     let stream = TcpStream::connect(gate_address).await.unwrap();

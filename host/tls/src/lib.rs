@@ -1,5 +1,6 @@
-//! TLS for listeners, and for commands that ask them, by rustls: TLS 1.2 and 1.3, and the suites that rustls
-//! has, which are the safe ones.
+//! Sockets that listen: TLS for them, and for commands that ask them, by rustls
+//! (TLS 1.2 and 1.3, and the suites that rustls has, which are the safe ones);
+//! the PROXY protocol; and an end to answers that nobody reads.
 //!
 //! Certificate, key and client CA are files, and are read again when they
 //! change: new connections get what is new, those that are open go on. What
@@ -25,13 +26,16 @@ mod client;
 mod error;
 mod files;
 mod name;
+mod proxy_protocol;
 mod server;
 mod socket;
 mod stream;
+mod watched;
 
 pub use client::ClientTls;
 pub use error::TlsError;
 pub use files::{ClientFiles, Clients, ServerFiles};
 pub use server::{HANDSHAKE_MAX, HTTP1, HTTP2, Protocols, REREAD_AFTER, ServerTls};
-pub use socket::Socket;
+pub use socket::{Opening, Socket};
 pub use stream::Stream;
+pub use watched::{Watch, Watched};

@@ -1,6 +1,5 @@
 //! The body that the inner service gets.
 
-use barmkin_host::BodyRoom;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use std::fmt;
@@ -12,10 +11,11 @@ use std::task::{Context, Poll};
 ///
 /// A body that was read whole has lost its trailers, which no policy saw.
 pub struct GuardedBody<B: Body> {
-    read: Bytes,
-    rest: Rest<B>,
     /// What is held keeps its room until it is forwarded.
-    _room: Option<BodyRoom>,
+    read: Bytes,
+    /// A part that there was no room for.
+    next: Bytes,
+    rest: Rest<B>,
 }
 
 /// What follows the part of a body that was read.
@@ -37,22 +37,22 @@ impl<B: Body> fmt::Debug for GuardedBody<B> {
 impl<B: Body> GuardedBody<B> {
     /// Nobody has read of it.
     pub(crate) fn streamed(body: B) -> Self {
-        Self { read: Bytes::new(), rest: Rest::Streamed(body), _room: None }
+        Self { read: Bytes::new(), next: Bytes::new(), rest: Rest::Streamed(body) }
     }
 
     /// It was read to its end.
-    pub(crate) fn whole(bytes: Bytes, room: BodyRoom) -> Self {
-        Self { read: bytes, rest: Rest::Nothing, _room: Some(room) }
+    pub(crate) fn whole(bytes: Bytes) -> Self {
+        Self { read: bytes, next: Bytes::new(), rest: Rest::Nothing }
     }
 
     /// It was read in part.
-    pub(crate) fn begun(read: Bytes, rest: B) -> Self {
-        Self { read, rest: Rest::Streamed(rest), _room: None }
+    pub(crate) fn begun(read: Bytes, next: Option<Bytes>, rest: B) -> Self {
+        Self { read, next: next.unwrap_or_default(), rest: Rest::Streamed(rest) }
     }
 
-    /// It broke off when this much of it was read: whoever reads on learns that.
-    pub(crate) fn broken(read: Bytes, error: B::Error, room: BodyRoom) -> Self {
-        Self { read, rest: Rest::Broken(error), _room: Some(room) }
+    /// It broke off when this much of it was read: reading on gives the error.
+    pub(crate) fn broken(read: Bytes, error: B::Error) -> Self {
+        Self { read, next: Bytes::new(), rest: Rest::Broken(error) }
     }
 }
 
@@ -67,9 +67,14 @@ impl<B: Body<Data = Bytes> + Unpin> Body for GuardedBody<B> {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        let read = std::mem::take(&mut self.read);
+        let next = std::mem::take(&mut self.next);
+        let read = std::mem::replace(&mut self.read, next);
         if !read.is_empty() {
             return Poll::Ready(Some(Ok(Frame::data(read))));
+        }
+        let next = std::mem::take(&mut self.read);
+        if !next.is_empty() {
+            return Poll::Ready(Some(Ok(Frame::data(next))));
         }
         match std::mem::replace(&mut self.rest, Rest::Nothing) {
             Rest::Nothing => Poll::Ready(None),
@@ -84,6 +89,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for GuardedBody<B> {
 
     fn is_end_stream(&self) -> bool {
         self.read.is_empty()
+            && self.next.is_empty()
             && match &self.rest {
                 Rest::Nothing => true,
                 Rest::Streamed(rest) => rest.is_end_stream(),
@@ -92,7 +98,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for GuardedBody<B> {
     }
 
     fn size_hint(&self) -> SizeHint {
-        let read = self.read.len() as u64;
+        let read = self.read.len() as u64 + self.next.len() as u64;
         let rest = match &self.rest {
             Rest::Nothing => SizeHint::with_exact(0),
             Rest::Streamed(rest) => rest.size_hint(),
@@ -110,22 +116,21 @@ impl<B: Body<Data = Bytes> + Unpin> Body for GuardedBody<B> {
 #[cfg(test)]
 mod tests {
     use super::GuardedBody;
-    use barmkin_host::BodyRoom;
     use bytes::Bytes;
     use http_body::Body;
     use http_body_util::{BodyExt, Full};
 
     #[tokio::test]
     async fn what_was_read_comes_first_and_counts() {
-        let body = GuardedBody::begun(Bytes::from_static(b"read "), Full::new(Bytes::from_static(b"rest")));
-        assert_eq!(body.size_hint().exact(), Some(9));
+        let body = GuardedBody::begun("read ".into(), Some("further ".into()), Full::new(Bytes::from_static(b"rest")));
+        assert_eq!(body.size_hint().exact(), Some(17));
         assert!(!body.is_end_stream());
-        assert_eq!(body.collect().await.unwrap().to_bytes(), "read rest");
+        assert_eq!(body.collect().await.unwrap().to_bytes(), "read further rest");
     }
 
     #[test]
     fn an_empty_whole_body_has_ended() {
-        let body = GuardedBody::<Full<Bytes>>::whole(Bytes::new(), BodyRoom::default());
+        let body = GuardedBody::<Full<Bytes>>::whole(Bytes::new());
         assert!(body.is_end_stream());
         assert_eq!(body.size_hint().exact(), Some(0));
     }

@@ -2,9 +2,11 @@
 
 use crate::body::GuardedBody;
 use barmkin_host::{Body as Seen, BodyNeed, BodyRoom};
-use bytes::{Bytes, BytesMut};
-use http_body::Body;
-use http_body_util::BodyExt;
+use bytes::Bytes;
+use http_body::{Body, Frame};
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::Poll;
 
 /// A body as the gate sees it, and as it can be forwarded.
 pub(crate) struct Collected<B: Body> {
@@ -30,26 +32,50 @@ where
     if body.size_hint().lower() > max_bytes as u64 {
         return Collected::new(Seen::TooLarge, GuardedBody::streamed(body));
     }
-    let mut read = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let frame = match frame {
-            Ok(frame) => frame,
-            Err(error) => return Collected::new(Seen::Truncated, GuardedBody::broken(read.freeze(), error, room)),
+    let expected = body.size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(max_bytes);
+    loop {
+        let data = match next(&mut body, &room).await {
+            Next::Data(data) => data,
+            Next::BrokenOff(error) => {
+                return Collected::new(Seen::Truncated, GuardedBody::broken(room.into_bytes(), error));
+            }
+            Next::Evicted => return Collected::new(Seen::NoRoom, GuardedBody::begun(room.into_bytes(), None, body)),
+            Next::End => {
+                let whole = room.into_bytes();
+                return Collected::new(Seen::Whole(whole.clone()), GuardedBody::whole(whole));
+            }
         };
-        // Trailers are never inputs (law 5).
-        let Ok(data) = frame.into_data() else { continue };
-        let seen = match read.len() + data.len() {
-            length if length > max_bytes => Some(Seen::TooLarge),
-            _ if !room.grow(data.len()) => Some(Seen::NoRoom),
-            _ => None,
+        let seen = match room.len() + data.len() {
+            length if length > max_bytes => Seen::TooLarge,
+            _ if room.append(&data, expected).is_err() => Seen::NoRoom,
+            _ => continue,
         };
-        read.extend_from_slice(&data);
-        if let Some(seen) = seen {
-            return Collected::new(seen, GuardedBody::begun(read.freeze(), body));
-        }
+        return Collected::new(seen, GuardedBody::begun(room.into_bytes(), Some(data), body));
     }
-    let whole = read.freeze();
-    Collected::new(Seen::Whole(whole.clone()), GuardedBody::whole(whole, room))
+}
+
+enum Next<E> {
+    Data(Bytes),
+    BrokenOff(E),
+    End,
+    /// Others need the room.
+    Evicted,
+}
+
+async fn next<B: Body<Data = Bytes> + Unpin>(body: &mut B, room: &BodyRoom) -> Next<B::Error> {
+    poll_fn(|context| {
+        loop {
+            match Pin::new(&mut *body).poll_frame(context).map(|frame| frame.map(|frame| frame.map(Frame::into_data))) {
+                Poll::Ready(Some(Ok(Ok(data)))) => return Poll::Ready(Next::Data(data)),
+                // Trailers are never inputs.
+                Poll::Ready(Some(Ok(Err(_)))) => {}
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Next::BrokenOff(error)),
+                Poll::Ready(None) => return Poll::Ready(Next::End),
+                Poll::Pending => return room.poll_evicted(context).map(|()| Next::Evicted),
+            }
+        }
+    })
+    .await
 }
 
 #[cfg(test)]
@@ -108,8 +134,9 @@ mod tests {
     #[tokio::test]
     async fn a_body_without_room_is_not_held() {
         let mut room = BodyRoom::default();
-        assert!(room.grow(BODIES_BYTES_MAX - 3));
-        let seen = collect(Chunks(vec![Some("cd"), Some("ab")]), NEED, room).await.seen;
+        room.append(&vec![0; BODIES_BYTES_MAX], BODIES_BYTES_MAX).unwrap();
+        let need = BodyNeed::Whole { max_bytes: BODIES_BYTES_MAX + 4 };
+        let seen = collect(Chunks(vec![Some("cd"), Some("ab")]), need, room).await.seen;
         assert!(matches!(seen, Seen::NoRoom));
     }
 

@@ -79,11 +79,15 @@ where
 {
     let (mut parts, body) = request.into_parts();
     let client = layer.options.client(&parts.extensions, &parts.headers);
+    #[cfg(feature = "server")]
+    if let Some(place) = parts.extensions.get::<crate::server::Place>() {
+        place.counts_for(client.address);
+    }
     let intake = layer.gate.intake(Head::take(&mut parts, client));
     let (verdict, forward) = if parts.extensions.get::<TurnedAway>().is_some() {
         (intake.overloaded(), None)
     } else {
-        let body = collect(body, intake.body_need(), layer.gate.body_room()).await;
+        let body = collect(body, intake.body_need(), layer.gate.body_room(&intake)).await;
         (layer.gate.decide_in_turn(intake, body.seen).await, Some(body.forward))
     };
     let permit = match verdict {

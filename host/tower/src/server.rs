@@ -1,91 +1,114 @@
 //! A small HTTP/1.1 server for ways in that listen by themselves.
+//!
+//! Every connection has a place, and places are shared ([`barmkin_shares`]):
+//! while some are free anybody may have them, and when none is, those that rest
+//! go first, then those of the client that holds most and moves slowest. A
+//! client is an address; a peer in [`Bounds::proxies`] has no share, and its
+//! requests count by the client that they name. Only where nobody gives way is a
+//! connection turned away.
 
+mod answered;
+mod connection;
+mod place;
 mod turn_away;
 
+pub use place::Place;
 pub use turn_away::{TURNED_AWAY_MAX, TURNED_AWAY_WITHIN};
 
-use crate::secured::Secured;
-use barmkin_host::limits::{HEADERS_BYTES_MAX, HEADERS_MAX, TARGET_BYTES_MAX};
-use barmkin_tls::{ServerTls, Socket, Stream};
+use barmkin_shares::{Client, Shares};
+use barmkin_tls::Socket;
 use bytes::Bytes;
+use connection::{Arrived, connection};
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use ipnet::IpNet;
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
-use tower::util::Oneshot;
-use tower::{Service, ServiceExt};
+use tower::Service;
 use turn_away::turn_away;
 
 /// After an accept that failed, mostly for want of file descriptors: long
 /// enough for some to be closed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// What bounds a server.
-#[derive(Clone, Copy, Debug)]
+/// The bounds of a server.
+#[derive(Clone, Debug)]
 pub struct Bounds {
-    /// Connections at once, tunnels included. The one request of a further
-    /// connection is to be refused: see [`TurnedAway`](crate::TurnedAway).
+    /// Connections at once. The one request of a further connection, for which
+    /// nobody gives way, is to be refused: see [`TurnedAway`](crate::TurnedAway).
     pub connections_max: usize,
-    /// From the first wait for a request to the end of its header.
+    /// Tunnels and event streams at once ([`Place::outlive`]). They live for
+    /// hours, and must not use up the places of requests that live for
+    /// milliseconds.
+    pub tunnels_max: usize,
+    /// For the header of a request, from its first byte; of the first request
+    /// from when the connection has begun. A header fits into a few packets.
     pub header_read: Duration,
+    /// For a connection between two requests. Balancers keep theirs for a
+    /// minute: the side that sends must be the one to close, since a request
+    /// that meets the closing is lost.
+    pub idle: Duration,
+    /// For an answer of which nothing goes while some waits to be sent. A peer
+    /// that is reachable takes some of it within seconds.
+    pub stall: Duration,
     /// For requests that are under way when the server is told to stop.
     pub drain: Duration,
+    /// Peers that carry other clients' requests: their connections have no
+    /// share.
+    pub proxies: Vec<IpNet>,
 }
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { connections_max: 4_096, header_read: Duration::from_secs(15), drain: Duration::from_secs(10) }
+        Self {
+            connections_max: 4_096,
+            tunnels_max: 1_024,
+            header_read: Duration::from_secs(15),
+            idle: Duration::from_secs(75),
+            stall: Duration::from_secs(30),
+            drain: Duration::from_secs(10),
+            proxies: Vec::new(),
+        }
     }
 }
 
-/// A connection's place among the [`connections_max`](Bounds::connections_max):
-/// among the extensions of each request, for what outlives the connection's
-/// requests.
-#[derive(Clone, Debug)]
-pub struct Place {
-    _permit: Arc<OwnedSemaphorePermit>,
-    stopping: watch::Receiver<()>,
-}
-
-impl Place {
-    /// Waits until the server has stopped.
-    pub async fn stopped(&mut self) {
-        // Nothing is ever sent: it ends when the server drops its end.
-        while self.stopping.changed().await.is_ok() {}
+impl Bounds {
+    fn is_proxy(&self, peer: IpAddr) -> bool {
+        let peer = peer.to_canonical();
+        self.proxies.iter().any(|net| net.contains(&peer))
     }
 }
 
 /// Serves `service` on `socket` until `shutdown`, then lets requests that are
 /// under way end.
 ///
-/// A request's extensions hold the peer's [`SocketAddr`], its [`Place`], or
-/// [`TurnedAway`](crate::TurnedAway) where it has none, and [`Secured`] if it
-/// came by TLS.
+/// A request's extensions hold the client's [`SocketAddr`], its [`Place`], or
+/// [`TurnedAway`](crate::TurnedAway) where it has none, and
+/// [`Secured`](crate::Secured) if it came over TLS.
 pub async fn serve<S, R>(socket: impl Into<Socket>, service: S, bounds: Bounds, shutdown: impl Future<Output = ()>)
 where
-    S: Service<Request<Incoming>, Response = Response<R>, Error = Infallible> + Clone + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response<R>, Error = Infallible> + Clone + Send + Sync + 'static,
     S::Future: Send,
-    R: Body<Data = Bytes> + Send + 'static,
+    R: Body<Data = Bytes> + Send + Unpin + 'static,
     R::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let Socket { listener, tls } = socket.into();
-    let places = Arc::new(Semaphore::new(bounds.connections_max));
+    let Socket { listener, opening } = socket.into();
+    let places = Shares::new(bounds.connections_max);
+    let tunnels = Shares::new(bounds.tunnels_max);
     let turns_away = Arc::new(Semaphore::new(TURNED_AWAY_MAX));
     let (drain, draining) = watch::channel(());
     let (_stop, stopping) = watch::channel(());
+    let bounds = Arc::new(bounds);
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
-    let mut keep_fresh = pin!(Socket::keep_fresh(tls.clone()));
+    let mut keep_fresh = pin!(opening.keep_fresh());
     loop {
         let accepted = tokio::select! {
             () = &mut shutdown => break,
@@ -94,14 +117,17 @@ where
             accepted = accept(&listener) => accepted,
         };
         let Some((stream, peer)) = accepted else { continue };
-        let (tls, service, mut draining) = (tls.clone(), service.clone(), draining.clone());
-        if let Ok(permit) = places.clone().try_acquire_owned() {
-            let place = Place { _permit: Arc::new(permit), stopping: stopping.clone() };
-            connections.spawn(connection(stream, peer, tls, place, service, bounds, draining));
+        let arrived = Arrived { stream, peer, opening: opening.clone(), bounds: bounds.clone() };
+        let has_share = !bounds.is_proxy(peer.ip()) && !opening.is_balancer(peer.ip());
+        let client = has_share.then(|| Client::from(peer.ip()));
+        let (service, mut draining) = (service.clone(), draining.clone());
+        if let Some(holding) = places.take(client.map(|client| [client]), 1) {
+            let place = Place::new(holding, client, tunnels.clone(), stopping.clone());
+            connections.spawn(connection(arrived, place, service, draining));
         } else if let Ok(permit) = turns_away.clone().try_acquire_owned() {
             connections.spawn(async move {
                 tokio::select! {
-                    () = turn_away(stream, peer, tls, service) => {}
+                    () = turn_away(arrived, service) => {}
                     _ = draining.changed() => {}
                 }
                 drop(permit);
@@ -123,76 +149,5 @@ async fn accept(listener: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
             tokio::time::sleep(ACCEPT_PAUSE).await;
             None
         }
-    }
-}
-
-async fn connection<S, R>(
-    stream: TcpStream,
-    peer: SocketAddr,
-    tls: Option<Arc<ServerTls>>,
-    place: Place,
-    service: S,
-    bounds: Bounds,
-    mut draining: watch::Receiver<()>,
-) where
-    S: Service<Request<Incoming>, Response = Response<R>, Error = Infallible> + Clone + Send + 'static,
-    S::Future: Send,
-    R: Body<Data = Bytes> + Send + 'static,
-    R::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    let begun = tokio::select! {
-        begun = Socket::begin(tls.as_deref(), stream) => begun,
-        _ = draining.changed() => return,
-    };
-    let stream = match begun {
-        Ok(stream) => stream,
-        Err(error) => return tracing::debug!(%peer, %error, "a client did not shake hands"),
-    };
-    let service = service_fn(telling(service, peer, &stream, place));
-    let connection = http(bounds.header_read).serve_connection(TokioIo::new(stream), service).with_upgrades();
-    let mut connection = pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        _ = draining.changed() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%peer, %error, "a connection ended early");
-    }
-}
-
-fn http(header_read: Duration) -> http1::Builder {
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(header_read)
-        // One past the gate's limits, so that the gate names the reason.
-        .max_headers(HEADERS_MAX + 1)
-        .max_buf_size(2 * (HEADERS_BYTES_MAX + TARGET_BYTES_MAX));
-    http
-}
-
-/// Has `service` answer each request, which it tells of `peer`, of how it came,
-/// and of `place`.
-fn telling<S, P>(
-    service: S,
-    peer: SocketAddr,
-    stream: &Stream,
-    place: P,
-) -> impl Fn(Request<Incoming>) -> Oneshot<S, Request<Incoming>> + use<S, P>
-where
-    S: Service<Request<Incoming>> + Clone,
-    P: Clone + Send + Sync + 'static,
-{
-    let secured = stream.is_tls().then(|| Secured { client: stream.client_name() });
-    move |mut request| {
-        let extensions = request.extensions_mut();
-        extensions.insert(peer);
-        extensions.insert(place.clone());
-        if let Some(secured) = secured.clone() {
-            extensions.insert(secured);
-        }
-        service.clone().oneshot(request)
     }
 }

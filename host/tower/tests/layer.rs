@@ -3,13 +3,15 @@
 
 mod gate;
 
-use barmkin_host::PrincipalKind;
+use barmkin_host::{GateLimits, PrincipalKind};
 use barmkin_tower::{BarmkinLayer, GuardedBody, Options, Permitted};
 use bytes::Bytes;
 use gate::{BODY_BYTES_MAX, PRINCIPAL, sign};
 use http::{Method, Request, Response, StatusCode, Version};
 use http_body_util::{BodyExt, Full};
 use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
 use tower::util::{BoxCloneSyncService, service_fn};
 use tower::{Layer, ServiceExt};
 
@@ -167,4 +169,60 @@ async fn a_connection_cannot_take_the_principal_away() {
         let request = delivery("/github", b"one").header("connection", format!("close, {named}"));
         assert_eq!(reason(&send(&service, request, b"one").await), Some("connection-names-field"), "{named}");
     }
+}
+
+/// Comes one byte at a time, and makes whoever reads it wait for each.
+struct Slow {
+    left: usize,
+    waits: bool,
+}
+
+impl http_body::Body for Slow {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, Infallible>>> {
+        context.waker().wake_by_ref();
+        self.waits = !self.waits;
+        if self.waits {
+            return Poll::Pending;
+        }
+        let Some(left) = self.left.checked_sub(1) else { return Poll::Ready(None) };
+        self.left = left;
+        Poll::Ready(Some(Ok(http_body::Frame::data(Bytes::from_static(b"a")))))
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_is_dropped_anywhere_gives_back_its_room_and_its_slot() {
+    // For one request, and its body.
+    let limits = GateLimits { undecided_max: 1, bodies_bytes_max: BODY_BYTES_MAX };
+    let upstream = service_fn(async |request: Request<GuardedBody<Slow>>| {
+        tokio::task::yield_now().await;
+        Ok::<_, Infallible>(Response::new(request.into_body()))
+    });
+    let layer = BarmkinLayer::new(gate::gate_with(limits), Options::default()).layer(upstream);
+    let body = [b'a'; BODY_BYTES_MAX];
+    let ask = |path| {
+        let request = delivery(path, &body).body(Slow { left: BODY_BYTES_MAX, waits: false }).unwrap();
+        Box::pin(layer.clone().oneshot(request))
+    };
+    // Where a delivery is taken once, it is told so; nothing is `overloaded`.
+    let mut polls = 0;
+    loop {
+        let mut asked = ask("/github");
+        let answered = (0..polls).any(|_| asked.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());
+        drop(asked);
+        let refused = ask("/retried").await.unwrap();
+        let reason = refused.headers().get("barmkin-reason").cloned();
+        assert_ne!(reason, Some("overloaded".parse().unwrap()), "after {polls} polls");
+        if answered {
+            break;
+        }
+        polls += 1;
+    }
+    assert!(polls > BODY_BYTES_MAX, "{polls}");
 }

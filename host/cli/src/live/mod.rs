@@ -124,6 +124,7 @@ impl Live {
             "loaded"
         );
         reloads.serves_since(now);
+        let limits = config.fixed().limits;
         let mut history = History::begin(config.spec(), config.keys(), now);
         history.keep(generation.images());
         let state = State {
@@ -140,7 +141,7 @@ impl Live {
         let live = Self {
             path: path.to_owned(),
             engine,
-            gate: Arc::new(Gate::new(generation)),
+            gate: Arc::new(Gate::with_limits(generation, limits)),
             state: Mutex::new(state),
             reloads,
             view: View::default(),

@@ -40,11 +40,21 @@ pub(crate) struct Listen {
     /// change to; `["websocket"]` by default. Nobody asks the gate about what
     /// follows a change. HTTP/2 cannot be among them.
     pub(crate) upgrades: Option<Vec<String>>,
-    /// `reverse-proxy`: the most connections at once; further ones are told
-    /// `overloaded`.
+    /// The most connections at once, 4,096 by default, 1,024 for `ext-authz`.
+    /// When there are as many, those that rest are closed for others, then the
+    /// slowest of the client that has most; where neither helps, a further one is
+    /// told `overloaded`.
     #[schemars(range(min = 1))]
     pub(crate) connections: Option<usize>,
-    /// `reverse-proxy`: how long it waits for what.
+    /// `reverse-proxy`: the most tunnels and event streams at once, 1,024 by
+    /// default. They are not among the `connections`.
+    #[schemars(range(min = 1))]
+    pub(crate) tunnels: Option<usize>,
+    /// Networks of balancers that say by the PROXY protocol, version 1 or 2,
+    /// where a connection comes from. Nobody else may then connect.
+    #[serde(default)]
+    pub(crate) proxy_protocol: Vec<String>,
+    /// How long it waits for others.
     pub(crate) timeouts: Option<Timeouts>,
 }
 
@@ -105,16 +115,37 @@ pub(crate) enum Dialect {
     EnvoyHttp,
 }
 
-/// How long a reverse proxy waits for what.
+/// How long a listener waits for others.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct Timeouts {
-    /// For the fields of a request.
+    /// For what a connection begins with: a header of the PROXY protocol, and
+    /// a TLS handshake. 10 s by default: two round trips to the far side of the
+    /// world, and one lost packet.
+    pub(crate) handshake: Option<Text<DurationUnit>>,
+    /// `forward-auth`, `reverse-proxy`: for the whole header of a request, 15 s
+    /// by default. It fits into a few packets.
     pub(crate) header: Option<Text<DurationUnit>>,
-    /// From one part of a body to the next.
+    /// `forward-auth`, `reverse-proxy`: for a connection between two requests,
+    /// 75 s by default. Balancers keep theirs for a minute; the side that sends
+    /// must be the one to close, since a request that meets the closing is lost.
+    pub(crate) idle: Option<Text<DurationUnit>>,
+    /// For an answer of which nothing goes while some waits to be sent, 30 s by
+    /// default.
+    pub(crate) stall: Option<Text<DurationUnit>>,
+    /// `reverse-proxy`: from one part of a body to the next, 15 s by default.
     pub(crate) body: Option<Text<DurationUnit>>,
-    /// For a connection to the upstream.
+    /// `reverse-proxy`: for all of a body that is read before the verdict, 60 s
+    /// by default: a mebibyte over a line of 150 kbit/s. A body that streams may
+    /// take as long as it moves.
+    pub(crate) whole_body: Option<Text<DurationUnit>>,
+    /// `reverse-proxy`: for a connection to the upstream, 5 s by default.
     pub(crate) connect: Option<Text<DurationUnit>>,
-    /// For the upstream to begin its response.
+    /// `reverse-proxy`: for the upstream to begin its response, from the last
+    /// part of the request's body that it took; 30 s by default.
     pub(crate) response: Option<Text<DurationUnit>>,
+    /// `reverse-proxy`: for a tunnel through which nothing goes, and for an
+    /// upstream between two parts of its answer; 1 h by default. Protocols that
+    /// are used that way send a sign of life more often.
+    pub(crate) tunnel: Option<Text<DurationUnit>>,
 }

@@ -10,7 +10,7 @@ mod store;
 
 pub(crate) use admin::{Admin, Pin};
 pub(crate) use key::{Encoding, Key, KeyAlgorithm, Secret};
-pub(crate) use listen::{ClientCertificate, Dialect, Listen, ListenKind, Timeouts, Tls};
+pub(crate) use listen::{ClientCertificate, Dialect, Listen, ListenKind, Tls};
 pub(crate) use policy::{OnError, OneOrMore, Policy};
 pub(crate) use route::{BackendFolding, Match, Member, Overrides, PathPattern, Preflight, Route};
 pub(crate) use store::{
@@ -18,6 +18,7 @@ pub(crate) use store::{
 };
 
 use crate::source::Site;
+use crate::units::{SizeUnit, Text};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::borrow::Cow;
@@ -55,6 +56,8 @@ pub(crate) struct Document {
     /// Routes. Their order means nothing: the most specific one wins.
     #[schemars(default)]
     pub(crate) routes: Vec<Entry<Route>>,
+    /// What is taken on at once.
+    pub(crate) limits: Option<Entry<Limits>>,
     /// Where compiled policies are kept for the next start.
     pub(crate) cache: Option<Entry<Cache>>,
     /// Where operators ask a running gate.
@@ -89,6 +92,20 @@ impl<T: JsonSchema> JsonSchema for Entry<T> {
     fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
         T::json_schema(generator)
     }
+}
+
+/// What is taken on at once. It is read at the start: a reload cannot change it.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Limits {
+    /// Requests that are decided or wait for it, 512 by default; further ones
+    /// are told `overloaded`. With a store that is far away each of them waits
+    /// for it: requests a second, times the seconds that a check takes.
+    #[schemars(range(min = 1, max = 16384))]
+    pub(crate) undecided: Option<usize>,
+    /// Memory for bodies that are read before the verdict, of all requests,
+    /// `128MiB` by default. It must take the largest body of any route.
+    pub(crate) bodies: Option<Text<SizeUnit>>,
 }
 
 /// Where compiled policies are kept for the next start.

@@ -2,6 +2,7 @@ use crate::document::{self, Entry, Listen, ListenKind};
 use crate::listener::{Address, Dialect, Listener, ListenerKind, Timeouts};
 use crate::resolve::{Context, tls};
 use crate::source::{Site, Spot};
+use crate::units::{DurationUnit, Text};
 use barmkin_host::limits::BODY_BYTES_MAX;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
@@ -34,7 +35,17 @@ pub(super) fn resolve(declared: &BTreeMap<String, Entry<Listen>>, context: &mut 
                 .error(site.key("address"), format!("listener `{}` has the same address", other.name))
                 .help(format!("it is declared at {first}"));
         }
-        listeners.push((Listener { name: name.clone(), address, tls, kind }, site));
+        let listener = Listener {
+            name: name.clone(),
+            address,
+            tls,
+            kind,
+            connections_max: listen.connections,
+            tunnels_max: listen.tunnels,
+            balancers: networks(&listen.proxy_protocol, &site.key("proxy-protocol"), context),
+            timeouts: timeouts(listen, &site.key("timeouts"), context),
+        };
+        listeners.push((listener, site));
     }
     listeners.into_iter().map(|(listener, _)| listener).collect()
 }
@@ -42,7 +53,7 @@ pub(super) fn resolve(declared: &BTreeMap<String, Entry<Listen>>, context: &mut 
 /// An option that does nothing on a listener of its kind would be believed to.
 fn check_options(listen: &Listen, site: &Site, context: &mut Context<'_>) {
     use ListenKind::{ExtAuthz, ForwardAuth, ReverseProxy};
-    let options: [(&str, bool, &[ListenKind]); 9] = [
+    let options: [(&str, bool, &[ListenKind]); 8] = [
         ("client-certificate", listen.client_certificate.is_some(), &[ExtAuthz]),
         ("dialect", listen.dialect.is_some(), &[ForwardAuth]),
         ("upstream", listen.upstream.is_some(), &[ReverseProxy]),
@@ -50,14 +61,27 @@ fn check_options(listen: &Listen, site: &Site, context: &mut Context<'_>) {
         ("trusted-proxies", !listen.trusted_proxies.is_empty(), &[ForwardAuth, ReverseProxy]),
         ("gates", !listen.gates.is_empty(), &[ForwardAuth]),
         ("upgrades", listen.upgrades.is_some(), &[ForwardAuth, ReverseProxy]),
-        ("connections", listen.connections.is_some(), &[ReverseProxy]),
-        ("timeouts", listen.timeouts.is_some(), &[ReverseProxy]),
+        ("tunnels", listen.tunnels.is_some(), &[ReverseProxy]),
     ];
     for (option, is_given, kinds) in options {
         if is_given && !kinds.contains(&listen.kind) {
             let message = format!("a listener of kind `{}` has no `{option}`", kind_name(listen.kind));
             context.findings.error(site.key(option), message).help("remove it");
         }
+    }
+    for (option, given, what) in [
+        ("connections", listen.connections, "with no connections nothing is served"),
+        ("tunnels", listen.tunnels, "with no tunnels every upgrade and event stream is refused"),
+    ] {
+        if given == Some(0) {
+            context.findings.error(site.key(option), what).help("write at least 1");
+        }
+    }
+    if listen.address.starts_with("unix:") && !listen.proxy_protocol.is_empty() {
+        context
+            .findings
+            .error(site.key("proxy-protocol"), "a Unix socket has no PROXY protocol")
+            .help("its permissions say who may connect: remove it");
     }
     if !listen.address.starts_with("unix:") {
         for (option, is_given) in [("mode", listen.mode.is_some()), ("group", listen.group.is_some())] {
@@ -174,28 +198,40 @@ fn reverse_proxy(listen: &Listen, site: &Site, context: &mut Context<'_>) -> Opt
             .error(site.key("upstream"), format!("`{upstream}` is not an upstream"))
             .help("write `http://host:port`, without a path");
     }
-    if listen.connections == Some(0) {
-        context
-            .findings
-            .error(site.key("connections"), "with no connections nothing is served")
-            .help("write at least 1");
-    }
     Some(ListenerKind::ReverseProxy {
         upstream: upstream.clone(),
         trusted_proxies: networks(&listen.trusted_proxies, &site.key("trusted-proxies"), context),
         upgrades: upgrades(listen, site, context),
-        connections_max: listen.connections,
-        timeouts: timeouts(listen.timeouts.as_ref(), &site.key("timeouts"), context),
     })
 }
 
-fn timeouts(declared: Option<&document::Timeouts>, site: &Site, context: &mut Context<'_>) -> Timeouts {
-    let Some(declared) = declared else { return Timeouts::default() };
+fn timeouts(listen: &Listen, site: &Site, context: &mut Context<'_>) -> Timeouts {
+    use ListenKind::{ExtAuthz, ForwardAuth, ReverseProxy};
+    let Some(declared) = &listen.timeouts else { return Timeouts::default() };
+    let mut read = |option: &str, text: &Option<Text<DurationUnit>>, kinds: &[ListenKind]| {
+        if text.is_some() && !kinds.contains(&listen.kind) {
+            let message = format!("a listener of kind `{}` has no time for `{option}`", kind_name(listen.kind));
+            context.findings.error(site.key(option), message).help("remove it");
+        }
+        let time = context.read(site.key(option), text.as_ref())?;
+        if time.is_zero() {
+            context.findings.error(site.key(option), "in no time nothing is done").help("write at least `1ms`");
+        }
+        Some(time)
+    };
+    const ALL: &[ListenKind] = &[ExtAuthz, ForwardAuth, ReverseProxy];
+    const HTTP: &[ListenKind] = &[ForwardAuth, ReverseProxy];
+    const PROXY: &[ListenKind] = &[ReverseProxy];
     Timeouts {
-        header: context.read(site.key("header"), declared.header.as_ref()),
-        body: context.read(site.key("body"), declared.body.as_ref()),
-        connect: context.read(site.key("connect"), declared.connect.as_ref()),
-        response: context.read(site.key("response"), declared.response.as_ref()),
+        handshake: read("handshake", &declared.handshake, ALL),
+        header: read("header", &declared.header, HTTP),
+        idle: read("idle", &declared.idle, HTTP),
+        stall: read("stall", &declared.stall, ALL),
+        body: read("body", &declared.body, PROXY),
+        whole_body: read("whole-body", &declared.whole_body, PROXY),
+        connect: read("connect", &declared.connect, PROXY),
+        response: read("response", &declared.response, PROXY),
+        tunnel: read("tunnel", &declared.tunnel, PROXY),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod admin;
 mod components;
+mod gate;
 mod keys;
 mod limits;
 mod listeners;
@@ -68,7 +69,8 @@ pub(crate) fn resolve(document: &Document, context: &mut Context<'_>) -> Resolve
     let cache = document.cache.as_ref();
     let cache = cache.map(|cache| context.sources.beside(cache.site.file, &cache.value.path));
     let pin = document.pin.as_ref().map(|pin| pin::resolve(pin, document, &spec, &origins, context));
-    Resolved { fixed: Fixed { listeners, store, cache, admin, pin }, spec, keys, origins }
+    let limits = gate::limits(document.limits.as_ref(), &spec, context);
+    Resolved { fixed: Fixed { listeners, store, limits, cache, admin, pin }, spec, keys, origins }
 }
 
 impl Context<'_> {

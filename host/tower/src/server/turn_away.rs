@@ -1,9 +1,8 @@
-//! What becomes of connections that there is no place for: one answer each,
+//! The fate of connections that there is no place for: one answer each,
 //! and not for many at once.
 
-use super::{http, telling};
+use super::connection::{Arrived, Tell, http};
 use crate::turned_away::TurnedAway;
-use barmkin_tls::{ServerTls, Socket};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
@@ -12,13 +11,10 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy, sink};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tower::Service;
+use tower::{Service, ServiceExt};
 
 /// Connections at once that are told that there is no place for them; further
 /// ones are closed. An answer takes a round trip or two: at 100 ms these are
@@ -34,17 +30,23 @@ pub const TURNED_AWAY_WITHIN: Duration = Duration::from_secs(5);
 const UNREAD_BYTES_MAX: u64 = 1024 * 1024;
 
 /// Has `service` refuse the one request of a connection.
-pub(super) async fn turn_away<S, R>(stream: TcpStream, peer: SocketAddr, tls: Option<Arc<ServerTls>>, service: S)
+pub(super) async fn turn_away<S, R>(arrived: Arrived, service: S)
 where
     S: Service<Request<Incoming>, Response = Response<R>, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,
     R: Body<Data = Bytes> + Send + 'static,
     R::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
+    let Arrived { stream, peer, opening, .. } = arrived;
     let answer = async {
-        let stream = Socket::begin(tls.as_deref(), stream).await?;
-        let service = service_fn(telling(service, peer, &stream, TurnedAway));
-        let served = http(TURNED_AWAY_WITHIN).keep_alive(false).serve_connection(TokioIo::new(stream), service);
+        let (stream, from) = opening.begin(stream, peer).await?;
+        let tell = Tell::of(from, &stream);
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            tell.apply(&mut request);
+            request.extensions_mut().insert(TurnedAway);
+            service.clone().oneshot(request)
+        });
+        let served = http().keep_alive(false).serve_connection(TokioIo::new(stream), service);
         let mut stream = served.without_shutdown().await.map_err(io::Error::other)?.io.into_inner();
         // Closed while a part of the request is unread it would be reset, and
         // the answer be lost on the way.

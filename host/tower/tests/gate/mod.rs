@@ -27,6 +27,11 @@ pub(crate) const PRINCIPAL: HeaderName = HeaderName::from_static("x-gate-princip
 /// a quota; `/retried` where a delivery stays used only if the upstream takes
 /// it; `/public` for everyone; `/observed` for signed deliveries, on trial.
 pub(crate) fn gate() -> Arc<Gate> {
+    gate_with(GateLimits::default())
+}
+
+/// The same, which takes on what `limits` say.
+pub(crate) fn gate_with(limits: GateLimits) -> Arc<Gate> {
     let nonces = |keep| NonceSpace { keep, ..NonceSpace::default() };
     let mut signature = stock("webhook-signature");
     signature.settings = serde_json::json!({ "provider": "github" });
@@ -60,7 +65,7 @@ pub(crate) fn gate() -> Arc<Gate> {
     let mut services = Services::new(MemoryStore::default());
     services.clock = Arc::new(FixedClock::at_unix_ms(NOW_UNIX_MS));
     let keys = KeyRing::default().with("github", key);
-    Arc::new(Gate::new(Generation::build(&engine, &spec, &keys, services).unwrap()))
+    Arc::new(Gate::with_limits(Generation::build(&engine, &spec, &keys, services).unwrap(), limits))
 }
 
 /// What GitHub would send as `x-hub-signature-256` with `body`.

@@ -1,0 +1,295 @@
+//! Who holds what, without a clock and without locks.
+
+use crate::group::{Groups, Id};
+use std::collections::{BTreeSet, HashMap};
+use std::hash::Hash;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Bytes a second at which a holder does not fall behind: a telephone line's.
+/// What is slower only gives way earlier than others, and only under pressure.
+pub const RATE: u64 = 16 * 1024;
+
+/// A holder whose mark is this far in the past gives way to a key that holds as
+/// much as its own. A packet that was lost twice costs less, and so does an
+/// upstream that takes its time. One that has done nothing yet gives way at once:
+/// silent connections of as many addresses as there are places must not keep out
+/// one that speaks.
+pub const FALLEN_BEHIND: Duration = Duration::from_secs(5);
+
+/// How far a mark is ever behind once its holder moves again: what it did
+/// earlier than that says nothing.
+const REMEMBERED: Duration = Duration::from_secs(30);
+
+/// Keys that are looked at for a holder that gives way.
+const KEYS_TRIED: usize = 8;
+
+/// Marks that are put right for one arrival: the work that one arrival can
+/// cause.
+const MARKS_TRIED: usize = 16;
+
+/// The mark of a holder whose mark was `mark`, and that moved `bytes`.
+pub(crate) fn moved(mark: Duration, bytes: usize, now: Duration) -> Duration {
+    let worth = Duration::from_nanos((bytes as u64).saturating_mul(1_000_000_000 / RATE));
+    mark.max(now.saturating_sub(REMEMBERED)).saturating_add(worth).min(now)
+}
+
+/// What the ledger asks of the other side of a holder.
+pub(crate) trait Mark {
+    /// Its true mark.
+    fn mark(&self) -> Duration;
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Moving(Duration),
+    Resting(Duration),
+    /// It does not give way.
+    Kept,
+    /// It has given way, and is not gone.
+    Leaving,
+}
+
+#[derive(Debug)]
+struct Holder<K, M, const D: usize> {
+    keys: Option<[K; D]>,
+    weight: usize,
+    state: State,
+    /// Whether it has shown what it is there for: one that has not must not
+    /// keep anybody out who will.
+    has_begun: bool,
+    mark: Arc<M>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Ledger<K, M, const D: usize> {
+    max: usize,
+    /// Without what is leaving.
+    taken: usize,
+    leaving: usize,
+    holders: HashMap<Id, Holder<K, M, D>>,
+    next: Id,
+    groups: [Groups<K>; D],
+    resting_without_key: BTreeSet<(Duration, Id)>,
+}
+
+impl<K: Copy + Ord + Hash, M: Mark, const D: usize> Ledger<K, M, D> {
+    pub(crate) fn new(max: usize) -> Self {
+        Self {
+            max,
+            taken: 0,
+            leaving: 0,
+            holders: HashMap::new(),
+            next: 0,
+            groups: std::array::from_fn(|_| Groups::default()),
+            resting_without_key: BTreeSet::new(),
+        }
+    }
+
+    /// A new holder of `weight`, and those that give way to it.
+    pub(crate) fn take(
+        &mut self,
+        keys: Option<[K; D]>,
+        weight: usize,
+        mark: Arc<M>,
+        now: Duration,
+    ) -> Option<(Id, Vec<Arc<M>>)> {
+        let evicted = self.make_room(keys, None, weight, now)?;
+        let id = self.next;
+        self.next += 1;
+        self.taken += weight;
+        self.holders.insert(id, Holder { keys, weight, state: State::Moving(now), has_begun: false, mark });
+        self.enlist(id);
+        Some((id, evicted))
+    }
+
+    /// `by` more for a holder, and those that give way to it.
+    pub(crate) fn grow(&mut self, id: Id, by: usize, now: Duration) -> Option<Vec<Arc<M>>> {
+        let holder = self.holders.get(&id).filter(|holder| holder.state != State::Leaving)?;
+        let evicted = self.make_room(holder.keys, Some(id), by, now)?;
+        self.taken += by;
+        self.alter(id, |holder| {
+            holder.weight += by;
+            holder.has_begun = true;
+        });
+        Some(evicted)
+    }
+
+    /// A holder is gone.
+    pub(crate) fn remove(&mut self, id: Id) {
+        self.delist(id);
+        let Some(holder) = self.holders.remove(&id) else { return };
+        let pot = if holder.state == State::Leaving { &mut self.leaving } else { &mut self.taken };
+        *pot = pot.saturating_sub(holder.weight);
+    }
+
+    pub(crate) fn rest(&mut self, id: Id, now: Duration) {
+        self.enter(id, State::Resting(now));
+    }
+
+    pub(crate) fn resume(&mut self, id: Id, now: Duration) {
+        if let Some(holder) = self.holders.get_mut(&id) {
+            holder.has_begun = true;
+        }
+        self.enter(id, State::Moving(now));
+    }
+
+    pub(crate) fn keep(&mut self, id: Id) {
+        self.enter(id, State::Kept);
+    }
+
+    pub(crate) fn belong(&mut self, id: Id, keys: Option<[K; D]>) {
+        self.alter(id, |holder| holder.keys = keys);
+    }
+
+    fn enter(&mut self, id: Id, state: State) {
+        self.alter(id, |holder| {
+            if holder.state != State::Leaving {
+                holder.state = state;
+            }
+        });
+    }
+
+    fn alter(&mut self, id: Id, change: impl FnOnce(&mut Holder<K, M, D>)) {
+        self.delist(id);
+        if let Some(holder) = self.holders.get_mut(&id) {
+            change(holder);
+        }
+        self.enlist(id);
+    }
+
+    fn enlist(&mut self, id: Id) {
+        let Some(Holder { keys, weight, state, .. }) = self.holders.get(&id) else { return };
+        let (weight, state) = (*weight, *state);
+        match *keys {
+            Some(keys) => {
+                for (groups, key) in self.groups.iter_mut().zip(keys) {
+                    groups.change(key, |group| match state {
+                        State::Leaving => {}
+                        State::Kept => group.weight += weight,
+                        State::Moving(at) => {
+                            group.weight += weight;
+                            group.moving.insert((at, id));
+                        }
+                        State::Resting(since) => {
+                            group.weight += weight;
+                            group.resting.insert((since, id));
+                        }
+                    });
+                }
+            }
+            None => {
+                if let State::Resting(since) = state {
+                    self.resting_without_key.insert((since, id));
+                }
+            }
+        }
+    }
+
+    fn delist(&mut self, id: Id) {
+        let Some(Holder { keys, weight, state, .. }) = self.holders.get(&id) else { return };
+        let (weight, state) = (*weight, *state);
+        match *keys {
+            Some(keys) if state != State::Leaving => {
+                for (groups, key) in self.groups.iter_mut().zip(keys) {
+                    groups.change(key, |group| {
+                        group.weight = group.weight.saturating_sub(weight);
+                        if let State::Moving(at) = state {
+                            group.moving.remove(&(at, id));
+                        }
+                        if let State::Resting(since) = state {
+                            group.resting.remove(&(since, id));
+                        }
+                    });
+                }
+            }
+            None => {
+                if let State::Resting(since) = state {
+                    self.resting_without_key.remove(&(since, id));
+                }
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// Has holders give way until there is room for `need` more of `keys`.
+    fn make_room(&mut self, keys: Option<[K; D]>, own: Option<Id>, need: usize, now: Duration) -> Option<Vec<Arc<M>>> {
+        let mut evicted = Vec::new();
+        while self.taken.checked_add(need)? > self.max {
+            let victim = self.victim(keys, own, need, now)?;
+            let weight = self.holders.get(&victim)?.weight;
+            // One may always be leaving, or else a small bound could not be
+            // shared at all.
+            if self.leaving > 0 && self.leaving + weight > self.max / 8 {
+                return None;
+            }
+            self.delist(victim);
+            let holder = self.holders.get_mut(&victim)?;
+            holder.state = State::Leaving;
+            self.taken = self.taken.saturating_sub(weight);
+            self.leaving += weight;
+            evicted.push(holder.mark.clone());
+        }
+        Some(evicted)
+    }
+
+    fn victim(&mut self, keys: Option<[K; D]>, own: Option<Id>, need: usize, now: Duration) -> Option<Id> {
+        let weight_of = |groups: &Groups<K>, dimension: usize| {
+            keys.and_then(|keys| keys.get(dimension).copied()).map_or(0, |key| groups.weight(key))
+        };
+        let first = self.groups.first()?;
+        let rested = first.most_rested().filter(|rested| {
+            let is_own = keys.is_some_and(|keys| keys.first() == Some(&rested.key));
+            let holds_as_much = first.weight(rested.key) >= weight_of(first, 0).saturating_add(need);
+            Some(rested.id) != own && (is_own || holds_as_much)
+        });
+        if let Some(rested) = &rested {
+            let holds_much = first.weight(rested.key).saturating_mul(first.len()) > self.max;
+            if holds_much || now.saturating_sub(rested.since) > FALLEN_BEHIND {
+                return Some(rested.id);
+            }
+        }
+        for must_lag in [false, true] {
+            for dimension in 0..D {
+                let Some(groups) = self.groups.get(dimension) else { continue };
+                let mine = weight_of(groups, dimension);
+                let heaviest: Vec<_> = groups.heaviest().take(KEYS_TRIED).collect();
+                for (weight, key) in heaviest {
+                    let is_own = keys.is_some_and(|keys| keys.get(dimension) == Some(&key));
+                    let holds_more = weight > mine.saturating_add(need);
+                    let holds_as_much = is_own || weight >= mine.saturating_add(need);
+                    if !(if must_lag { holds_as_much } else { holds_more }) {
+                        continue;
+                    }
+                    let Some((mark, id)) = self.slowest(dimension, key) else { continue };
+                    let lags = now.saturating_sub(mark) > FALLEN_BEHIND;
+                    let has_begun = self.holders.get(&id).is_some_and(|holder| holder.has_begun);
+                    if Some(id) != own && (!must_lag || lags || (!is_own && !has_begun)) {
+                        return Some(id);
+                    }
+                }
+            }
+        }
+        if let Some(rested) = rested {
+            return Some(rested.id);
+        }
+        self.resting_without_key.first().map(|(_, id)| *id).filter(|id| Some(*id) != own)
+    }
+
+    /// The holder of `key` with the earliest mark, once marks that are out of
+    /// date are put right.
+    fn slowest(&mut self, dimension: usize, key: K) -> Option<(Duration, Id)> {
+        for _ in 0..MARKS_TRIED {
+            let (noted, id) = self.groups.get(dimension)?.first_moving(key)?;
+            let mark = self.holders.get(&id)?.mark.mark();
+            if mark <= noted {
+                return Some((noted, id));
+            }
+            self.enter(id, State::Moving(mark));
+        }
+        self.groups.get(dimension)?.first_moving(key)
+    }
+}
+
+#[cfg(test)]
+mod tests;
