@@ -46,8 +46,8 @@ fn fields(declared: &[NamedInput], present: &[(String, String)], duplicate: &str
                 present.iter().filter(|(present, _)| present == name).map(|(_, value)| value.clone()).collect();
             match (values.len(), cardinality) {
                 (0, _) => Ok(Field::Absent),
-                (1, _) => Ok(values.pop().map_or(Field::Absent, Field::One)),
                 (_, Cardinality::Many) => Ok(Field::Many(values)),
+                (1, Cardinality::AtMostOne) => Ok(values.pop().map_or(Field::Absent, Field::One)),
                 (_, Cardinality::AtMostOne) => Err(Denial::new(400, duplicate)),
             }
         })

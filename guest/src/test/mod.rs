@@ -1,9 +1,12 @@
 //! A double of the host, so that `cargo test` runs a rule without WebAssembly.
 //!
-//! It keeps the contract as the host does: what is not declared is not seen, a
-//! header declared at most once is refused when it comes twice, and a decision
-//! that the manifest does not cover is a deny `contract-violation`. Keys are
-//! real; quotas are plain counters, and claims are never given back.
+//! It keeps the contract as the host does: a manifest that the host would not
+//! load is refused, what is not declared is not seen, and a header declared at
+//! most once is refused when it comes twice. A call of the host that the
+//! manifest does not cover ends the rule, and a decision that it does not
+//! cover, or that is beyond the host's bounds, is not taken: both are a deny
+//! `contract-violation`. Keys are real; quotas are plain counters, and claims
+//! are never given back.
 //!
 //! ```
 //! use barmkin_guest::prelude::*;
@@ -30,9 +33,13 @@
 //! assert_eq!(policy.check(&Request::post("/")).code(), Some("read-only"));
 //! ```
 
+mod answer;
 mod calls;
+mod fields;
 mod input;
 mod keys;
+mod limits;
+mod manifest;
 mod policy;
 mod quotas;
 mod request;

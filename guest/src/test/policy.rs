@@ -1,14 +1,15 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
+use std::panic::{self, AssertUnwindSafe};
 
 use crate::decision::deny;
 use crate::native::{configure, run_native};
 use crate::rule::Settings;
-use crate::test::calls::Calls;
+use crate::test::calls::{Calls, Ended};
 use crate::test::input::input;
-use crate::test::{Line, Request, TestKey, TestQuota};
-use crate::types::{Allowance, Change, Claim, Decision, DuplicateTreatment, Manifest, Outcome, SettingProblem};
+use crate::test::{Line, Request, TestKey, TestQuota, answer, manifest};
+use crate::types::{Claim, Decision, DuplicateTreatment, Manifest, Outcome, SettingProblem};
 
 /// A policy, configured, with what an operator grants it.
 pub struct Policy<S: Settings> {
@@ -65,9 +66,10 @@ impl<S: Settings> Policy<S> {
     /// Configures it, from settings in JSON.
     ///
     /// # Errors
-    /// Everything that is wrong with the settings.
+    /// Everything that is wrong with the settings, or with the manifest.
     pub fn configure(settings: &str) -> Result<Self, Vec<SettingProblem>> {
         let (rule, manifest) = configure::<S>(settings)?;
+        manifest::check(&manifest)?;
         let grants = Grants {
             manifest,
             keys: HashMap::new(),
@@ -122,8 +124,21 @@ impl<S: Settings> Policy<S> {
             Ok(input) => input,
             Err(denial) => return Decision::Deny(denial),
         };
-        let decision = run_native(&self.rule, &input, &Calls::new(&self.grants, request));
-        self.hold_to_manifest(decision)
+        let calls = Calls::new(&self.grants, request);
+        let run = || run_native(&self.rule, &input, &calls);
+        match panic::catch_unwind(AssertUnwindSafe(run)) {
+            Ok(decision) => match answer::violation(&self.grants.manifest, &decision) {
+                Some(detail) => violation(&detail),
+                None => decision,
+            },
+            Err(panic) => match panic.downcast::<Ended>() {
+                Ok(ended) => {
+                    calls.keep_lines();
+                    deny(500, ended.code).detail(ended.detail)
+                }
+                Err(panic) => panic::resume_unwind(panic),
+            },
+        }
     }
 
     /// The claims so far, in order.
@@ -142,27 +157,6 @@ impl<S: Settings> Policy<S> {
     #[must_use]
     pub fn log(&self) -> Vec<Line> {
         self.grants.log.borrow().clone()
-    }
-
-    fn hold_to_manifest(&self, decision: Decision) -> Decision {
-        let Manifest { vouches, sets, .. } = &self.grants.manifest;
-        let changes = match &decision {
-            Decision::Allow(_) if !vouches => return violation("it does not declare to vouch"),
-            Decision::Allow(Allowance { changes, .. }) | Decision::Abstain(changes) => changes,
-            Decision::Deny(_) => return decision,
-        };
-        let undeclared = changes.iter().map(changed).find(|name| !sets.iter().any(|it| it == name));
-        match undeclared {
-            Some(name) => violation(&format!("it does not declare to set `{name}`")),
-            None => decision,
-        }
-    }
-}
-
-fn changed(change: &Change) -> &str {
-    match change {
-        Change::Set(header) | Change::Append(header) => &header.name,
-        Change::Remove(name) => name,
     }
 }
 

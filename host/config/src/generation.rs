@@ -124,9 +124,10 @@ fn key_of(problem: &Problem) -> String {
         Problem::Setting { setting, .. } => format!("settings.{}", setting.trim_matches('`')),
         Problem::Settings(_) | Problem::MoreSettings(_) => "settings".to_owned(),
         Problem::NotGranted { .. } | Problem::VouchNotGranted | Problem::GrantedQuotas(_) => "grants".to_owned(),
+        Problem::UnusedGrant { kind: "field", .. } | Problem::ForbiddenField(_) => "grants.sets".to_owned(),
         Problem::UnusedGrant { kind, name } => format!("grants.{}.{name}", table_of(kind)),
+        Problem::UnusedVouch => "grants.vouch".to_owned(),
         Problem::WrongAlgorithm { need, .. } => format!("grants.keys.{need}"),
-        Problem::ForbiddenField(_) => "grants.sets".to_owned(),
         Problem::EmptyChain | Problem::ChainTooLong(_) | Problem::NobodyVouches | Problem::FieldSetTwice { .. } => {
             "chain".to_owned()
         }

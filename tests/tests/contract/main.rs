@@ -2,10 +2,15 @@
 //! contract, kept as bytes in `contract/`, run on this host and decide as they
 //! did, and the contract they were built against is what it was.
 //!
-//! Nothing here is ever built again. A later contract gets a folder of its own.
+//! Nothing of that is ever built again. A later contract gets a folder of its own.
+//!
+//! Beside it stands a table of what a policy declares and what it does then:
+//! the host and the SDK's double of it decide each line alike.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs, reason = "tests")]
 
+mod cases;
+mod declared;
 mod everything;
 mod gate;
 mod stock;

@@ -112,7 +112,7 @@ fn another_component_other_settings_grants_or_deadline_begin_anew() {
         // An empty section, whose name is `a`.
         ("component", |policy| policy.component = [&policy.component[..], &[0, 2, 1, b'a']].concat().into()),
         ("settings", |policy| policy.settings = program("panics").settings),
-        ("grants", |policy| policy.grants.vouch = true),
+        ("grants", |policy| drop(policy.grants.quotas.insert("quota".to_owned(), vec!["others".to_owned()]))),
         ("deadline", |policy| policy.deadline *= 2),
         ("memory", |policy| policy.memory_bytes *= 2),
     ];
@@ -120,7 +120,9 @@ fn another_component_other_settings_grants_or_deadline_begin_anew() {
         let trial = quarantined(OnError::Deny);
         let mut policy = spinning(OnError::Deny);
         change(&mut policy);
-        reload(&trial, &spec(policy, 2));
+        let mut spec = spec(policy, 2);
+        spec.quotas.extend(spec.quotas.get("units").cloned().map(|units| ("others".to_owned(), units)));
+        reload(&trial, &spec);
         assert!(!trial.counts.quarantined.load(Ordering::Relaxed), "{what}: it is told of");
         assert_eq!(reason(&trial.check("/hostile", false)), "allow", "{what}");
     }

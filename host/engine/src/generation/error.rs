@@ -157,11 +157,14 @@ pub enum Problem {
     /// A grant that the policy does not ask for.
     #[error("the policy is granted {kind} `{name}`, which it does not use")]
     UnusedGrant {
-        /// `key`, `nonce space` or `quota`.
+        /// `key`, `nonce space`, `quota` or `field`.
         kind: &'static str,
         /// The policy's name for it.
         name: String,
     },
+    /// The grant `vouch`, for a policy that does not ask for it.
+    #[error("the policy is granted `vouch`, but vouches for nothing")]
+    UnusedVouch,
     /// A grant names what does not exist.
     #[error("there is no {kind} `{name}`")]
     Unknown {
@@ -271,7 +274,7 @@ impl Problem {
                 format!("say which one it means in the policy's grants: `{table} = {{ {name} = \"...\" }}`")
             }
             Self::VouchNotGranted => "if it may let requests in, add `vouch = true` to its grants".into(),
-            Self::UnusedGrant { .. } => "remove the grant".into(),
+            Self::UnusedGrant { .. } | Self::UnusedVouch => "remove the grant".into(),
             Self::Unknown { kind, name } => match *kind {
                 "policy" => format!("declare it as `[policies.{name}]`, or name a stock policy as `stock:...`"),
                 "nonce space" => format!("declare it as `[nonces.{name}]`"),

@@ -100,8 +100,7 @@ fn check_chain(route: &Route, spec: &Spec, loaded: &BTreeMap<&str, &Policy>) -> 
     }
     let vouches = |name: &String| {
         // One that could not be loaded is complained of elsewhere.
-        spec.policies.contains_key(name)
-            && loaded.get(name.as_str()).is_none_or(|policy| policy.vouch && policy.manifest.vouches())
+        spec.policies.contains_key(name) && loaded.get(name.as_str()).is_none_or(|policy| policy.manifest.vouches())
     };
     // Nothing of a trial is held against what decides (law 3).
     let deciding: Vec<_> = route.chain.iter().filter(|member| !matches!(member, Member::Shadow(_))).collect();

@@ -9,7 +9,7 @@ use crate::verdict::Change;
 use http::{HeaderName, HeaderValue, StatusCode};
 use std::sync::Arc;
 
-/// What a policy answered, within its grants.
+/// What a policy answered, within what it declared.
 #[derive(Debug)]
 pub(crate) enum Decision {
     Allow(Allowance),
@@ -33,8 +33,8 @@ pub(crate) struct PolicyDenial {
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
 }
 
-/// What a policy may say.
-pub(super) struct MaySay<'a> {
+/// What a policy may say: what its manifest declares.
+pub(super) struct DecisionScope<'a> {
     pub(super) vouch: bool,
     pub(super) sets: &'a [HeaderName],
 }
@@ -42,11 +42,13 @@ pub(super) struct MaySay<'a> {
 /// What a guest said that it may not: a sentence for the operator.
 type Violation = String;
 
-impl MaySay<'_> {
+impl DecisionScope<'_> {
     /// Takes a decision from the wire.
     pub(super) fn check(&self, decision: wire::Decision) -> Result<Decision, Violation> {
         Ok(match decision {
-            wire::Decision::Allow(_) if !self.vouch => return Err("it allowed without the grant `vouch`".to_owned()),
+            wire::Decision::Allow(_) if !self.vouch => {
+                return Err("it allowed, but its manifest does not declare to vouch".to_owned());
+            }
             wire::Decision::Allow(allowance) => Decision::Allow(Allowance {
                 principal: allowance.principal.map(principal).transpose()?,
                 facts: allowance.facts.map(facts).transpose()?,
@@ -61,17 +63,17 @@ impl MaySay<'_> {
         if changes.len() > limits::DECISION_HEADERS_MAX {
             return Err(format!("it made {} changes", changes.len()));
         }
-        let granted = |name: &str| match self.sets.iter().find(|granted| granted.as_str() == name) {
+        let declared = |name: &str| match self.sets.iter().find(|declared| declared.as_str() == name) {
             Some(name) => Ok(name.clone()),
-            None => Err(format!("it changed `{}`, which it was not granted", clean(name, 64))),
+            None => Err(format!("it changed `{}`, which its manifest does not declare to set", clean(name, 64))),
         };
         changes
             .into_iter()
             .map(|change| {
                 Ok(match change {
-                    wire::Change::Set(header) => Change::Set(granted(&header.name)?, value(&header)?),
-                    wire::Change::Append(header) => Change::Append(granted(&header.name)?, value(&header)?),
-                    wire::Change::Remove(name) => Change::Remove(granted(&name)?),
+                    wire::Change::Set(header) => Change::Set(declared(&header.name)?, value(&header)?),
+                    wire::Change::Append(header) => Change::Append(declared(&header.name)?, value(&header)?),
+                    wire::Change::Remove(name) => Change::Remove(declared(&name)?),
                 })
             })
             .collect()

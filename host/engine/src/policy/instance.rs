@@ -6,7 +6,7 @@ use crate::generation::shares::Shares;
 use crate::generation::spec::{Grants, OnError, PolicySpec, Spec};
 use crate::keys::{Key, KeySource};
 use crate::metrics::Metrics;
-use crate::policy::decision::{Decision, MaySay};
+use crate::policy::decision::{Decision, DecisionScope};
 use crate::policy::failure::{CheckError, Failure};
 use crate::policy::image::Image;
 use crate::policy::input::{Inputs, decode_query, prepare_digests};
@@ -27,7 +27,6 @@ pub(crate) struct Policy {
     pub(crate) name: Arc<str>,
     pub(crate) on_error: OnError,
     pub(crate) manifest: Arc<Manifest>,
-    pub(crate) vouch: bool,
     granted: Arc<Granted>,
     grants: Grants,
     deadline: Duration,
@@ -54,7 +53,6 @@ impl Policy {
             name: name.into(),
             on_error: policy.on_error,
             manifest: image.manifest.clone(),
-            vouch: policy.grants.vouch,
             granted: Arc::new(image.manifest.grant(&policy.grants, spec, shares, keys)?),
             grants: policy.grants.clone(),
             deadline: policy.deadline,
@@ -129,7 +127,8 @@ impl Policy {
         };
         let (session, result) = self.instances.decide(session, input, || self.sandbox()).await;
         let result = result.and_then(|decision| {
-            MaySay { vouch: self.vouch, sets: &self.grants.sets }
+            // What is declared was granted, or there were no policy.
+            DecisionScope { vouch: self.manifest.vouches(), sets: self.manifest.sets() }
                 .check(decision)
                 .map_err(|violation| Failure::new(HostReason::ContractViolation, violation))
         });

@@ -59,6 +59,16 @@ pub enum DigestAlgorithm {
     Sha512,
 }
 
+impl DigestAlgorithm {
+    /// Its name in the contract.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sha256 => "sha256",
+            Self::Sha512 => "sha512",
+        }
+    }
+}
+
 impl From<wire::DigestAlgorithm> for DigestAlgorithm {
     fn from(algorithm: wire::DigestAlgorithm) -> Self {
         match algorithm {
@@ -85,9 +95,6 @@ impl Manifest {
         let body = match manifest.body {
             wire::BodyInput::None => BodyInput::None,
             wire::BodyInput::OnHost => BodyInput::OnHost,
-            wire::BodyInput::Digests(digests) if digests.len() > 2 => {
-                return refuse("it asks for a digest twice".to_owned());
-            }
             wire::BodyInput::Digests(digests) => {
                 BodyInput::Digests(digests.into_iter().map(DigestAlgorithm::from).collect())
             }
@@ -101,7 +108,7 @@ impl Manifest {
                 .map_err(|_| Problem::Manifest(format!("`{name}` is no field name in lower case")))
         };
         let many = |cardinality| cardinality == wire::Cardinality::Many;
-        Ok(Self {
+        let manifest = Self {
             parts: manifest.parts,
             headers: manifest
                 .headers
@@ -123,7 +130,30 @@ impl Manifest {
             quotas: manifest.quotas,
             sets: manifest.sets.iter().map(field).collect::<Result<_, _>>()?,
             vouches: manifest.vouches,
-        })
+        };
+        manifest.check_names()?;
+        Ok(manifest)
+    }
+
+    /// Refuses what is declared twice: of two declarations of one thing
+    /// neither says what holds.
+    fn check_names(&self) -> Result<(), Problem> {
+        let digests: &[DigestAlgorithm] = match &self.body {
+            BodyInput::Digests(digests) => digests,
+            _ => &[],
+        };
+        let twice = first_twice(self.headers.iter().map(|input| &input.name))
+            .map(|name| format!("header `{name}`"))
+            .or_else(|| {
+                first_twice(self.query_parameters.iter().map(|input| &input.name))
+                    .map(|name| format!("query parameter `{name}`"))
+            })
+            .or_else(|| first_twice(digests).map(|digest| format!("digest `{}`", digest.as_str())))
+            .or_else(|| first_twice(self.keys.iter().map(|(name, _)| name)).map(|name| format!("key `{name}`")))
+            .or_else(|| first_twice(&self.nonces).map(|name| format!("nonce space `{name}`")))
+            .or_else(|| first_twice(&self.quotas).map(|name| format!("quota `{name}`")))
+            .or_else(|| first_twice(&self.sets).map(|name| format!("field `{name}` to set")));
+        twice.map_or(Ok(()), |twice| Err(Problem::Manifest(format!("it declares {twice} twice"))))
     }
 
     /// The header fields it reads.
@@ -175,7 +205,7 @@ impl Manifest {
         keys: &dyn KeySource,
     ) -> Result<Granted, Vec<Problem>> {
         let mut problems = Vec::new();
-        let mut granted = Granted::default();
+        let mut granted = Granted { body: self.body != BodyInput::None, ..Granted::default() };
         for (need, algorithms) in &self.keys {
             match bind("key", need, &grants.keys).and_then(|name| key(name, need, algorithms, keys)) {
                 Ok(key) => granted.keys.push(key),
@@ -204,15 +234,29 @@ impl Manifest {
                 problems.push(Problem::NotGranted { kind: "field", name: field.to_string() });
             }
         }
-        if self.vouches && !grants.vouch {
-            problems.push(Problem::VouchNotGranted);
+        match (self.vouches, grants.vouch) {
+            (true, false) => problems.push(Problem::VouchNotGranted),
+            (false, true) => problems.push(Problem::UnusedVouch),
+            _ => {}
         }
+        let sets_unused = grants.sets.iter().filter(|field| !self.sets.contains(field));
+        problems.extend(sets_unused.map(|field| Problem::UnusedGrant { kind: "field", name: field.to_string() }));
         let keys_used = self.keys.iter().map(|(name, _)| name.as_str()).collect();
         problems.extend(unused("key", &grants.keys, &keys_used));
         problems.extend(unused("nonce space", &grants.nonces, &self.nonces.iter().map(String::as_str).collect()));
         problems.extend(unused("quota", &grants.quotas, &self.quotas.iter().map(String::as_str).collect()));
         if problems.is_empty() { Ok(granted) } else { Err(problems) }
     }
+}
+
+/// The first of `items` that was there before.
+fn first_twice<'a, T: PartialEq + 'a>(items: impl IntoIterator<Item = &'a T>) -> Option<&'a T> {
+    let mut seen: Vec<&T> = Vec::new();
+    items.into_iter().find(|item| {
+        let is_twice = seen.contains(item);
+        seen.push(item);
+        is_twice
+    })
 }
 
 fn bind<'a, T>(kind: &'static str, need: &str, grants: &'a BTreeMap<String, T>) -> Result<&'a T, Problem> {

@@ -21,6 +21,8 @@ pub(crate) struct Granted {
     pub(crate) keys: Vec<Key>,
     pub(crate) nonces: Vec<(Pot, NonceSpace)>,
     pub(crate) quotas: Vec<GrantedQuotas>,
+    /// Whether its manifest declares a need of the body.
+    pub(crate) body: bool,
 }
 
 /// The quotas that a policy was granted under one name.

@@ -36,9 +36,8 @@ impl Sandbox {
         for part in &base {
             parts.push(match part {
                 Part::Bytes(bytes) => bytes,
-                Part::Body => subject.body().ok_or_else(|| {
-                    Failure::new(HostReason::ContractViolation, "its manifest declares no need of the body")
-                })?,
+                Part::Body if !granted.body => return Err(undeclared_body()),
+                Part::Body => subject.body().ok_or_else(undeclared_body)?,
             });
         }
         let candidates: Vec<_> = candidates.iter().map(candidate).collect();
@@ -113,6 +112,11 @@ fn check_verification(base: &[Part], candidates: &[Candidate]) -> Result<Literal
     let bytes = base.iter().map(|part| if let Part::Bytes(bytes) = part { bytes.len() } else { 0 });
     let texts = candidates.iter().map(|candidate| candidate.text.len());
     Ok(Literal { bytes: bytes.chain(texts).sum(), has_body: bodies == 1 })
+}
+
+/// The body may be there: another policy of the chain can need it.
+fn undeclared_body() -> Failure {
+    Failure::new(HostReason::ContractViolation, "its manifest declares no need of the body")
 }
 
 fn candidate(candidate: &Candidate) -> keys::Candidate<'_> {
