@@ -128,14 +128,17 @@ impl Generation {
     /// When a key cannot be had, or is not for what its policy uses it for.
     pub fn with_keys(&self, engine: &Engine, keys: &dyn KeySource) -> Result<Self, BuildErrors> {
         let (mut policies, mut errors) = (Vec::new(), Vec::new());
+        let shares = Shares::of(&self.spec, self.store.room(), &mut errors);
         // Both are in the order of their names.
         for (policy, (name, declared)) in self.policies.iter().zip(&self.spec.policies) {
             let image = policy.image().clone();
-            match Policy::grant(image, name, declared, &self.spec, keys, &self.metrics, engine) {
+            match Policy::grant(image, name, declared, (&self.spec, shares), keys, &self.metrics, engine) {
                 Ok(policy) => policies.push(policy.following(&self.policies)),
                 Err(problems) => errors.extend(of_policy(name, problems)),
             }
         }
+        let (tried, problems) = grant_tried(engine, (&self.spec, shares), &policies, keys, &self.metrics);
+        errors.extend(problems);
         if !errors.is_empty() {
             return Err(BuildErrors(errors));
         }
@@ -154,6 +157,7 @@ impl Generation {
             configuration: self.configuration,
             digest: digest::digest(self.configuration, &policies),
             policies,
+            tried,
             log_rate: LogRate::default(),
             built: monotonic(),
         })
@@ -187,7 +191,7 @@ impl Generation {
             }
         }
         errors.extend(validate::validate(spec, &policies));
-        let (tried, problems) = grant_tried(engine, spec, &policies, keys, &services.metrics);
+        let (tried, problems) = grant_tried(engine, (spec, shares), &policies, keys, &services.metrics);
         errors.extend(problems);
         if !errors.is_empty() {
             return Err(BuildErrors(errors));
@@ -358,7 +362,7 @@ fn of_policy(name: &str, problems: Vec<Problem>) -> impl Iterator<Item = BuildEr
 /// that says so.
 fn grant_tried(
     engine: &Engine,
-    spec: &Spec,
+    (spec, shares): (&Spec, Shares),
     policies: &[Policy],
     keys: &dyn KeySource,
     metrics: &Arc<dyn Metrics>,
@@ -369,11 +373,9 @@ fn grant_tried(
         let is_tried = |member| matches!(member, &spec::Member::Shadow(ref name) if **name == *policy.name);
         let Some(declared) = spec.policies.get(&*policy.name).filter(|_| members().any(is_tried)) else { continue };
         let name = shadow_name(&policy.name);
-        match Policy::grant(policy.image().clone(), &name, declared, spec, keys, metrics, engine) {
+        match Policy::grant(policy.image().clone(), &name, declared, (spec, shares), keys, metrics, engine) {
             Ok(policy) => tried.push(policy),
-            Err(problems) => errors.extend(
-                problems.into_iter().map(|problem| BuildError { at: At::Policy(policy.name.to_string()), problem }),
-            ),
+            Err(problems) => errors.extend(of_policy(&policy.name, problems)),
         }
     }
     (tried, errors)
