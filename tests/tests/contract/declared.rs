@@ -102,7 +102,10 @@ fn spec(settings: &Value) -> Spec {
         let mut route = Route::new(name);
         route.public = true;
         route.matches.path = PathMatch::Prefix(format!("/{name}"));
-        route.body_bytes_max = 64 * 1_024 * 1_024;
+        // A route takes no more than the policies of its chain read.
+        if let Some(bytes_max) = settings["declares"]["bytes"].as_u64() {
+            route.body_bytes_max = usize::try_from(bytes_max).unwrap().min(64 * 1_024 * 1_024);
+        }
         let chain = chain.iter().filter(|name| !names || **name != "establishes");
         route.chain = chain.map(|name| Member::Policy((*name).to_owned())).collect();
         route
