@@ -5,7 +5,7 @@
 mod support;
 
 use barmkin_admin::{Answered, By, Command, Control, Listener, Outcome, serve};
-use barmkin_tls::{HTTP1, ServerTls, Socket};
+use barmkin_tls::{HTTP1, Opening, ServerTls, Socket};
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -89,7 +89,8 @@ async fn web_pages_cannot_command_with_the_certificate_of_an_operator() {
     let files = folder.files(&ca.server(), Some((&ca, true)));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let socket = Socket { listener, tls: Some(ServerTls::load(files, HTTP1).unwrap()) };
+    let opening = Opening { tls: Some(ServerTls::load(files, HTTP1).unwrap()), ..Opening::default() };
+    let socket = Socket { listener, opening };
     let asked = Arc::new(Asked::default());
     tokio::spawn(serve(Listener::Tcp(socket), asked.clone(), std::future::pending()));
     let operator = ca.issue(&[], &["spiffe://example/operator"]);

@@ -116,7 +116,7 @@ impl RemoteStore for Durable {
     }
 
     fn room(&self) -> Option<MemoryLimits> {
-        Some(self.0.shared.limits)
+        Some(self.store.shared.limits)
     }
 
     fn run_beside(&self, work: Pin<Box<dyn Future<Output = ()> + Send>>) {

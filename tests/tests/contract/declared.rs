@@ -114,7 +114,11 @@ fn spec(settings: &Value) -> Spec {
     let policies = [("establishes", &establishes), ("reads", &reads), ("case", settings)];
     Spec {
         nonces: [("nonces".to_owned(), NonceSpace::default())].into(),
-        quotas: [("quota".to_owned(), Quota { rule: rate.into(), key: QuotaKey::Route, keep: Keep::default() })].into(),
+        quotas: [(
+            "quota".to_owned(),
+            Quota { rule: rate.into(), key: QuotaKey::Route, keep: Keep::default(), entries_max: None },
+        )]
+        .into(),
         policies: policies.map(|(name, settings)| (name.to_owned(), granted(settings))).into(),
         routes: vec![route("alone", &["establishes", "case"]), route("beside", &["establishes", "reads", "case"])],
         ..Spec::default()

@@ -414,9 +414,10 @@ fn build_route(
     }
     let deciding = Deciding {
         body_need: body_need(route, &chain, policies),
-        reads_method: chain.iter().flat_map(BuiltMember::policies).any(|index| {
-            policies.get(*index).is_some_and(|policy| policy.manifest.reads_method())
-        }),
+        reads_method: chain
+            .iter()
+            .flat_map(BuiltMember::policies)
+            .any(|index| policies.get(*index).is_some_and(|policy| policy.manifest.reads_method())),
         chain,
         public: route.public,
         preflight: route.preflight,
