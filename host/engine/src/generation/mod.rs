@@ -370,7 +370,7 @@ fn grant_tried(
     let (mut tried, mut errors) = (Vec::new(), Vec::new());
     let members = || spec.routes.iter().flat_map(|route| &route.chain);
     for policy in policies {
-        let is_tried = |member| matches!(member, &spec::Member::Shadow(ref name) if **name == *policy.name);
+        let is_tried = |member: &spec::Member| matches!(member, spec::Member::Shadow(name) if **name == *policy.name);
         let Some(declared) = spec.policies.get(&*policy.name).filter(|_| members().any(is_tried)) else { continue };
         let name = shadow_name(&policy.name);
         match Policy::grant(policy.image().clone(), &name, declared, (spec, shares), keys, metrics, engine) {
