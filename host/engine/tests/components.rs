@@ -141,7 +141,7 @@ fn routes_that_cannot_be() {
     );
     let mut odd = route("r", &[policy("p")]);
     odd.matches.path = PathMatch::Exact("/a/../b".into());
-    assert_eq!(errors(vec![odd]), "route `r`: path `/a/../b` is not in canonical form, so nothing can match it");
+    assert_eq!(errors(vec![odd]), "route `r`: path `/a/../b` can be read in two ways, so nothing can match it");
     let twice = route("r", &[policy("p"), policy("p")]);
     assert_eq!(errors(vec![twice]), "route `r`: policies `p` and `p` may both set `x-set-0`");
 }

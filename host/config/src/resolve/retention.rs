@@ -76,6 +76,6 @@ fn duration(settings: &Value, pointer: &str) -> Option<Duration> {
 fn written(duration: Duration) -> String {
     let millis = duration.as_millis();
     let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")];
-    let unit = units.into_iter().find(|(length, _)| millis > 0 && millis % length == 0).unwrap_or((1, "ms"));
+    let unit = units.into_iter().find(|(length, _)| millis > 0 && millis.is_multiple_of(*length)).unwrap_or((1, "ms"));
     format!("{}{}", millis / unit.0, unit.1)
 }

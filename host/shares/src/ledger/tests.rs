@@ -1,13 +1,12 @@
 use super::{FALLEN_BEHIND, Ledger, MARKS_TRIED, Mark, REMEMBERED, moved};
-use std::cell::Cell;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-struct At(Cell<Duration>);
+struct At(Mutex<Duration>);
 
 impl Mark for At {
     fn mark(&self) -> Duration {
-        self.0.get()
+        *self.0.lock().unwrap()
     }
 }
 
@@ -19,7 +18,7 @@ fn ms(ms: u64) -> Duration {
 
 /// Takes one, at `now`, and says who gave way.
 fn take(shares: &mut Shares, key: char, now: u64) -> Option<(u64, usize)> {
-    let taken = shares.take(Some([key]), 1, Arc::new(At(Cell::new(ms(now)))), ms(now));
+    let taken = shares.take(Some([key]), 1, Arc::new(At(Mutex::new(ms(now)))), ms(now));
     taken.map(|(id, evicted)| (id, evicted.len()))
 }
 
@@ -48,7 +47,7 @@ fn who_holds_most_gives_way_by_the_slowest() {
     let (light, _) = take(&mut shares, 'b', 0).unwrap();
     // Only the second has not moved.
     for id in [heavy[0], heavy[2], light] {
-        shares.holders[&id].mark.0.set(ms(10));
+        *shares.holders[&id].mark.0.lock().unwrap() = ms(10);
     }
     let (further, evicted) = take(&mut shares, 'c', 20).unwrap();
     assert_eq!(evicted, 1);
@@ -91,7 +90,7 @@ fn among_equals_only_one_that_has_fallen_behind_gives_way() {
     [slow, fast].into_iter().for_each(|id| shares.resume(id, ms(0)));
     let late = u64::try_from(FALLEN_BEHIND.as_millis()).unwrap() + 1;
     assert_eq!(take(&mut shares, 'c', late - 1), None);
-    shares.holders[&fast].mark.0.set(ms(late));
+    *shares.holders[&fast].mark.0.lock().unwrap() = ms(late);
     assert!(take(&mut shares, 'c', late).is_some());
     assert!(is_leaving(&shares, slow));
 }
@@ -110,7 +109,7 @@ fn among_equals_one_that_has_done_nothing_yet_gives_way() {
 #[test]
 fn who_has_no_key_gives_way_only_at_rest_and_last() {
     let mut shares = Shares::new(2);
-    let own = |shares: &mut Shares| shares.take(None, 1, Arc::new(At(Cell::new(ms(0)))), ms(0)).unwrap().0;
+    let own = |shares: &mut Shares| shares.take(None, 1, Arc::new(At(Mutex::new(ms(0)))), ms(0)).unwrap().0;
     let proxies = [own(&mut shares), own(&mut shares)];
     assert_eq!(take(&mut shares, 'a', 60_000), None);
     shares.rest(proxies[1], ms(0));
@@ -138,7 +137,7 @@ fn one_arrival_puts_few_marks_right() {
     let mut shares = Shares::new(1_000);
     let ids: Vec<_> = (0..1_000).map(|_| take(&mut shares, 'a', 0).unwrap().0).collect();
     for id in &ids {
-        shares.holders[id].mark.0.set(ms(5));
+        *shares.holders[id].mark.0.lock().unwrap() = ms(5);
     }
     take(&mut shares, 'b', 10).unwrap();
     let right = shares.holders.values().filter(|holder| holder.state == super::State::Moving(ms(5))).count();
@@ -150,7 +149,7 @@ fn a_route_that_holds_most_gives_way_to_another() {
     let mut shares = Ledger::<(bool, u8), At, 2>::new(10);
     let mut take = |client: u8, route: u8, weight: usize| {
         let keys = Some([(false, client), (true, route)]);
-        let (id, evicted) = shares.take(keys, weight, Arc::new(At(Cell::new(ms(0)))), ms(0))?;
+        let (id, evicted) = shares.take(keys, weight, Arc::new(At(Mutex::new(ms(0)))), ms(0))?;
         shares.resume(id, ms(0));
         Some(evicted.len())
     };
@@ -164,9 +163,9 @@ fn a_route_that_holds_most_gives_way_to_another() {
 #[test]
 fn growing_takes_from_who_holds_most_and_never_from_oneself() {
     let mut shares = Shares::new(10);
-    let alone = shares.take(Some(['a']), 10, Arc::new(At(Cell::new(ms(0)))), ms(0)).unwrap().0;
+    let alone = shares.take(Some(['a']), 10, Arc::new(At(Mutex::new(ms(0)))), ms(0)).unwrap().0;
     assert!(shares.grow(alone, 1, ms(60_000)).is_none());
-    let other = shares.take(Some(['b']), 2, Arc::new(At(Cell::new(ms(0)))), ms(0)).unwrap().0;
+    let other = shares.take(Some(['b']), 2, Arc::new(At(Mutex::new(ms(0)))), ms(0)).unwrap().0;
     assert!(is_leaving(&shares, alone));
     assert!(shares.grow(alone, 0, ms(0)).is_none(), "one that has to give way gets no more");
     assert!(shares.grow(other, 8, ms(0)).is_some());
