@@ -9,15 +9,15 @@ fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-/// Whether a field can hold `value`.
+/// Whether a field can hold `value` (RFC 9110, section 5.5).
 pub(super) fn is_value(value: &str) -> bool {
-    value.bytes().all(|byte| byte == b'\t' || matches!(byte, b' '..=b'~'))
+    value.bytes().all(|byte| byte == b'\t' || matches!(byte, b' '..=b'~' | 0x80..))
 }
 
 /// Whether a field of this name frames or routes a message, so that only
 /// servers set it.
 pub(super) fn is_reserved(name: &str) -> bool {
-    const RESERVED: [&str; 10] = [
+    const RESERVED: [&str; 11] = [
         "host",
         "content-length",
         "transfer-encoding",
@@ -28,6 +28,7 @@ pub(super) fn is_reserved(name: &str) -> bool {
         "upgrade",
         "proxy-connection",
         "expect",
+        "http2-settings",
     ];
     RESERVED.contains(&name)
 }

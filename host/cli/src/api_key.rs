@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use zeroize::Zeroizing;
 
@@ -60,7 +60,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
 const PEPPER_BYTES_MAX: usize = 64 * 1024;
 
 /// The pepper without the newline that editors add, as `serve` reads it.
-fn read_pepper(path: &PathBuf) -> Result<Zeroizing<Vec<u8>>> {
+fn read_pepper(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
     let mut pepper = Zeroizing::new(
         barmkin_files::read(path, PEPPER_BYTES_MAX).with_context(|| format!("cannot read `{}`", path.display()))?,
     );

@@ -178,7 +178,8 @@ kind = "redis"
 url = "redis://127.0.0.1:1"
 password = "file:password"
 "#;
-    let make: [(&str, fn(&std::path::Path)); 3] = [
+    type Make = (&'static str, fn(&std::path::Path));
+    let make: [Make; 3] = [
         ("a FIFO", |path| assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success())),
         ("a folder", |path| std::fs::create_dir(path).unwrap()),
         ("a device", |path| std::os::unix::fs::symlink("/dev/zero", path).unwrap()),

@@ -46,7 +46,7 @@ fn what_release_0_1_0_counted_counts_and_names_nobody() {
         ];
         for (quota, rule) in rules {
             let draws = [Draw { quota: quota.into(), rule }];
-            let take = store.take(&"address\0127.0.0.1".into(), &draws, 0).unwrap();
+            let take = store.take(&"address\x00127.0.0.1".into(), &draws, 0).unwrap();
             assert_eq!(take.remaining, 2, "{quota}: of five, three were taken");
         }
         // Its log is rewritten, and not only when it has grown.

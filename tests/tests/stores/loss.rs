@@ -82,7 +82,8 @@ fn a_crash_at_any_step_of_accepting_a_loss_loses_no_more() {
     let one_file: Files = before.iter().take(1).map(|(name, bytes)| (name.clone(), bytes.clone())).collect();
     let head = "head".to_owned();
     // The store, `.damaged.new`, `.damaged`, and whether the loss is accepted.
-    let steps: [(&str, &Files, Option<&Files>, Option<&Files>, bool); 9] = [
+    type Step<'f> = (&'static str, &'f Files, Option<&'f Files>, Option<&'f Files>, bool);
+    let steps: [Step<'_>; 9] = [
         ("nothing is done", &before, None, None, false),
         ("a folder is made", &before, Some(&Files::new()), None, false),
         ("a file is set aside", &before, Some(&one_file), None, false),

@@ -1,5 +1,7 @@
 //! A gate that loads something slow, and what must not wait for it.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs, reason = "tests")]
+
 use barmkin_tests::harness::{Barmkin, ListenerKind, free_address};
 use barmkin_tests::loading::{Guest, padded};
 use hmac::{Hmac, KeyInit, Mac};

@@ -1,9 +1,21 @@
+//! What loading may cost: nothing is refused that is planned, and what costs
+//! more than its size shows is refused before it does.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs, reason = "tests")]
+
 use barmkin_host::limits::{COMPILE_BUDGET_DEFAULT, COMPILE_BUDGET_MAX};
 use barmkin_host::*;
 use barmkin_tests::loading::{BOMBS, PLANNED, padded};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+/// What is measured is the process: these tests run one after the other.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 fn process_time() -> Duration {
     let usage = getrusage(UsageWho::RUSAGE_SELF).unwrap();
@@ -33,6 +45,7 @@ fn load(component: Vec<u8>, budget: Duration) -> Option<Problem> {
 /// One test, and not one for each: it measures the process.
 #[test]
 fn what_costs_more_than_it_shows_is_refused_within_a_second_and_64_mib() {
+    let _alone = alone();
     // The count is ours, and without optimization in a debug build.
     let most = Duration::from_secs(if cfg!(debug_assertions) { 3 } else { 1 });
     for bomb in BOMBS {
@@ -62,6 +75,7 @@ fn what_costs_more_than_it_shows_is_refused_within_a_second_and_64_mib() {
 /// Each beside a policy that is sound, so that it is compiled.
 #[test]
 fn what_is_estimated_too_low_ends_within_three_times_its_estimate() {
+    let _alone = alone();
     let stock = barmkin_stock::get("webhook-signature").unwrap().component;
     let mut wrong = Vec::new();
     for bomb in BOMBS {
@@ -84,6 +98,7 @@ fn what_is_estimated_too_low_ends_within_three_times_its_estimate() {
 
 #[test]
 fn all_guests_that_are_planned_load_with_the_default_budget() {
+    let _alone = alone();
     let stock = barmkin_stock::get("webhook-signature").unwrap().component;
     for guest in PLANNED {
         let component = padded(stock, guest);
