@@ -207,7 +207,8 @@ async fn a_request_that_is_dropped_anywhere_gives_back_its_room_and_its_slot() {
     let layer = BarmkinLayer::new(gate::gate_with(limits), Options::default()).layer(upstream);
     let body = [b'a'; BODY_BYTES_MAX];
     let ask = |path| {
-        let request = delivery(path, &body).body(Slow { left: BODY_BYTES_MAX, waits: false }).unwrap();
+        let request =
+            delivery(path, &body).header("host", "app").body(Slow { left: BODY_BYTES_MAX, waits: false }).unwrap();
         Box::pin(layer.clone().oneshot(request))
     };
     // Where a delivery is taken once, it is told so; nothing is `overloaded`.
