@@ -2,6 +2,7 @@
 //! their next check.
 
 use std::cell::Cell;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Parts at most: more threads share them.
@@ -22,6 +23,16 @@ pub(crate) struct Capacity {
 struct Idle {
     instances: AtomicUsize,
     bytes: AtomicUsize,
+}
+
+/// An instance that is counted, from before it is made until it is gone.
+#[must_use]
+pub(crate) struct Counted(Arc<Capacity>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.all.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Something that is on cache lines of its own: processors fetch two.
@@ -70,12 +81,10 @@ impl Capacity {
         all < self.checks_max || all.saturating_sub(self.idle().0) < self.checks_max
     }
 
-    pub(crate) fn made(&self) {
+    /// Counts one more.
+    pub(crate) fn count(self: &Arc<Self>) -> Counted {
         self.all.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn dropped(&self) {
-        self.all.fetch_sub(1, Ordering::Relaxed);
+        Counted(self.clone())
     }
 
     /// Whether an instance of so many bytes may wait in `part`.

@@ -5,10 +5,10 @@
 //! it is used), installs wasmtime's signal handlers, by which guard pages
 //! become traps, and starts one thread that ticks while policies run: 250 times
 //! a second, a thousand times while one of them has been running for a tick, and
-//! not at all after a second without any. It asks for a high priority, so that
-//! the thread whose time is up does not keep it waiting. It ends with the last
-//! [`Engine`], [`Generation`](crate::Generation) or [`Gate`](crate::Gate) that
-//! uses it.
+//! not at all after a second in which no check began or was under way. It asks
+//! for a high priority, so that the thread whose time is up does not keep it
+//! waiting. It ends with the last [`Engine`], [`Generation`](crate::Generation)
+//! or [`Gate`](crate::Gate) that uses it.
 
 use crate::capacity::Capacity;
 use crate::limits;
@@ -99,7 +99,7 @@ impl Engine {
         configure.cranelift_opt_level(OptLevel::None);
         let run = wasmtime::Engine::new(&run).map_err(fail)?;
         let configure = wasmtime::Engine::new(&configure).map_err(fail)?;
-        let pulse = Pulse::new([run.clone(), configure.clone()], settings.ticker);
+        let pulse = Pulse::new([run.clone(), configure.clone()], capacity.clone(), settings.ticker);
         let pulse = Arc::new(pulse.map_err(|error| EngineError(error.into()))?);
         let cache = settings.cache.as_deref().map(Cache::open).transpose();
         let cache = cache.map_err(|error| EngineError(error.into()))?;

@@ -5,8 +5,13 @@
 //! happens is called back, and asks for the next ticks at short intervals; one
 //! that ends before costs nothing. So most of the time the thread wakes every
 //! [`SLOW_TICK`], every [`FAST_TICK`] only while some check goes on and on, and
-//! after a second in which no check began it rests until one does.
+//! after a second in which none began or was under way it rests until one begins.
+//!
+//! One that is under way may be suspended for as long as its executor likes, and
+//! asks for its next tick only when it is resumed: so it counts although it does
+//! not run.
 
+use crate::capacity::Capacity;
 use crate::clock::monotonic;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -23,8 +28,8 @@ pub(crate) const FAST_TICK: Duration = Duration::from_millis(1);
 /// at each.
 const FAST_TICKS: u32 = 4;
 
-/// Ticks without a check after which the thread rests: a second. Waking it
-/// costs the check that does it a system call.
+/// Ticks at which no check began after which the thread rests: a second. Waking
+/// it costs the check that does it a system call.
 const REST_AFTER: u32 = 250;
 
 /// The ticker runs for a microsecond each time.
@@ -39,6 +44,7 @@ pub(crate) struct Pulse {
 
 struct Shared {
     engines: [wasmtime::Engine; 2],
+    capacity: Arc<Capacity>,
     ticks: AtomicU64,
     /// Whether a check began since the last tick.
     begun: AtomicBool,
@@ -49,11 +55,12 @@ struct Shared {
 }
 
 impl Pulse {
-    /// Ticks for `engines`; if it has no `thread` of its own, only when
-    /// [`tick`](Self::tick) is called.
-    pub(crate) fn new(engines: [wasmtime::Engine; 2], thread: bool) -> std::io::Result<Self> {
+    /// Ticks for `engines`, whose checks `capacity` counts; if it has no `thread`
+    /// of its own, only when [`tick`](Self::tick) is called.
+    pub(crate) fn new(engines: [wasmtime::Engine; 2], capacity: Arc<Capacity>, thread: bool) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
             engines,
+            capacity,
             ticks: AtomicU64::new(0),
             begun: AtomicBool::new(false),
             fast: AtomicU32::new(0),
@@ -129,8 +136,8 @@ impl Shared {
                 self.fast.fetch_sub(1, Ordering::SeqCst);
             }
             let began = self.begun.swap(false, Ordering::SeqCst);
-            idle_ticks = if began || hurried { 0 } else { idle_ticks + 1 };
-            if idle_ticks >= REST_AFTER {
+            idle_ticks = if began || hurried { 0 } else { REST_AFTER.min(idle_ticks + 1) };
+            if idle_ticks >= REST_AFTER && self.capacity.checks() == 0 {
                 self.rest();
                 idle_ticks = 0;
                 last = monotonic();
@@ -185,7 +192,7 @@ mod tests {
 
     fn pulse() -> Pulse {
         let engine = wasmtime::Engine::default();
-        Pulse::new([engine.clone(), engine], true).expect("a thread")
+        Pulse::new([engine.clone(), engine], Arc::new(Capacity::new(1, 1)), true).expect("a thread")
     }
 
     fn wait_for(what: impl Fn() -> bool) {
@@ -207,6 +214,16 @@ mod tests {
         let resting = pulse.ticks();
         pulse.hurry();
         wait_for(|| pulse.ticks() > resting);
+    }
+
+    #[test]
+    fn it_rests_only_when_what_is_under_way_is_over() {
+        let pulse = pulse();
+        let check = pulse.shared.capacity.count();
+        let first = pulse.ticks();
+        wait_for(|| pulse.ticks() - first > 2 * u64::from(REST_AFTER));
+        drop(check);
+        wait_for(|| pulse.shared.resting.load(Ordering::SeqCst));
     }
 
     #[test]

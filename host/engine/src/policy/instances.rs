@@ -1,6 +1,6 @@
 //! The instances of one policy.
 
-use crate::capacity::{Capacity, Part};
+use crate::capacity::{Counted, Part};
 use crate::engine::Engine;
 use crate::policy::bindings::barmkin::policy::types as wire;
 use crate::policy::check::Check;
@@ -34,7 +34,8 @@ pub(super) struct Instances {
 struct Instance {
     store: Store<Sandbox>,
     check: Check,
-    capacity: Arc<Capacity>,
+    /// Counts until the store is gone, which is dropped before.
+    _counted: Counted,
 }
 
 impl Instances {
@@ -90,11 +91,13 @@ impl Instances {
 
     async fn make(&self, sandbox: Sandbox) -> Result<Instance, Failure> {
         let Image { pre, check, suspends, .. } = &*self.image;
+        // Code of the guest may run, and be suspended, while it is made.
+        let counted = self.engine.capacity.count();
         let mut store = Store::new(pre.engine(), sandbox);
         limit(&mut store, *suspends);
         let made = if *suspends { pre.instantiate_async(&mut store).await } else { pre.instantiate(&mut store) };
         match made.and_then(|instance| check.of(&instance, &mut store)) {
-            Ok(check) => Ok(Instance::new(store, check, &self.engine.capacity)),
+            Ok(check) => Ok(Instance { store, check, _counted: counted }),
             Err(error) => Err(failure_of(store.data(), &error)),
         }
     }
@@ -125,18 +128,5 @@ impl Drop for Instances {
                 drop(instance);
             }
         }
-    }
-}
-
-impl Instance {
-    fn new(store: Store<Sandbox>, check: Check, capacity: &Arc<Capacity>) -> Self {
-        capacity.made();
-        Self { store, check, capacity: capacity.clone() }
-    }
-}
-
-impl Drop for Instance {
-    fn drop(&mut self) {
-        self.capacity.dropped();
     }
 }
