@@ -1,10 +1,10 @@
-//! The allocator of instances that live for one request.
+//! The allocator of instances whose memory is put back after each request.
 //!
 //! It hands out memory from the end of the data upwards, and uses again what
 //! was given back: small blocks for blocks of the same size, large ones for
 //! whatever fits. That is little, but enough for `configure` to leave not much
 //! more than `check` needs: memory that it took is memory that the host
-//! restores after every request. The rest goes when the instance does.
+//! restores after every request.
 #![allow(unsafe_code, reason = "an allocator deals in addresses")]
 
 use core::alloc::{GlobalAlloc, Layout};

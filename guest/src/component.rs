@@ -41,8 +41,8 @@ impl<R: Rule> Configured<R> {
             return deny(500, "not-configured");
         };
         let decision = configured::check(rule, &input, Host::default());
-        // The instance ends with this request: taking its memory apart piece
-        // by piece would be work for nobody.
+        // The host puts the memory back, or drops the instance: taking it apart
+        // piece by piece would be work for nobody.
         mem::forget(input);
         decision
     }

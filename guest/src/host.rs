@@ -83,7 +83,7 @@ mod native {
     /// contract, which documents them.
     ///
     /// [`run_native`](crate::native::run_native) takes one, which lives for
-    /// one request as an instance does. `key`, `space` and `quota` are indices
+    /// one request as the state of an instance does. `key`, `space` and `quota` are indices
     /// into the manifest's lists.
     #[allow(missing_docs, reason = "the contract documents each import")]
     pub trait HostCalls {

@@ -7,8 +7,8 @@ use crate::types::{Decision, SettingProblem};
 
 /// A rule: what it reads, and how it decides.
 ///
-/// `check` is called once in the life of an instance. Whatever it would like
-/// to remember belongs in a capability.
+/// Every `check` finds the instance as `configure` left it. Whatever it would
+/// like to remember belongs in a capability.
 pub trait Rule: Sized {
     /// The extractors of what it reads and uses, usually a tuple.
     type Input<'a>: Extract<'a, Self>;

@@ -90,6 +90,17 @@ fn each_sees_its_own_part() {
     assert_eq!(detail(policy.check(&request)), expected);
 }
 
+/// As the host does, before the rule is asked.
+#[test]
+fn a_path_has_one_reading_or_none() {
+    let policy = Policy::<Everything>::configure("{}").unwrap();
+    let seen = detail(policy.check(&Request::get("/keys%3Arotate?a=%3A")));
+    assert!(seen.starts_with("0 GET /keys:rotate Some(\"a=%3A\") /keys%3Arotate?a=%3A "), "{seen}");
+    for (target, refused) in [("/a/../b", "ambiguous-path"), ("/a//b", "ambiguous-path"), ("a", "malformed-target")] {
+        assert_eq!(policy.check(&Request::get(target)).code(), Some(refused), "{target}");
+    }
+}
+
 #[test]
 fn what_may_come_once_is_refused_when_it_comes_twice() {
     let policy = Policy::<Everything>::configure("{}").unwrap();

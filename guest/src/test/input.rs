@@ -1,5 +1,8 @@
 //! What crosses of a request, and what is refused before the rule is asked.
 
+use std::borrow::Cow;
+
+use barmkin_path::Fault;
 use percent_encoding::percent_decode_str;
 use sha2::Digest;
 
@@ -21,7 +24,7 @@ pub(super) fn input(manifest: &Manifest, request: &Request) -> Result<Input, Den
         method: declared(RequestParts::METHOD, &request.method),
         scheme: declared(RequestParts::SCHEME, "https"),
         authority: declared(RequestParts::AUTHORITY, &request.authority),
-        path: declared(RequestParts::PATH, path),
+        path: declared(RequestParts::PATH, &canonical(path)?),
         query: query.and_then(|query| declared(RequestParts::QUERY, query)),
         target: declared(RequestParts::TARGET, &request.target),
         client_address,
@@ -31,6 +34,14 @@ pub(super) fn input(manifest: &Manifest, request: &Request) -> Result<Input, Den
         body: body(&manifest.body, &request.body)?,
         principal: has(manifest, RequestParts::PRINCIPAL).then(|| request.principal.clone()).flatten(),
         facts: has(manifest, RequestParts::FACTS).then(|| request.facts.clone()).flatten(),
+    })
+}
+
+/// As the host reads it, but for what it refuses of characters beyond ASCII.
+fn canonical(path: &str) -> Result<Cow<'_, str>, Denial> {
+    barmkin_path::normalize(path).map_err(|fault| match fault {
+        Fault::Malformed => Denial::new(400, "malformed-target"),
+        Fault::Ambiguous => Denial::new(400, "ambiguous-path"),
     })
 }
 

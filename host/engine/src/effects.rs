@@ -40,6 +40,29 @@ impl Effect {
     }
 }
 
+/// How a request ended whose effects are settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Success,
+    Failure,
+    /// The answer was awaited and never seen.
+    Unknown,
+}
+
+impl Outcome {
+    /// Whether `effect` stays. Of an unknown outcome a delivery is free again, for
+    /// a lost event is worse than one that is seen twice; what was taken is not,
+    /// or hanging up in time would cost nothing (law 6).
+    fn keeps(self, effect: &Effect) -> bool {
+        let is_kept = match self {
+            Self::Success => true,
+            Self::Failure => false,
+            Self::Unknown => matches!(effect.kind, EffectKind::Took { .. }),
+        };
+        is_kept && !effect.ends_with_request()
+    }
+}
+
 /// The effects of one request, in the order in which they happened.
 ///
 /// Dropped undecided (the client went away while a remote store was awaited),
@@ -150,7 +173,7 @@ impl Journal {
     pub(crate) async fn undo(&mut self, mark: usize) {
         let undone = self.effects.split_off(mark.min(self.effects.len()));
         if !undone.iter().all(Effect::stays) {
-            self.with(undone).end(false).await;
+            self.with(undone).end(Outcome::Failure).await;
         }
     }
 
@@ -163,10 +186,10 @@ impl Journal {
         let (waiting, mut kept): (Vec<_>, Vec<_>) = effects.into_iter().partition(waits);
         kept.retain(|effect| effect.keep != Keep::Always && matches!(effect.kind, EffectKind::Claimed(_)));
         if !kept.is_empty() {
-            drop(self.with(kept).end(true));
+            drop(self.with(kept).end(Outcome::Success));
         }
         self.effects = waiting;
-        Settlement { journal: (!self.effects.is_empty()).then(|| Box::new(self)) }
+        Settlement { journal: (!self.effects.is_empty()).then(|| Box::new(self)), unseen: Outcome::Success }
     }
 
     /// A journal of the same request.
@@ -177,15 +200,15 @@ impl Journal {
 
     /// The request has ended: settles what it did, whether or not anybody waits
     /// for that.
-    fn end(mut self, succeeded: bool) -> Enduring<()> {
+    fn end(mut self, outcome: Outcome) -> Enduring<()> {
         self.is_ending = true;
         let store = self.store.clone();
-        Enduring::new(&store, self.settle(succeeded))
+        Enduring::new(&store, self.settle(outcome))
     }
 
-    async fn settle(mut self, succeeded: bool) {
+    async fn settle(mut self, outcome: Outcome) {
         while let Some(effect) = self.effects.pop() {
-            if succeeded && !effect.ends_with_request() {
+            if outcome.keeps(&effect) {
                 self.confirm(&effect).await;
             } else {
                 self.give_back(&effect).await;
@@ -256,19 +279,28 @@ impl Drop for Journal {
         let mut effects = std::mem::take(&mut self.effects);
         effects.retain(|effect| !effect.stays());
         if !effects.is_empty() && !self.is_ending {
-            drop(self.with(effects).end(false));
+            drop(self.with(effects).end(Outcome::Failure));
         }
     }
 }
 
 /// The effects of an allowed request that wait for the upstream's response.
 ///
-/// Dropping it keeps them: so they are kept where no response is seen, and
-/// when it never comes. Units of a concurrency quota are given back either way.
-#[derive(Default)]
+/// Dropping it keeps them, as is right where no response is seen. An adapter that
+/// sees responses says so before it forwards: dropped after that, with the future
+/// that awaits the response, it frees deliveries. Units of a concurrency quota
+/// are given back either way.
 #[must_use = "tell it the response's status, or drop it to keep the effects"]
 pub struct Settlement {
     journal: Option<Box<Journal>>,
+    /// What is taken for the outcome when there is no word of it.
+    unseen: Outcome,
+}
+
+impl Default for Settlement {
+    fn default() -> Self {
+        Self { journal: None, unseen: Outcome::Success }
+    }
 }
 
 impl Settlement {
@@ -277,10 +309,17 @@ impl Settlement {
         self.journal.is_some()
     }
 
+    /// The response will be seen, if there is one.
+    pub fn awaiting_response(mut self) -> Self {
+        self.unseen = Outcome::Unknown;
+        self
+    }
+
     /// The upstream answered: keeps the effects below 400, gives them back
     /// otherwise. That begins at once, and ends also where nobody awaits it.
     pub fn response(mut self, status: StatusCode) -> impl Future<Output = ()> + Send + use<> {
-        let settled = self.journal.take().map(|journal| journal.end(status.as_u16() < 400));
+        let outcome = if status.as_u16() < 400 { Outcome::Success } else { Outcome::Failure };
+        let settled = self.journal.take().map(|journal| journal.end(outcome));
         async move {
             if let Some(settled) = settled {
                 settled.await;
@@ -292,7 +331,7 @@ impl Settlement {
 impl Drop for Settlement {
     fn drop(&mut self) {
         if let Some(journal) = self.journal.take() {
-            drop(journal.end(true));
+            drop(journal.end(self.unseen));
         }
     }
 }

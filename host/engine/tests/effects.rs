@@ -1,6 +1,6 @@
 //! Effects follow the verdict (law 6), and what identifies a delivery.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, missing_docs, reason = "tests")]
 
 mod common;
 
@@ -125,6 +125,20 @@ fn what_waits_for_the_response_is_settled_by_it() {
 fn a_dropped_settlement_keeps() {
     let gate = gate(&pair(NonceSpace::default(), Keep::OnSuccess), MemoryStore::default());
     drop(run(&gate, &[(0, "take:10".into()), (0, "allow".into())]));
+    assert_eq!(reason(&run(&gate, &[(0, "take:1".into()), (0, "allow".into())])), "over-quota");
+}
+
+/// A lost event is worse than one that is seen twice; hanging up is not free.
+#[test]
+fn of_an_unknown_outcome_the_claim_is_free_again_and_the_units_are_used() {
+    let space = NonceSpace { keep: Keep::OnSuccess, ..NonceSpace::default() };
+    let gate = gate(&pair(space, Keep::OnSuccess), MemoryStore::default());
+    let acts = |units: &str| [(0, format!("take:{units}")), (0, "claim-nonce:a".to_owned()), (0, "allow".to_owned())];
+    let Verdict::Allow(permit) = run(&gate, &acts("9")) else { panic!("it was not allowed") };
+    let settlement = permit.into_forwarded().1.awaiting_response();
+    assert_eq!(reason(&run(&gate, &acts("1"))), "in-progress");
+    drop(settlement);
+    assert!(matches!(run(&gate, &acts("1")), Verdict::Allow(_)), "the claim is free again");
     assert_eq!(reason(&run(&gate, &[(0, "take:1".into()), (0, "allow".into())])), "over-quota");
 }
 

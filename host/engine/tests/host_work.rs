@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "tests")]
 
 mod common;
+#[path = "host_work/direct.rs"]
+mod direct;
 
 use barmkin_host::*;
 use bytes::Bytes;
@@ -98,6 +100,7 @@ fn no_host_function_gives_more_than_the_deadline_and_the_body_cost() {
         ("long subjects", "host-calls-exceeded"),
         ("subjects", "host-calls-exceeded"),
         ("takes", "host-calls-exceeded"),
+        ("readings", "host-calls-exceeded"),
         ("a long answer", "long"),
         ("many fields", "contract-violation"),
     ] {
@@ -114,115 +117,9 @@ fn no_host_function_gives_more_than_the_deadline_and_the_body_cost() {
     assert!(grown < 64 * 1024 * 1024, "the process grew by {grown} bytes");
 }
 
-/// A host function that is lowered directly: its interface with its type, what
-/// it takes as core WebAssembly has it, and one call of it.
-struct Direct {
-    interface: &'static str,
-    types: &'static str,
-    function: &'static str,
-    core: &'static str,
-    call: &'static str,
-}
-
-/// 1.9 MB where a function takes a list or a text.
-const DIRECT: [Direct; 6] = [
-    Direct {
-        interface: "log/log",
-        types: r#"(type (enum "debug" "info" "warn" "error")) (export "level" (type (eq 0)))
-            (type (tuple string string)) (type (list 2))
-            (type (func (param "level" 1) (param "message" string) (param "pairs" 3)))
-            (export "write" (func (type 4)))"#,
-        function: "write",
-        core: "(param i32 i32 i32 i32 i32)",
-        call: "(call $ask (i32.const 0) (i32.const 65536) (i32.const 1900000) (i32.const 0) (i32.const 0))",
-    },
-    Direct {
-        interface: "keys/keys",
-        types: r#"(type (list u8)) (type (list 0)) (type (func (param "key" u32) (param "data" 0) (result 1)))
-            (export "keyed-hash" (func (type 2)))"#,
-        function: "keyed-hash",
-        core: "(param i32 i32 i32 i32)",
-        call: "(call $ask (i32.const 0) (i32.const 65536) (i32.const 1900000) (i32.const 512))",
-    },
-    Direct {
-        interface: "replay/replay",
-        types: r#"(type (enum "first-use" "in-progress" "replayed" "unidentified")) (export "claim" (type (eq 0)))
-            (type (list u8))
-            (type (func (param "space" u32) (param "nonce" 2) (param "valid-until-unix-ms" u64) (result 1)))
-            (export "claim-nonce" (func (type 3)))"#,
-        function: "claim-nonce",
-        core: "(param i32 i32 i32 i64) (result i32)",
-        call: "(drop (call $ask (i32.const 0) (i32.const 65536) (i32.const 1000) (i64.const 0)))",
-    },
-    Direct {
-        interface: "quota/quota",
-        types: r#"(type (enum "admitted" "refused" "unidentified")) (export "outcome" (type (eq 0)))
-            (type (func (param "quota" u32) (param "subject" string) (param "cost" u32) (result 1)))
-            (export "take-for" (func (type 2)))"#,
-        function: "take-for",
-        core: "(param i32 i32 i32 i32) (result i32)",
-        call: "(drop (call $ask (i32.const 0) (i32.const 65536) (i32.const 1000) (i32.const 1)))",
-    },
-    Direct {
-        interface: "quota/quota",
-        types: r#"(type (enum "admitted" "refused" "unidentified")) (export "outcome" (type (eq 0)))
-            (type (func (param "quota" u32) (param "cost" u32) (result 1))) (export "take" (func (type 2)))"#,
-        function: "take",
-        core: "(param i32 i32) (result i32)",
-        call: "(drop (call $ask (i32.const 0) (i32.const 0)))",
-    },
-    Direct {
-        interface: "quota/quota",
-        types: r#"(type (func (param "quota" u32) (result u64))) (export "limit" (func (type 0)))"#,
-        function: "limit",
-        core: "(param i32) (result i64)",
-        call: "(drop (call $ask (i32.const 0)))",
-    },
-];
-
-impl Direct {
-    /// A policy that calls it 2,000 times in a row.
-    fn policy(&self) -> PolicySpec {
-        // The lists of the manifest that name a key, a nonce space or a quota.
-        let declared = match self.interface.split_once('/') {
-            Some(("keys", _)) => Some((
-                1060,
-                "(i32.store (i32.const 1208) (i32.const 1320)) (i32.store (i32.const 1212) \
-                (i32.const 1)) (i32.store8 (i32.const 1320) (i32.const 4))",
-            )),
-            Some(("replay", _)) => Some((1068, "")),
-            Some(("quota", _)) => Some((1076, "")),
-            _ => None,
-        };
-        let manifest = declared.map_or_else(String::new, |(at, more)| {
-            format!(
-                "(i32.store (i32.const {at}) (i32.const 1200)) (i32.store (i32.const {}) (i32.const 1)) \
-                (i32.store (i32.const 1200) (i32.const 1300)) (i32.store (i32.const 1204) (i32.const 1)) {more}",
-                at + 4
-            )
-        });
-        let import = format!(r#"(import "barmkin:{}@0.1.0" (instance $host {}))"#, self.interface, self.types);
-        let text = include_str!("host_work/direct.wat")
-            .replace("{import}", &import)
-            .replace("{function}", self.function)
-            .replace("{core}", self.core)
-            .replace("{manifest}", &manifest)
-            .replace("{calls}", &self.call.repeat(2_000));
-        let mut policy = PolicySpec::new(wat::parse_str(text).unwrap());
-        policy.memory_bytes = 4 * 1024 * 1024;
-        match self.interface {
-            "keys/keys" => drop(policy.grants.keys.insert("k".to_owned(), "lookup".to_owned())),
-            "replay/replay" => drop(policy.grants.nonces.insert("k".to_owned(), "nonces".to_owned())),
-            "quota/quota" => drop(policy.grants.quotas.insert("k".to_owned(), vec!["quota".to_owned()])),
-            _ => {}
-        }
-        policy
-    }
-}
-
 #[test]
 fn nothing_that_is_called_in_a_row_gives_more_than_the_deadline() {
-    for direct in &DIRECT {
+    for direct in &direct::CALLS {
         let mut route = route("r", &[policy("direct")]);
         route.public = true;
         let spec = spec(vec![("direct", direct.policy())], vec![route], 1_000_000);

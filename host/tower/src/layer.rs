@@ -100,7 +100,9 @@ where
     parts.extensions.insert(Permitted::of(&permit));
     let (head, settlement) = permit.into_forwarded();
     parts.headers = head.headers;
-    // When the inner service fails there is no response, and the effects stay.
+    // Dropped with this future, or when the inner service fails, it frees what
+    // was delivered.
+    let settlement = settlement.awaiting_response();
     let response = inner.call(Request::from_parts(parts, body)).await?;
     settlement.response(response.status()).await;
     Ok(response.map(Either::Right))

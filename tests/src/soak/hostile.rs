@@ -5,7 +5,9 @@
 use super::{Scenario, Verdict, usage};
 use crate::hostile::{COMPONENTS, PROGRAMS, component, demanding, head, program};
 use anyhow::{Context, ensure};
-use barmkin_host::limits::{DEADLINE_DEFAULT, PUBLIC_KEY_CANDIDATES, QUARANTINE_AFTER, QUARANTINE_MAX};
+use barmkin_host::limits::{
+    DEADLINE_DEFAULT, HASH_NS_PER_KIB, PUBLIC_KEY_CANDIDATES, QUARANTINE_AFTER, QUARANTINE_MAX,
+};
 use barmkin_host::{
     Body, BuildErrors, Engine, EngineSettings, Gate, Gcra, Generation, Keep, KeyRing, Member, MemoryStore, PathMatch,
     PolicySpec, Quota, QuotaKey, Reason, Route, Services, Spec, Verdict as Decided,
@@ -26,11 +28,17 @@ const TICK: Duration = Duration::from_millis(4);
 /// How often each demand on the host is made.
 const DEMANDED: [u32; 2] = [40, 4];
 
-/// What hashing a byte of a body under one secret may cost in a build without
-/// optimisations, and what one call may take that was within the budget when it
-/// began.
-const BODY_BYTE: Duration = Duration::from_nanos(20);
-const ONE_CALL: Duration = Duration::from_millis(80);
+/// What hashing a byte of a body under one secret may cost: what it is charged
+/// with where it is, and more in a build without optimisations.
+const BODY_BYTE: Duration = if cfg!(debug_assertions) {
+    Duration::from_nanos(20)
+} else {
+    Duration::from_nanos(HASH_NS_PER_KIB.div_ceil(1024))
+};
+
+/// What a call that was within the budget when it began may take besides: its
+/// bytes are copied before they are charged, which takes long without optimisations.
+const ONE_CALL: Duration = if cfg!(debug_assertions) { Duration::from_millis(80) } else { Duration::ZERO };
 
 /// Bytes by which the process may grow, whatever is demanded: the policy's
 /// memory, twice what one call copies, and what the allocator keeps.
@@ -193,7 +201,7 @@ fn demand(engine: &Engine, rounds: u32, verdict: &mut Verdict) -> anyhow::Result
     verdict.note("worst_demand", worst.1);
     verdict.note("demand_bound_us", micros(bound));
     let within = worst.0 <= bound;
-    verdict.require("worst_demand_us", micros(worst.0), within, "its deadline, two ticks, its body, and one call");
+    verdict.require("worst_demand_us", micros(worst.0), within, "its deadline, two ticks, and its body");
     verdict.require("grown_bytes", grown, grown <= GROWTH_BYTES_MAX, "whatever the host is asked for");
     Ok(())
 }

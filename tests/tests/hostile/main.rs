@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests")]
 
 mod door;
+mod dropped;
 #[macro_use]
 #[path = "../../src/hostile/list.rs"]
 mod list;

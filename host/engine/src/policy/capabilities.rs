@@ -32,15 +32,17 @@ macro_rules! asking {
             $linker.func_wrap_async($name, move |mut cx: Cx<'_>, $args: $params| {
                 Box::new(async move {
                     let $sandbox = cx.data_mut();
-                    Ok(($call.await?,))
+                    let answer = $call.await?;
+                    $sandbox.look()?;
+                    Ok((answer,))
                 })
             })
         } else {
             $linker.func_wrap($name, move |mut cx: Cx<'_>, $args: $params| {
-                let $sandbox = cx.data_mut();
-                let answer = now_or_never($call);
-                Ok((answer
-                    .ok_or_else(|| Failure::new(HostReason::StoreUnavailable, "it suspended where nothing can"))??,))
+                at_once(&mut cx, |$sandbox| {
+                    let suspended = || Failure::new(HostReason::StoreUnavailable, "it suspended where nothing can");
+                    now_or_never($call).ok_or_else(suspended)?
+                })
             })
         }
     };
@@ -59,12 +61,12 @@ pub(super) fn add_to_linker(linker: &mut Linker<Sandbox>, suspends: bool) -> Res
         sandbox.verify(key, base, candidates, breaks)
     })?;
     keys.func_wrap("keyed-hash", |mut cx: Cx<'_>, (key, data): (u32, Vec<u8>)| {
-        Ok((cx.data_mut().keyed_hash(key, &data)?,))
+        at_once(&mut cx, |sandbox| sandbox.keyed_hash(key, &data))
     })?;
 
     let mut log = linker.instance("barmkin:log/log@0.1.0")?;
     log.func_wrap("write", |mut cx: Cx<'_>, (level, message, pairs): (Level, String, Vec<(String, String)>)| {
-        Ok(cx.data_mut().log(level, &message, &pairs)?)
+        at_once(&mut cx, |sandbox| sandbox.log(level, &message, &pairs)).map(|((),)| ())
     })?;
 
     let mut replay = linker.instance("barmkin:replay/replay@0.1.0")?;
@@ -74,7 +76,9 @@ pub(super) fn add_to_linker(linker: &mut Linker<Sandbox>, suspends: bool) -> Res
     asking!(replay, suspends, "claim-nonce", |sandbox, (space, nonce, until): (u32, Vec<u8>, u64)| {
         sandbox.claim_nonce(space, nonce, until)
     })?;
-    replay.func_wrap("on-duplicate", |mut cx: Cx<'_>, (space,): (u32,)| Ok((cx.data_mut().on_duplicate(space)?,)))?;
+    replay.func_wrap("on-duplicate", |mut cx: Cx<'_>, (space,): (u32,)| {
+        at_once(&mut cx, |sandbox| sandbox.on_duplicate(space))
+    })?;
 
     let mut quota = linker.instance("barmkin:quota/quota@0.1.0")?;
     asking!(quota, suspends, "take", |sandbox, (quota, cost): (u32, u32)| sandbox.take(quota, None, cost))?;
@@ -88,10 +92,22 @@ pub(super) fn add_to_linker(linker: &mut Linker<Sandbox>, suspends: bool) -> Res
         ("reset-after-ms", |take| millis_up(take.reset_after)),
     ];
     for (name, read) in of_take {
-        quota.func_wrap(name, move |mut cx: Cx<'_>, (quota,): (u32,)| Ok((cx.data_mut().last_take(quota, read)?,)))?;
+        quota.func_wrap(name, move |mut cx: Cx<'_>, (quota,): (u32,)| {
+            at_once(&mut cx, |sandbox| sandbox.last_take(quota, read))
+        })?;
     }
-    quota.func_wrap("limit", |mut cx: Cx<'_>, (quota,): (u32,)| Ok((cx.data_mut().quota_limit(quota)?,)))?;
+    quota.func_wrap("limit", |mut cx: Cx<'_>, (quota,): (u32,)| {
+        at_once(&mut cx, |sandbox| sandbox.quota_limit(quota))
+    })?;
     Ok(())
+}
+
+/// What the host does for the guest without a break, and a look at the time.
+fn at_once<T>(cx: &mut Cx<'_>, work: impl FnOnce(&mut Sandbox) -> Result<T, Failure>) -> Result<(T,)> {
+    let sandbox = cx.data_mut();
+    let answer = work(sandbox)?;
+    sandbox.look()?;
+    Ok((answer,))
 }
 
 /// In milliseconds, rounded up: what is waited for must be over.

@@ -10,7 +10,9 @@ use crate::clock::monotonic;
 use crate::limits::{self, WALL_PER_DEADLINE};
 use crate::pulse::SLOW_TICK;
 use rustix::time::{ClockId, clock_gettime};
-use std::thread::{ThreadId, current};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 /// The least wall time: a preempted thread must not cost a request.
@@ -23,90 +25,122 @@ const WALL_MIN: Duration = Duration::from_millis(500);
 const UNSEEN_MAX: Duration = Duration::from_millis(2);
 const _: () = assert!(UNSEEN_MAX.as_micros() * 2 == SLOW_TICK.as_micros());
 
-/// The budget of one check. It costs nothing until the first tick.
+/// Work of the host that is measured and not only charged.
+const MEASURED_FROM: Duration = Duration::from_micros(100);
+
+/// The budget of one check. It costs nothing until the first look.
 pub(super) struct Deadline {
     budget: Duration,
-    /// CPU time that was measured.
-    used: Duration,
+    meter: Arc<Meter>,
+    /// What the meter read when none of the budget was used: not known before
+    /// the first look.
+    zero: Option<i64>,
     /// What the host was asked to do, by what it costs.
     charged: Duration,
-    seen: Option<Seen>,
     began: Instant,
-}
-
-/// When this budget was last looked at, on which thread.
-struct Seen {
-    thread: ThreadId,
-    cpu: Duration,
-}
-
-impl Seen {
-    fn now() -> Self {
-        Self { thread: current().id(), cpu: thread_cpu_time() }
-    }
 }
 
 /// Time that is not this budget's. See [`Deadline::pause`].
 #[must_use]
-pub(super) struct Pause(Instant);
+pub(super) struct Pause {
+    began: Instant,
+    read: Option<i64>,
+}
 
 impl Deadline {
     /// A budget for what began at `began`.
     pub(super) fn new(budget: Duration, began: Instant) -> Self {
-        Self { budget, used: Duration::ZERO, charged: Duration::ZERO, seen: None, began }
+        Self { budget, meter: Arc::default(), zero: None, charged: Duration::ZERO, began }
     }
 
-    /// The whole budget again.
+    /// The whole budget again, for what runs without a break.
     pub(super) fn restart(&mut self, began: Instant) {
-        *self = Self::new(self.budget, began);
+        self.meter.0.store(0, Ordering::Relaxed);
+        self.zero = None;
+        self.charged = Duration::ZERO;
+        self.began = began;
+    }
+
+    /// The whole budget again, for what this meter [measures](Meter::measure).
+    pub(super) fn restart_measured(&mut self, began: Instant) -> Arc<Meter> {
+        self.restart(began);
+        self.zero = Some(0);
+        self.meter.clone()
     }
 
     /// Looks at the time, and says whether there is any left.
     pub(super) fn has_time(&mut self) -> bool {
-        self.look();
-        self.used < self.budget && self.began.elapsed() < (self.budget * WALL_PER_DEADLINE).max(WALL_MIN)
+        self.used() < self.budget && self.began.elapsed() < (self.budget * WALL_PER_DEADLINE).max(WALL_MIN)
     }
 
     /// Looks at the time, and says whether far more was used than there was:
     /// then the check is a miss, whatever it answered.
     pub(super) fn was_missed(&mut self) -> bool {
-        self.look();
-        self.used >= self.budget * limits::MISSED_AT_DEADLINES
+        self.used() >= self.budget * limits::MISSED_AT_DEADLINES
     }
 
     /// Charges the host's work, and says whether it is within the budget.
     pub(super) fn charge(&mut self, cost: Duration) -> bool {
+        if cost >= MEASURED_FROM {
+            self.used();
+        }
         self.charged = self.charged.saturating_add(cost);
         self.charged <= self.budget
     }
 
     /// Begins work that has a bound of its own and is not charged.
     pub(super) fn pause(&mut self) -> Pause {
-        if self.seen.is_some() {
-            self.look();
-        }
-        Pause(monotonic())
+        Pause { began: monotonic(), read: self.zero.map(|_| self.meter.read()) }
     }
 
     /// That work is done.
     pub(super) fn resume(&mut self, pause: Pause) {
-        self.began += pause.0.elapsed();
-        if self.seen.is_some() {
-            self.seen = Some(Seen::now());
+        self.began += pause.began.elapsed();
+        if let (Some(zero), Some(read)) = (&mut self.zero, pause.read) {
+            *zero += self.meter.read() - read;
         }
     }
 
-    fn look(&mut self) {
-        let now = Seen::now();
-        match &self.seen {
-            None => self.used = self.began.elapsed().min(UNSEEN_MAX).min(self.budget / 2),
-            Some(seen) if seen.thread == now.thread => self.used += now.cpu.saturating_sub(seen.cpu),
-            Some(_) => {}
-        }
-        self.seen = Some(now);
+    fn used(&mut self) -> Duration {
+        let read = self.meter.read();
+        let zero = *self.zero.get_or_insert_with(|| {
+            let unseen = self.began.elapsed().min(UNSEEN_MAX).min(self.budget / 2);
+            read - nanoseconds(unseen)
+        });
+        Duration::from_nanos(u64::try_from(read - zero).unwrap_or_default())
     }
 }
 
-fn thread_cpu_time() -> Duration {
-    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
+/// Reads the CPU time of the thread that asks: what is added to it, so that time
+/// counts that passed on other threads, and what others did on this one does not.
+#[derive(Default)]
+pub(super) struct Meter(AtomicI64);
+
+impl Meter {
+    /// Nanoseconds. Relaxed, as all of it: whoever resumes a task sees what it did.
+    fn read(&self) -> i64 {
+        thread_cpu_time() + self.0.load(Ordering::Relaxed)
+    }
+
+    /// Does `work`, whose use of threads it then reads, beginning with none: its
+    /// executor may resume it on any, and run other tasks in between.
+    pub(super) async fn measure<T>(&self, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        let mut used = 0;
+        std::future::poll_fn(|context| {
+            self.0.store(used - thread_cpu_time(), Ordering::Relaxed);
+            let polled = work.as_mut().poll(context);
+            used = self.read();
+            polled
+        })
+        .await
+    }
+}
+
+fn thread_cpu_time() -> i64 {
+    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).map_or(0, nanoseconds)
+}
+
+fn nanoseconds(span: Duration) -> i64 {
+    i64::try_from(span.as_nanos()).unwrap_or(i64::MAX)
 }

@@ -74,8 +74,12 @@ impl Instances {
         let Instance { store, check, .. } = &mut instance;
         store.data_mut().begin(session);
         store.set_epoch_deadline(1);
-        let decision =
-            if self.image.suspends { check.call_async(store, input).await } else { check.call(store, input) };
+        let decision = if self.image.suspends {
+            let meter = store.data_mut().measured();
+            meter.measure(check.call_async(store, input)).await
+        } else {
+            check.call(store, input)
+        };
         let sandbox = store.data_mut();
         let mut result = decision.map_err(|error| failure_of(sandbox, &error));
         let is_renewed = self.image.renews && result.is_ok() && !sandbox.has_grown;

@@ -4,7 +4,7 @@ use crate::clock::monotonic;
 use crate::generation::spec::{Keep, NonceSpace, QuotaKey};
 use crate::keys::Key;
 use crate::limits;
-use crate::policy::deadline::{Deadline, Pause};
+use crate::policy::deadline::{Deadline, Meter, Pause};
 use crate::policy::failure::Failure;
 use crate::policy::log::LogBudget;
 use crate::policy::session::Session;
@@ -108,6 +108,11 @@ impl Sandbox {
         self.has_grown = false;
     }
 
+    /// The meter of a check that begins here and can be suspended.
+    pub(super) fn measured(&mut self) -> Arc<Meter> {
+        self.deadline.restart_measured(monotonic())
+    }
+
     /// Ends a check, and gives its session back.
     pub(super) fn end(&mut self) -> Box<Session> {
         // INVARIANT (session): it keeps what `begin` gave it.
@@ -138,7 +143,8 @@ impl Sandbox {
         self.charge(cost(bytes, limits::HASH_NS_PER_KIB))
     }
 
-    /// Looks at the time where a tick came, when a large piece of work is done.
+    /// Looks at the time where a tick came, when the host did something for the
+    /// guest.
     pub(super) fn look(&mut self) -> Result<(), Failure> {
         if self.pulse.ticks() == self.ticks_before || self.deadline.has_time() {
             return Ok(());

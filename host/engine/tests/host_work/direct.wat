@@ -84,10 +84,12 @@
   (alias core export $memi "end" (core func $end))
   (alias export $host "{function}" (func $hostf))
   (core func $low (canon lower (func $hostf) (memory $memory) (realloc $cabi_realloc)))
-  (core instance $bag (export "f" (func $low)))
+  {take-lowered}
+  (core instance $bag (export "f" (func $low)) {take-exported})
   (core instance $envbag (export "memory" (memory $memory)))
   (core module $main
     (import "host" "f" (func $ask {core}))
+    {take-imported}
     (import "env" "memory" (memory 1))
     (data (i32.const 1300) "k")
     (func (export "barmkin:policy/request-policy@0.1.0#configure") (param i32 i32) (result i32)

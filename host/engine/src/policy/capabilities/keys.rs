@@ -60,7 +60,6 @@ impl Sandbox {
         if let Some(pause) = pause {
             self.resume(pause);
         }
-        self.look()?;
         Ok(match verified {
             Ok(key_id) => {
                 if let Some(session) = &mut self.session {
