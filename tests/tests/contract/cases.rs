@@ -5,8 +5,10 @@ use serde_json::{Value, json};
 /// A line of the table.
 pub(crate) struct Case {
     pub(crate) name: String,
-    /// Settings of `fixtures/declared`.
-    pub(crate) settings: Value,
+    /// What the policy declares: a part of the settings of `fixtures/declared`.
+    pub(crate) declares: Value,
+    /// What it is asked to do and to answer.
+    pub(crate) asks: Value,
     /// `allow`, `abstain`, the code of a denial, or [`NOT_LOADED`].
     pub(crate) expected: &'static str,
 }
@@ -21,12 +23,18 @@ const TOO_MANY: &str = "host-calls-exceeded";
 pub(crate) const PRINCIPAL: &str = "established";
 pub(crate) const MESSAGE: &str = "message";
 
+/// All of them. Those that declare the same stand together: the policy is
+/// compiled once for them.
 pub(crate) fn cases() -> Vec<Case> {
-    [answers(), denials(), changes(), principals(), calls(), inputs(), manifests()].into_iter().flatten().collect()
+    let tables = [answers(), denials(), changes(), principals(), calls(), inputs(), manifests()];
+    let mut cases: Vec<_> = tables.into_iter().flatten().collect();
+    cases.sort_by_key(|case| case.declares.to_string());
+    cases
 }
 
-fn case(name: impl Into<String>, settings: Value, expected: &'static str) -> Case {
-    Case { name: name.into(), settings, expected }
+fn case(name: impl Into<String>, mut asks: Value, expected: &'static str) -> Case {
+    let declares = asks.as_object_mut().and_then(|asks| asks.remove("declares"));
+    Case { name: name.into(), declares: declares.unwrap_or(json!({})), asks, expected }
 }
 
 fn abstaining(declares: Value, does: &[&str]) -> Value {

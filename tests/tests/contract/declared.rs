@@ -53,34 +53,59 @@ fn status_of(case: &Case) -> Option<u16> {
         "body-too-large" => Some(413),
         "duplicate-header" | "duplicate-query-parameter" => Some(400),
         "seen" => Some(403),
-        _ => case.settings["answers"]["deny"]["status"].as_u64().and_then(|status| status.try_into().ok()),
+        _ => case.asks["answers"]["deny"]["status"].as_u64().and_then(|status| status.try_into().ok()),
     }
 }
 
-/// A gate that loads one case after another, each below `/alone` and, behind a
-/// policy that needs the body, below `/beside`. What stays is compiled once.
+/// What a case is asked for, below `/path`.
+fn target(path: &str, case: &Case) -> String {
+    let asks = case.asks.to_string();
+    format!("/{path}{QUERY}&asks={}", percent_encoding::utf8_percent_encode(&asks, percent_encoding::NON_ALPHANUMERIC))
+}
+
+/// A gate that loads what one case after another declares, each below `/alone`
+/// and, behind a policy that needs the body, below `/beside`; below `/naming-..`
+/// nobody was named before.
 struct Host {
     gate: Gate,
+    declared: Value,
+    is_loaded: bool,
 }
 
 impl Host {
     fn new() -> Self {
-        let abstains = json!({ "answers": { "abstain": {} } });
-        Self { gate: Gate::new(Generation::build(&ENGINE, &spec(&abstains), &keys(), services()).unwrap()) }
+        let declared = json!({});
+        let gate = Gate::new(Generation::build(&ENGINE, &spec(&declared), &keys(), services()).unwrap());
+        Self { gate, declared, is_loaded: true }
     }
 
-    fn decide(&mut self, case: &Case) -> [Came; 2] {
-        match self.gate.generation().next(&ENGINE, &spec(&case.settings), &keys()) {
-            Ok(next) => self.gate.swap(next),
+    fn load(&mut self, case: &Case) {
+        self.declared = case.declares.clone();
+        match self.gate.generation().next(&ENGINE, &spec(&self.declared), &keys()) {
+            Ok(next) => {
+                self.gate.swap(next);
+                self.is_loaded = true;
+            }
             Err(errors) => {
                 let is_of_the_manifest =
                     |error: &BuildError| matches!(error.problem, Problem::Manifest(_) | Problem::ForbiddenField(_));
                 assert!(errors.0.iter().all(is_of_the_manifest), "{}: {errors}", case.name);
-                return [(NOT_LOADED.to_owned(), None), (NOT_LOADED.to_owned(), None)];
+                self.is_loaded = false;
             }
         }
-        ["alone", "beside"].map(|route| {
-            let verdict = ask(&self.gate, &format!("POST /{route}{QUERY}"), &FIELDS, BODY);
+    }
+
+    fn decide(&mut self, case: &Case) -> [Came; 2] {
+        if self.declared != case.declares {
+            self.load(case);
+        }
+        if !self.is_loaded {
+            return [(NOT_LOADED.to_owned(), None), (NOT_LOADED.to_owned(), None)];
+        }
+        let names = case.asks["answers"]["allow"]["principal"].is_object();
+        let routes = if names { ["naming-alone", "naming-beside"] } else { ["alone", "beside"] };
+        routes.map(|route| {
+            let verdict = ask(&self.gate, &format!("POST {}", target(route, case)), &FIELDS, BODY);
             match (&verdict, verdict.steps().last().map(|step| &step.outcome)) {
                 (Verdict::Deny(denial), _) => (denial.reason().to_string(), Some(denial.status().as_u16())),
                 (Verdict::Allow(_), Some(Outcome::Allow)) => ("allow".to_owned(), None),
@@ -91,27 +116,26 @@ impl Host {
     }
 }
 
-/// `settings` behind policies that establish a principal and facts, unless the
-/// case names a principal of its own.
-fn spec(settings: &Value) -> Spec {
-    let names = settings["answers"]["allow"]["principal"].is_object();
+/// A policy that declares so, behind ones that establish a principal and facts,
+/// or alone.
+fn spec(declares: &Value) -> Spec {
     let established = json!({ "allow": { "principal": { "id": PRINCIPAL }, "facts": MESSAGE } });
-    let establishes = json!({ "declares": { "vouches": true }, "answers": established });
-    let reads = json!({ "declares": { "on_host": true }, "answers": { "abstain": {} } });
+    let establishes = json!({ "declares": { "vouches": true }, "always": { "answers": established } });
+    let reads = json!({ "declares": { "on_host": true }, "always": { "answers": { "abstain": {} } } });
+    let case = json!({ "declares": declares });
     let route = |name: &str, chain: &[&str]| {
         let mut route = Route::new(name);
         route.public = true;
         route.matches.path = PathMatch::Prefix(format!("/{name}"));
         // A route takes no more than the policies of its chain read.
-        if let Some(bytes_max) = settings["declares"]["bytes"].as_u64() {
+        if let Some(bytes_max) = declares["bytes"].as_u64() {
             route.body_bytes_max = usize::try_from(bytes_max).unwrap().min(64 * 1_024 * 1_024);
         }
-        let chain = chain.iter().filter(|name| !names || **name != "establishes");
-        route.chain = chain.map(|name| Member::Policy((*name).to_owned())).collect();
+        route.chain = chain.iter().map(|name| Member::Policy((*name).to_owned())).collect();
         route
     };
     let rate = Gcra { interval: std::time::Duration::from_secs(3_600), limit: 1_000 };
-    let policies = [("establishes", &establishes), ("reads", &reads), ("case", settings)];
+    let policies = [("establishes", &establishes), ("reads", &reads), ("case", &case)];
     Spec {
         nonces: [("nonces".to_owned(), NonceSpace::default())].into(),
         quotas: [(
@@ -120,7 +144,12 @@ fn spec(settings: &Value) -> Spec {
         )]
         .into(),
         policies: policies.map(|(name, settings)| (name.to_owned(), granted(settings))).into(),
-        routes: vec![route("alone", &["establishes", "case"]), route("beside", &["establishes", "reads", "case"])],
+        routes: vec![
+            route("alone", &["establishes", "case"]),
+            route("beside", &["establishes", "reads", "case"]),
+            route("naming-alone", &["case"]),
+            route("naming-beside", &["reads", "case"]),
+        ],
         ..Spec::default()
     }
 }
@@ -155,7 +184,8 @@ fn granted(settings: &Value) -> PolicySpec {
 }
 
 fn by_the_double(case: &Case) -> Came {
-    let Ok(mut policy) = Policy::<Settings>::configure(&case.settings.to_string()) else {
+    let settings = json!({ "declares": case.declares });
+    let Ok(mut policy) = Policy::<Settings>::configure(&settings.to_string()) else {
         return (NOT_LOADED.to_owned(), None);
     };
     let secret = || [barmkin_guest::test::Secret::new("test", SECRET)];
@@ -167,7 +197,7 @@ fn by_the_double(case: &Case) -> Came {
     }
     let principal = contract::Principal::service(PRINCIPAL);
     let facts = contract::Facts { message_id: Some(MESSAGE.to_owned()), signed_at_unix_ms: None, key_id: None };
-    let request = Request::post(&format!("/{QUERY}")).at(NOW_UNIX_MS).body(BODY).principal(principal).facts(facts);
+    let request = Request::post(&target("", case)).at(NOW_UNIX_MS).body(BODY).principal(principal).facts(facts);
     match policy.check(&FIELDS.iter().fold(request, |request, (name, value)| request.header(name, value))) {
         Decision::Allow(_) => ("allow".to_owned(), None),
         Decision::Abstain(_) => ("abstain".to_owned(), None),
@@ -177,7 +207,7 @@ fn by_the_double(case: &Case) -> Came {
 
 #[test]
 fn what_is_granted_and_not_asked_for_is_told() {
-    let mut spec = spec(&json!({ "declares": { "sets": ["x-a"] }, "answers": { "abstain": {} } }));
+    let mut spec = spec(&json!({ "sets": ["x-a"] }));
     let grants = &mut spec.policies.get_mut("case").unwrap().grants;
     grants.vouch = true;
     grants.sets.push("x-b".parse().unwrap());
