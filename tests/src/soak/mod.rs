@@ -7,6 +7,7 @@ mod hostile;
 mod overload;
 mod reload;
 mod senders;
+mod siege;
 mod usage;
 
 use anyhow::Context;
@@ -27,6 +28,8 @@ pub enum Scenario {
     Crash,
     /// Three gates on one Redis, which is stopped and paused.
     Fleet,
+    /// 64 addresses that would keep everybody else out.
+    Siege,
 }
 
 /// What a scenario showed.
@@ -49,6 +52,7 @@ pub fn run(scenario: Scenario, short: bool, output: &Path) -> anyhow::Result<Ver
         Scenario::Reload => reload::run(short),
         Scenario::Crash => crash::run(short),
         Scenario::Fleet => fleet::run(short),
+        Scenario::Siege => siege::run(short),
     }?;
     verdict.figures.insert("passed".to_owned(), verdict.passed().into());
     verdict.figures.insert("short".to_owned(), short.into());
@@ -67,6 +71,7 @@ impl Scenario {
             Self::Reload => "reload",
             Self::Crash => "crash",
             Self::Fleet => "fleet",
+            Self::Siege => "siege",
         }
     }
 }

@@ -19,6 +19,9 @@ pub(crate) enum Scenario {
     Crash,
     /// Three gates on one Redis, which is stopped, paused and restarted.
     Fleet,
+    /// 64 addresses that would keep everybody else out, beside one client that
+    /// behaves.
+    Siege,
 }
 
 /// Builds the gate and the program that runs the scenario, and runs it. It
