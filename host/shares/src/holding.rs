@@ -2,7 +2,7 @@
 
 use crate::clock::now;
 use crate::group::Id;
-use crate::ledger::{self, Ledger, Mark};
+use crate::ledger::{self, Ledger, Mark, NoRoom};
 use std::fmt;
 use std::future::poll_fn;
 use std::hash::Hash;
@@ -11,26 +11,75 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+/// Turns that one waits for those that are leaving, which are woken before it:
+/// each needs one, and not all executors take them in order. It is no time, since
+/// one that is leaving may still be forwarded what it holds.
+const TURNS: usize = 32;
+
 /// A number of things that are shared, counted by `D` keys of each holder.
-pub struct Shares<K, const D: usize = 1>(Mutex<Ledger<K, Held, D>>);
+pub struct Shares<K, const D: usize = 1>(Mutex<State<K, D>>);
+
+struct State<K, const D: usize> {
+    ledger: Ledger<K, Held, D>,
+    /// Woken when one is gone that had to give way.
+    waiting: Vec<Waker>,
+}
 
 impl<K: Copy + Ord + Hash, const D: usize> Shares<K, D> {
     /// Shares of `max`. While holders give way there may be an eighth more, or
     /// one holder.
     pub fn new(max: usize) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(Ledger::new(max))))
+        Arc::new(Self(Mutex::new(State { ledger: Ledger::new(max), waiting: Vec::new() })))
     }
 
     /// Takes `weight`, if there is room, or somebody gives way to who counts by
     /// `keys`.
     pub fn take(self: &Arc<Self>, keys: Option<[K; D]>, weight: usize) -> Option<Holding<K, D>> {
-        let held = Arc::new(Held::new(now()));
-        let (id, evicted) = self.with(|ledger| ledger.take(keys, weight, held.clone(), now()))?;
-        evicted.iter().for_each(|evicted| evicted.evict());
-        Some(Holding { shares: self.clone(), id, held })
+        self.try_take(keys, weight, None).ok()
     }
 
-    fn with<T>(&self, act: impl FnOnce(&mut Ledger<K, Held, D>) -> T) -> T {
+    /// The same, and waits where as many are leaving as may at a time: those that
+    /// arrive at once must not be refused for arriving at once.
+    pub async fn take_in_turn(self: &Arc<Self>, keys: Option<[K; D]>, weight: usize) -> Option<Holding<K, D>> {
+        poll_fn(|context| match self.try_take(keys, weight, Some(context.waker())) {
+            Ok(holding) => Poll::Ready(Some(holding)),
+            Err(NoRoom::Taken) => Poll::Ready(None),
+            Err(NoRoom::Leaving) => Poll::Pending,
+        })
+        .await
+    }
+
+    /// Has up to `count` give way although there is room, and says whether any
+    /// does: first those that rest, then those that have done nothing yet or have
+    /// fallen behind. For when something runs out that is not counted here.
+    pub fn relieve(&self, count: usize) -> bool {
+        let evicted = self.with(|state| state.ledger.relieve(count, now()));
+        evicted.iter().for_each(|evicted| evicted.evict());
+        !evicted.is_empty()
+    }
+
+    fn try_take(
+        self: &Arc<Self>,
+        keys: Option<[K; D]>,
+        weight: usize,
+        waker: Option<&Waker>,
+    ) -> Result<Holding<K, D>, NoRoom> {
+        let held = Arc::new(Held::new(now()));
+        let mut evicted = Vec::new();
+        let taken = self.with(|state| {
+            let taken = state.ledger.take(keys, weight, held.clone(), now(), &mut evicted);
+            if let (Err(NoRoom::Leaving), Some(waker)) = (&taken, waker)
+                && !state.waiting.iter().any(|waiting| waiting.will_wake(waker))
+            {
+                state.waiting.push(waker.clone());
+            }
+            taken
+        });
+        evicted.iter().for_each(|evicted| evicted.evict());
+        Ok(Holding { shares: self.clone(), id: taken?, held })
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut State<K, D>) -> T) -> T {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -53,9 +102,29 @@ impl<K: Copy + Ord + Hash, const D: usize> Holding<K, D> {
     /// no more.
     #[must_use = "what there is no room for must not be held"]
     pub fn grow(&self, by: usize) -> bool {
-        let evicted = self.shares.with(|ledger| ledger.grow(self.id, by, now()));
-        evicted.iter().flatten().for_each(|evicted| evicted.evict());
-        evicted.is_some()
+        self.try_grow(by).is_ok()
+    }
+
+    /// The same, and lets those that are leaving do so where as many are as may at
+    /// a time.
+    pub async fn grow_in_turn(&self, by: usize) -> bool {
+        let mut turns_left = TURNS;
+        poll_fn(|context| match self.try_grow(by) {
+            Err(NoRoom::Leaving) if turns_left > 0 => {
+                turns_left -= 1;
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+            grown => Poll::Ready(grown.is_ok()),
+        })
+        .await
+    }
+
+    fn try_grow(&self, by: usize) -> Result<(), NoRoom> {
+        let mut evicted = Vec::new();
+        let grown = self.shares.with(|state| state.ledger.grow(self.id, by, now(), &mut evicted));
+        evicted.iter().for_each(|evicted| evicted.evict());
+        grown
     }
 
     /// It has moved `bytes`.
@@ -66,24 +135,24 @@ impl<K: Copy + Ord + Hash, const D: usize> Holding<K, D> {
 
     /// It does nothing until it [resumes](Self::resume), and gives way first.
     pub fn rest(&self) {
-        self.shares.with(|ledger| ledger.rest(self.id, now()));
+        self.shares.with(|state| state.ledger.rest(self.id, now()));
     }
 
     /// It does something again.
     pub fn resume(&self) {
         let now = now();
         self.held.mark.store(nanos(now), Ordering::Relaxed);
-        self.shares.with(|ledger| ledger.resume(self.id, now));
+        self.shares.with(|state| state.ledger.resume(self.id, now));
     }
 
     /// It gives way to nobody from here on.
     pub fn keep(&self) {
-        self.shares.with(|ledger| ledger.keep(self.id));
+        self.shares.with(|state| state.ledger.keep(self.id));
     }
 
     /// It counts by `keys` from here on.
     pub fn belong(&self, keys: Option<[K; D]>) {
-        self.shares.with(|ledger| ledger.belong(self.id, keys));
+        self.shares.with(|state| state.ledger.belong(self.id, keys));
     }
 
     /// Whether it has to give way; wakes `context`'s task, one at a time, when
@@ -100,7 +169,10 @@ impl<K: Copy + Ord + Hash, const D: usize> Holding<K, D> {
 
 impl<K: Copy + Ord + Hash, const D: usize> Drop for Holding<K, D> {
     fn drop(&mut self) {
-        self.shares.with(|ledger| ledger.remove(self.id));
+        let waiting = self
+            .shares
+            .with(|state| if state.ledger.remove(self.id) { std::mem::take(&mut state.waiting) } else { Vec::new() });
+        waiting.into_iter().for_each(Waker::wake);
     }
 }
 

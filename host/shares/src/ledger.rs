@@ -24,8 +24,8 @@ const REMEMBERED: Duration = Duration::from_secs(30);
 /// Keys that are looked at for a holder that gives way.
 const KEYS_TRIED: usize = 8;
 
-/// Marks that are put right for one arrival: the work that one arrival can
-/// cause.
+/// Marks that are put right, and holders that are looked at, for one arrival:
+/// the work that one arrival can cause.
 const MARKS_TRIED: usize = 16;
 
 /// The mark of a holder whose mark was `mark`, and that moved `bytes`.
@@ -71,6 +71,18 @@ pub(crate) struct Ledger<K, M, const D: usize> {
     next: Id,
     groups: [Groups<K>; D],
     resting_without_key: BTreeSet<(Duration, Id)>,
+    /// All with a key that move and hold something: those that have not begun,
+    /// then the slowest.
+    moving: BTreeSet<(bool, Duration, Id)>,
+}
+
+/// Why there is no room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoRoom {
+    /// Nobody gives way.
+    Taken,
+    /// As much is leaving as may at a time: there is room when it is gone.
+    Leaving,
 }
 
 impl<K: Copy + Ord + Hash, M: Mark, const D: usize> Ledger<K, M, D> {
@@ -83,44 +95,50 @@ impl<K: Copy + Ord + Hash, M: Mark, const D: usize> Ledger<K, M, D> {
             next: 0,
             groups: std::array::from_fn(|_| Groups::default()),
             resting_without_key: BTreeSet::new(),
+            moving: BTreeSet::new(),
         }
     }
 
-    /// A new holder of `weight`, and those that give way to it.
+    /// A new holder of `weight`. Those that give way are added to `evicted`,
+    /// and must be told also where there is no room in the end.
     pub(crate) fn take(
         &mut self,
         keys: Option<[K; D]>,
         weight: usize,
         mark: Arc<M>,
         now: Duration,
-    ) -> Option<(Id, Vec<Arc<M>>)> {
-        let evicted = self.make_room(keys, None, weight, now)?;
+        evicted: &mut Vec<Arc<M>>,
+    ) -> Result<Id, NoRoom> {
+        self.make_room(keys, None, weight, now, evicted)?;
         let id = self.next;
         self.next += 1;
         self.taken += weight;
         self.holders.insert(id, Holder { keys, weight, state: State::Moving(now), has_begun: false, mark });
         self.enlist(id);
-        Some((id, evicted))
+        Ok(id)
     }
 
-    /// `by` more for a holder, and those that give way to it.
-    pub(crate) fn grow(&mut self, id: Id, by: usize, now: Duration) -> Option<Vec<Arc<M>>> {
-        let holder = self.holders.get(&id).filter(|holder| holder.state != State::Leaving)?;
-        let evicted = self.make_room(holder.keys, Some(id), by, now)?;
+    /// `by` more for a holder. Those that give way are as for
+    /// [`take`](Self::take).
+    pub(crate) fn grow(&mut self, id: Id, by: usize, now: Duration, evicted: &mut Vec<Arc<M>>) -> Result<(), NoRoom> {
+        let holder = self.holders.get(&id).filter(|holder| holder.state != State::Leaving).ok_or(NoRoom::Taken)?;
+        self.make_room(holder.keys, Some(id), by, now, evicted)?;
         self.taken += by;
         self.alter(id, |holder| {
             holder.weight += by;
             holder.has_begun = true;
         });
-        Some(evicted)
+        Ok(())
     }
 
-    /// A holder is gone.
-    pub(crate) fn remove(&mut self, id: Id) {
+    /// A holder is gone. Says whether it was leaving.
+    pub(crate) fn remove(&mut self, id: Id) -> bool {
         self.delist(id);
-        let Some(holder) = self.holders.remove(&id) else { return };
-        let pot = if holder.state == State::Leaving { &mut self.leaving } else { &mut self.taken };
+        let Some(holder) = self.holders.remove(&id) else { return false };
+        let was_leaving = holder.state == State::Leaving;
+        let pot = if was_leaving { &mut self.leaving } else { &mut self.taken };
         *pot = pot.saturating_sub(holder.weight);
+        was_leaving
     }
 
     pub(crate) fn rest(&mut self, id: Id, now: Duration) {
@@ -128,10 +146,12 @@ impl<K: Copy + Ord + Hash, M: Mark, const D: usize> Ledger<K, M, D> {
     }
 
     pub(crate) fn resume(&mut self, id: Id, now: Duration) {
-        if let Some(holder) = self.holders.get_mut(&id) {
+        self.alter(id, |holder| {
             holder.has_begun = true;
-        }
-        self.enter(id, State::Moving(now));
+            if holder.state != State::Leaving {
+                holder.state = State::Moving(now);
+            }
+        });
     }
 
     pub(crate) fn keep(&mut self, id: Id) {
@@ -159,8 +179,8 @@ impl<K: Copy + Ord + Hash, M: Mark, const D: usize> Ledger<K, M, D> {
     }
 
     fn enlist(&mut self, id: Id) {
-        let Some(Holder { keys, weight, state, .. }) = self.holders.get(&id) else { return };
-        let (weight, state) = (*weight, *state);
+        let Some(Holder { keys, weight, state, has_begun, .. }) = self.holders.get(&id) else { return };
+        let (weight, state, has_begun) = (*weight, *state, *has_begun);
         match *keys {
             Some(keys) => {
                 for (groups, key) in self.groups.iter_mut().zip(keys) {
@@ -169,13 +189,21 @@ impl<K: Copy + Ord + Hash, M: Mark, const D: usize> Ledger<K, M, D> {
                         State::Kept => group.weight += weight,
                         State::Moving(at) => {
                             group.weight += weight;
-                            group.moving.insert((at, id));
+                            if weight > 0 {
+                                group.moving.insert((at, id));
+                            }
                         }
                         State::Resting(since) => {
                             group.weight += weight;
                             group.resting.insert((since, id));
                         }
                     });
+                }
+                // What holds nothing has nothing to give.
+                if let State::Moving(at) = state
+                    && weight > 0
+                {
+                    self.moving.insert((has_begun, at, id));
                 }
             }
             None => {
@@ -187,8 +215,8 @@ impl<K: Copy + Ord + Hash, M: Mark, const D: usize> Ledger<K, M, D> {
     }
 
     fn delist(&mut self, id: Id) {
-        let Some(Holder { keys, weight, state, .. }) = self.holders.get(&id) else { return };
-        let (weight, state) = (*weight, *state);
+        let Some(Holder { keys, weight, state, has_begun, .. }) = self.holders.get(&id) else { return };
+        let (weight, state, has_begun) = (*weight, *state, *has_begun);
         match *keys {
             Some(keys) if state != State::Leaving => {
                 for (groups, key) in self.groups.iter_mut().zip(keys) {
@@ -202,6 +230,9 @@ impl<K: Copy + Ord + Hash, M: Mark, const D: usize> Ledger<K, M, D> {
                         }
                     });
                 }
+                if let State::Moving(at) = state {
+                    self.moving.remove(&(has_begun, at, id));
+                }
             }
             None => {
                 if let State::Resting(since) = state {
@@ -213,24 +244,48 @@ impl<K: Copy + Ord + Hash, M: Mark, const D: usize> Ledger<K, M, D> {
     }
 
     /// Has holders give way until there is room for `need` more of `keys`.
-    fn make_room(&mut self, keys: Option<[K; D]>, own: Option<Id>, need: usize, now: Duration) -> Option<Vec<Arc<M>>> {
-        let mut evicted = Vec::new();
-        while self.taken.checked_add(need)? > self.max {
-            let victim = self.victim(keys, own, need, now)?;
-            let weight = self.holders.get(&victim)?.weight;
+    fn make_room(
+        &mut self,
+        keys: Option<[K; D]>,
+        own: Option<Id>,
+        need: usize,
+        now: Duration,
+        evicted: &mut Vec<Arc<M>>,
+    ) -> Result<(), NoRoom> {
+        while self.taken.checked_add(need).ok_or(NoRoom::Taken)? > self.max {
+            let victim = self.victim(keys, own, need, now).ok_or(NoRoom::Taken)?;
+            let weight = self.holders.get(&victim).map_or(0, |holder| holder.weight);
             // One may always be leaving, or else a small bound could not be
             // shared at all.
             if self.leaving > 0 && self.leaving + weight > self.max / 8 {
-                return None;
+                return Err(NoRoom::Leaving);
             }
-            self.delist(victim);
-            let holder = self.holders.get_mut(&victim)?;
-            holder.state = State::Leaving;
-            self.taken = self.taken.saturating_sub(weight);
-            self.leaving += weight;
-            evicted.push(holder.mark.clone());
+            evicted.extend(self.evict(victim));
         }
-        Some(evicted)
+        Ok(())
+    }
+
+    /// Has up to `count` give way although there is room, as that is bounded by
+    /// something else, too: those that rest, and then those that have not begun or
+    /// have fallen behind.
+    pub(crate) fn relieve(&mut self, count: usize, now: Duration) -> Vec<Arc<M>> {
+        let mut evicted = Vec::new();
+        while evicted.len() < count {
+            let rested = self.groups.first().and_then(Groups::most_rested).map(|rested| rested.id);
+            let rested = rested.or_else(|| self.resting_without_key.first().map(|(_, id)| *id));
+            let Some(victim) = rested.or_else(|| self.hindmost(None, now, |_, _| true)) else { break };
+            evicted.extend(self.evict(victim));
+        }
+        evicted
+    }
+
+    fn evict(&mut self, id: Id) -> Option<Arc<M>> {
+        self.delist(id);
+        let holder = self.holders.get_mut(&id)?;
+        holder.state = State::Leaving;
+        self.taken = self.taken.saturating_sub(holder.weight);
+        self.leaving += holder.weight;
+        Some(holder.mark.clone())
     }
 
     fn victim(&mut self, keys: Option<[K; D]>, own: Option<Id>, need: usize, now: Duration) -> Option<Id> {
@@ -270,6 +325,14 @@ impl<K: Copy + Ord + Hash, M: Mark, const D: usize> Ledger<K, M, D> {
                 }
             }
         }
+        let mine = self.groups.first().map_or(0, |groups| weight_of(groups, 0));
+        let holds_as_much = |groups: &Groups<K>, key: K| {
+            let is_own = keys.is_some_and(|keys| keys.first() == Some(&key));
+            !is_own && groups.weight(key) >= mine.saturating_add(need)
+        };
+        if let Some(id) = self.hindmost(own, now, holds_as_much) {
+            return Some(id);
+        }
         if let Some(rested) = rested {
             return Some(rested.id);
         }
@@ -287,7 +350,31 @@ impl<K: Copy + Ord + Hash, M: Mark, const D: usize> Ledger<K, M, D> {
             }
             self.enter(id, State::Moving(mark));
         }
-        self.groups.get(dimension)?.first_moving(key)
+        let (noted, id) = self.groups.get(dimension)?.first_moving(key)?;
+        Some((noted.max(self.holders.get(&id)?.mark.mark()), id))
+    }
+
+    /// Of all holders whose key is `eligible`, one that has not begun, or else the
+    /// slowest, if it has fallen behind: those that hold most may all move, and
+    /// hide behind them what does not.
+    fn hindmost(&mut self, own: Option<Id>, now: Duration, eligible: impl Fn(&Groups<K>, K) -> bool) -> Option<Id> {
+        let first: Vec<_> = self.moving.iter().take(MARKS_TRIED).copied().collect();
+        let mut hindmost: Option<(bool, Duration, Id)> = None;
+        for (has_begun, noted, id) in first {
+            let Some(holder) = self.holders.get(&id) else { continue };
+            let mark = noted.max(holder.mark.mark());
+            let key = holder.keys.and_then(|keys| keys.first().copied());
+            let is_eligible = key.zip(self.groups.first()).is_some_and(|(key, groups)| eligible(groups, key));
+            if mark > noted {
+                self.enter(id, State::Moving(mark));
+            }
+            let candidate = (has_begun, mark, id);
+            if is_eligible && Some(id) != own && hindmost.is_none_or(|hindmost| candidate < hindmost) {
+                hindmost = Some(candidate);
+            }
+        }
+        let (has_begun, mark, id) = hindmost?;
+        (!has_begun || now.saturating_sub(mark) > FALLEN_BEHIND).then_some(id)
     }
 }
 

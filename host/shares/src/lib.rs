@@ -9,7 +9,8 @@
 //! 2. the slowest of the key that holds most, if that key holds more than the
 //!    arrival's would;
 //! 3. the slowest of a key that holds as much, if it has fallen behind, or has
-//!    done nothing yet;
+//!    done nothing yet: of the keys that hold most, and then of all, so that what
+//!    does not move hides behind nobody;
 //! 4. one that has just begun to rest, and last one that rests and has no key.
 //!
 //! If none gives way, there is no room. A key is a client (see [`Client`]) or
@@ -26,7 +27,11 @@
 //!
 //! An arrival does not wait for the holder that gives way to be gone: what is
 //! leaving is bounded too ([`Shares::new`]), so that what is held at a time is at
-//! most the bound and an eighth.
+//! most the bound and an eighth. Where as much is leaving as may, it can wait
+//! ([`Shares::take_in_turn`]), or else there is no room for it.
+//!
+//! What runs out without being counted here (descriptors) is relieved by the same
+//! order ([`Shares::relieve`]).
 //!
 //! Architecture invariant: this crate knows no sockets, no requests and no
 //! executor.

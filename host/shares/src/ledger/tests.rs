@@ -1,4 +1,4 @@
-use super::{FALLEN_BEHIND, Ledger, MARKS_TRIED, Mark, REMEMBERED, moved};
+use super::{FALLEN_BEHIND, KEYS_TRIED, Ledger, MARKS_TRIED, Mark, NoRoom, REMEMBERED, moved};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -18,8 +18,27 @@ fn ms(ms: u64) -> Duration {
 
 /// Takes one, at `now`, and says who gave way.
 fn take(shares: &mut Shares, key: char, now: u64) -> Option<(u64, usize)> {
-    let taken = shares.take(Some([key]), 1, Arc::new(At(Mutex::new(ms(now)))), ms(now));
-    taken.map(|(id, evicted)| (id, evicted.len()))
+    took(shares, Some([key]), 1, now).map(|(id, evicted)| (id, evicted.len())).ok()
+}
+
+fn took<K: Copy + Ord + std::hash::Hash, const D: usize>(
+    shares: &mut Ledger<K, At, D>,
+    keys: Option<[K; D]>,
+    weight: usize,
+    now: u64,
+) -> Result<(u64, Vec<Arc<At>>), NoRoom> {
+    let mut evicted = Vec::new();
+    let id = shares.take(keys, weight, Arc::new(At(Mutex::new(ms(now)))), ms(now), &mut evicted)?;
+    Ok((id, evicted))
+}
+
+fn grow(shares: &mut Shares, id: u64, by: usize, now: u64) -> Result<usize, NoRoom> {
+    let mut evicted = Vec::new();
+    shares.grow(id, by, ms(now), &mut evicted).map(|()| evicted.len())
+}
+
+fn drop_one(shares: &mut Shares, id: u64) {
+    shares.remove(id);
 }
 
 fn is_leaving(shares: &Shares, id: u64) -> bool {
@@ -36,7 +55,7 @@ fn while_there_is_room_anybody_may_have_it() {
     let ids: Vec<_> = (0..100).map(|now| take(&mut shares, 'a', now).unwrap()).collect();
     assert!(ids.iter().all(|(_, evicted)| *evicted == 0));
     assert_eq!(take(&mut shares, 'a', 100), None, "nobody gives way to one of those that hold most");
-    ids.iter().for_each(|(id, _)| shares.remove(*id));
+    ids.iter().for_each(|(id, _)| drop_one(&mut shares, *id));
     assert!(is_empty(&shares));
 }
 
@@ -54,7 +73,7 @@ fn who_holds_most_gives_way_by_the_slowest() {
     assert!(is_leaving(&shares, heavy[1]));
     // Two, one and one are all that can be had at once.
     assert_eq!(take(&mut shares, 'a', 20), None);
-    [heavy[0], heavy[1], heavy[2], light, further].into_iter().for_each(|id| shares.remove(id));
+    [heavy[0], heavy[1], heavy[2], light, further].into_iter().for_each(|id| drop_one(&mut shares, id));
     assert!(is_empty(&shares));
 }
 
@@ -109,7 +128,7 @@ fn among_equals_one_that_has_done_nothing_yet_gives_way() {
 #[test]
 fn who_has_no_key_gives_way_only_at_rest_and_last() {
     let mut shares = Shares::new(2);
-    let own = |shares: &mut Shares| shares.take(None, 1, Arc::new(At(Mutex::new(ms(0)))), ms(0)).unwrap().0;
+    let own = |shares: &mut Shares| took(shares, None, 1, 0).unwrap().0;
     let proxies = [own(&mut shares), own(&mut shares)];
     assert_eq!(take(&mut shares, 'a', 60_000), None);
     shares.rest(proxies[1], ms(0));
@@ -149,7 +168,7 @@ fn a_route_that_holds_most_gives_way_to_another() {
     let mut shares = Ledger::<(bool, u8), At, 2>::new(10);
     let mut take = |client: u8, route: u8, weight: usize| {
         let keys = Some([(false, client), (true, route)]);
-        let (id, evicted) = shares.take(keys, weight, Arc::new(At(Mutex::new(ms(0)))), ms(0))?;
+        let (id, evicted) = took(&mut shares, keys, weight, 0).ok()?;
         shares.resume(id, ms(0));
         Some(evicted.len())
     };
@@ -163,13 +182,74 @@ fn a_route_that_holds_most_gives_way_to_another() {
 #[test]
 fn growing_takes_from_who_holds_most_and_never_from_oneself() {
     let mut shares = Shares::new(10);
-    let alone = shares.take(Some(['a']), 10, Arc::new(At(Mutex::new(ms(0)))), ms(0)).unwrap().0;
-    assert!(shares.grow(alone, 1, ms(60_000)).is_none());
-    let other = shares.take(Some(['b']), 2, Arc::new(At(Mutex::new(ms(0)))), ms(0)).unwrap().0;
+    let alone = took(&mut shares, Some(['a']), 10, 0).unwrap().0;
+    assert!(grow(&mut shares, alone, 1, 60_000).is_err());
+    let other = took(&mut shares, Some(['b']), 2, 0).unwrap().0;
     assert!(is_leaving(&shares, alone));
-    assert!(shares.grow(alone, 0, ms(0)).is_none(), "one that has to give way gets no more");
-    assert!(shares.grow(other, 8, ms(0)).is_some());
-    assert!(shares.grow(other, usize::MAX, ms(0)).is_none());
+    assert!(grow(&mut shares, alone, 0, 0).is_err(), "one that has to give way gets no more");
+    assert!(grow(&mut shares, other, 8, 0).is_ok());
+    assert!(grow(&mut shares, other, usize::MAX, 0).is_err());
+}
+
+#[test]
+fn those_that_give_way_are_told_also_where_it_is_not_enough() {
+    let mut shares = Shares::new(32);
+    let ids: Vec<_> = (0..16).map(|_| took(&mut shares, Some(['a']), 2, 0).unwrap().0).collect();
+    let mut evicted = Vec::new();
+    let taken = shares.take(Some(['b']), 12, Arc::new(At(Mutex::new(ms(0)))), ms(0), &mut evicted);
+    assert_eq!(taken, Err(NoRoom::Leaving));
+    let leaving = ids.iter().filter(|id| is_leaving(&shares, **id)).count();
+    assert_eq!((leaving, evicted.len()), (2, 2), "an eighth");
+    ids.into_iter().for_each(|id| drop_one(&mut shares, id));
+    assert!(is_empty(&shares));
+}
+
+#[test]
+fn what_does_not_move_hides_behind_nobody() {
+    let mut shares = Ledger::<u16, At, 1>::new(100);
+    let mut ids = Vec::new();
+    for key in 0..100 {
+        let (id, _) = took(&mut shares, Some([key]), 1, 0).unwrap();
+        shares.resume(id, ms(0));
+        ids.push(id);
+    }
+    // Those of the last keys, which are looked at first, and most others move.
+    let still = ids[100 - 2 * KEYS_TRIED];
+    for id in ids.iter().filter(|id| **id != still) {
+        *shares.holders[id].mark.0.lock().unwrap() = ms(9_000);
+    }
+    // An arrival puts some marks right, and so the next ones find it.
+    let came = (0..100 / MARKS_TRIED + 1).filter(|_| took(&mut shares, Some([1_000]), 1, 10_000).is_ok()).count();
+    assert!(came >= 1);
+    assert_eq!(shares.holders[&still].state, super::State::Leaving);
+    let moving = ids.iter().filter(|id| shares.holders[*id].state == super::State::Leaving).count();
+    assert_eq!(moving, 1, "nobody else has fallen behind");
+}
+
+#[test]
+fn what_holds_nothing_is_not_asked_to_give_way() {
+    let mut shares = Shares::new(8);
+    let empty: Vec<_> = (0..100).map(|_| took(&mut shares, Some(['a']), 0, 0).unwrap().0).collect();
+    let full = took(&mut shares, Some(['a']), 8, 0).unwrap().0;
+    let (_, evicted) = took(&mut shares, Some(['b']), 1, 0).unwrap();
+    assert_eq!(evicted.len(), 1);
+    assert!(is_leaving(&shares, full) && !empty.iter().any(|id| is_leaving(&shares, *id)));
+}
+
+#[test]
+fn when_something_else_runs_out_idle_ones_go_and_then_those_behind() {
+    let mut shares = Shares::new(100);
+    let silent = take(&mut shares, 'a', 0).unwrap().0;
+    let moves = take(&mut shares, 'b', 0).unwrap().0;
+    let rests = take(&mut shares, 'c', 0).unwrap().0;
+    shares.resume(moves, ms(0));
+    shares.rest(rests, ms(0));
+    assert_eq!(shares.relieve(1, ms(1)).len(), 1);
+    assert!(is_leaving(&shares, rests));
+    assert_eq!(shares.relieve(2, ms(1)).len(), 1);
+    assert!(is_leaving(&shares, silent) && !is_leaving(&shares, moves));
+    assert_eq!(shares.relieve(1, ms(60_000)).len(), 1);
+    assert!(is_leaving(&shares, moves));
 }
 
 #[test]
