@@ -4,6 +4,9 @@
 
 use barmkin_envoy::Probe;
 use barmkin_tests::harness::{Barmkin, ListenerKind, Request, Upstream};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
 
 const RULES: &str = r#"version = 1
 
@@ -62,4 +65,31 @@ fn a_listener_knows_its_own_routes_and_those_of_all() {
             assert_eq!(ask(listener, path), expected, "{path} by {listener}");
         }
     }
+}
+
+/// Descriptors that a gate may have beside those that it has at rest.
+const FEW: u64 = 24;
+
+/// Of what the system hands out there is less than places: those at rest make
+/// room for those who come.
+#[test]
+fn when_descriptors_run_out_idle_connections_give_way() {
+    let upstream = Upstream::start();
+    let gate = Barmkin::serve("version = 1\n", &[], &[("edge", ListenerKind::ReverseProxy(upstream.address()))]);
+    let open = std::fs::read_dir(format!("/proc/{}/fd", gate.id())).unwrap().count() as u64;
+    let process = rustix::process::Pid::from_raw(i32::try_from(gate.id()).unwrap());
+    let limit = rustix::process::Rlimit { current: Some(open + FEW), maximum: Some(open + FEW) };
+    rustix::process::prlimit(process, rustix::process::Resource::Nofile, limit).unwrap();
+    let mut kept = Vec::new();
+    for _ in 0..4 * FEW {
+        let mut stream = TcpStream::connect(gate.address("edge")).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        // Nobody asks an upstream for it.
+        stream.write_all(b"GET /none HTTP/1.1\r\nhost: app\r\n\r\n").unwrap();
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 403");
+        kept.push(stream);
+    }
+    assert!(gate.output().contains("connections cannot be accepted"), "{}", gate.output());
 }

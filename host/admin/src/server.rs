@@ -2,7 +2,7 @@
 
 use crate::control::{Answered, By, Command, Control, Outcome};
 use barmkin_shares::{Client, Holding, Shares};
-use barmkin_tls::{Opening, Socket, Watch, Watched};
+use barmkin_tls::{Opening, Shortage, Socket, Watch, Watched};
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderValue, ORIGIN};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
@@ -18,6 +18,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixListener, UnixStream};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 /// Connections at once: a few scrapers and operators. The slowest of the one
 /// that has most gives way to others; a connection for which nobody does is
@@ -30,8 +31,8 @@ const HEADER_READ: Duration = Duration::from_secs(5);
 /// For an answer of which nothing goes while some waits to be sent.
 const STALL: Duration = Duration::from_secs(10);
 
-/// After an accept that failed, mostly for want of file descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// For those that give way to be gone, where many arrive at once.
+const PLACE_WITHIN: Duration = Duration::from_millis(100);
 
 /// For commands that are under way when the gate stops.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -49,6 +50,7 @@ pub enum Listener {
 pub async fn serve(listener: Listener, control: Arc<dyn Control>, shutdown: impl Future<Output = ()>) {
     let places = Shares::new(CONNECTIONS_MAX);
     let mut connections = JoinSet::new();
+    let mut shortage = Shortage::default();
     let mut shutdown = std::pin::pin!(shutdown);
     let opening = match &listener {
         Listener::Tcp(socket) => socket.opening.clone(),
@@ -64,7 +66,8 @@ pub async fn serve(listener: Listener, control: Arc<dyn Control>, shutdown: impl
         };
         match accepted {
             Ok(accepted) => {
-                let Some(place) = places.take(Some([accepted.client()]), 1) else { continue };
+                let place = timeout(PLACE_WITHIN, places.take_in_turn(Some([accepted.client()]), 1)).await;
+                let Ok(Some(place)) = place else { continue };
                 let (control, opening, place) = (control.clone(), opening.clone(), Arc::new(Place(place)));
                 connections.spawn(async move {
                     tokio::select! {
@@ -73,16 +76,13 @@ pub async fn serve(listener: Listener, control: Arc<dyn Control>, shutdown: impl
                     }
                 });
             }
-            Err(error) => {
-                tracing::warn!(%error, "an operator's connection could not be accepted");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
+            Err(error) => shortage.met(&error, |count| places.relieve(count)).await,
         }
     }
     drop(listener);
     let all_end = async { while connections.join_next().await.is_some() {} };
     // What an operator asked for and cannot hear of is in the log.
-    let _ = tokio::time::timeout(DRAIN, all_end).await;
+    let _ = timeout(DRAIN, all_end).await;
 }
 
 async fn serve_one(accepted: Accepted, opening: &Opening, place: Arc<Place>, control: Arc<dyn Control>) {
@@ -134,7 +134,7 @@ async fn accept(listener: &Listener) -> io::Result<Accepted> {
 async fn begin(accepted: Accepted, opening: &Opening) -> io::Result<(Box<dyn Stream>, By)> {
     match accepted {
         Accepted::Tcp(stream, peer) => {
-            let (stream, address) = opening.begin(stream, peer).await?;
+            let (stream, address) = opening.begin(stream, peer, |_| {}).await?;
             let by =
                 if stream.is_tls() { By::Client { name: stream.client_name(), address } } else { By::Peer(address) };
             Ok((Box::new(stream), by))
@@ -148,10 +148,15 @@ async fn begin(accepted: Accepted, opening: &Opening) -> io::Result<(Box<dyn Str
 
 async fn connection(stream: Watched<Box<dyn Stream>>, by: By, place: Arc<Place>, control: Arc<dyn Control>) {
     let service = service_fn(|request| {
-        let (control, by) = (control.clone(), by.clone());
-        // A command ends, and what asks for it must hear how.
-        place.0.keep();
-        async move { Ok::<_, Infallible>(answer(&request, by, &*control).await) }
+        let (control, by, place) = (control.clone(), by.clone(), place.clone());
+        async move {
+            // A command ends, and what asks for it must hear how: not if it does
+            // not read.
+            place.0.keep();
+            let answer = answer(&request, by, &*control).await;
+            place.0.resume();
+            Ok::<_, Infallible>(answer)
+        }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -13,6 +13,7 @@ use tokio::net::{TcpListener, TcpStream, UnixListener};
 #[derive(Default)]
 struct Scripted {
     is_ready: AtomicBool,
+    has_much_to_tell: AtomicBool,
     asked: Mutex<Vec<(Command, By)>>,
 }
 
@@ -26,7 +27,7 @@ impl Control for Scripted {
     }
 
     fn metrics(&self) -> String {
-        "a_metric 1\n".to_owned()
+        "a_metric 1\n".repeat(if self.has_much_to_tell.load(Ordering::SeqCst) { 500_000 } else { 1 })
     }
 
     fn command(&self, command: Command, by: By) -> Pin<Box<dyn Future<Output = Answered> + Send>> {
@@ -128,6 +129,27 @@ async fn those_who_say_nothing_keep_nobody_out() {
         let socket = tokio::net::TcpSocket::new_v4().unwrap();
         socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
         silent.push(socket.connect(address.parse().unwrap()).await.unwrap());
+    }
+    let asked = tokio::time::timeout(std::time::Duration::from_secs(2), get(&address, "/healthz")).await;
+    assert_eq!(asked.unwrap(), (StatusCode::OK, "ok\n".to_owned()));
+}
+
+/// More places than there are, by answers that no socket's buffers take.
+#[tokio::test]
+async fn those_who_do_not_read_keep_nobody_out() {
+    let (address, control) = over_tcp().await;
+    control.has_much_to_tell.store(true, Ordering::SeqCst);
+    let mut deaf = Vec::new();
+    for _ in 0..40 {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4_096).unwrap();
+        socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+        let mut stream = socket.connect(address.parse().unwrap()).await.unwrap();
+        // One for which nobody gives way is closed.
+        let _ = stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
+        // The answer has begun.
+        let _ = stream.read(&mut [0; 16]).await;
+        deaf.push(stream);
     }
     let asked = tokio::time::timeout(std::time::Duration::from_secs(2), get(&address, "/healthz")).await;
     assert_eq!(asked.unwrap(), (StatusCode::OK, "ok\n".to_owned()));

@@ -150,7 +150,10 @@ async fn start(listener: &Listener, gate: Arc<Gate>, mut stopped: watch::Receive
                 ..barmkin_envoy::Options::default()
             };
             set(&mut options.bounds.connections_max, listener.connections_max);
+            set(&mut options.bounds.streams_max, listener.streams_max);
             set(&mut options.bounds.stall, listener.timeouts.stall);
+            set(&mut options.bounds.check, listener.timeouts.check);
+            set(&mut options.bounds.ping, listener.timeouts.ping);
             let socket: barmkin_envoy::Listener = match &listener.address {
                 Address::Tcp(_) => tcp(listener).await?.into(),
                 Address::Unix { path, mode, group } => {

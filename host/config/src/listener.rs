@@ -20,6 +20,8 @@ pub struct Listener {
     pub connections_max: Option<usize>,
     /// The most tunnels and event streams at once.
     pub tunnels_max: Option<usize>,
+    /// The most checks at once on one connection.
+    pub streams_max: Option<u32>,
     /// Balancers that say by the PROXY protocol where a connection comes from;
     /// nobody speaks it if empty.
     pub balancers: Vec<IpNet>,
@@ -125,6 +127,10 @@ pub struct Timeouts {
     pub idle: Option<Duration>,
     /// For an answer of which nothing goes while some waits to be sent.
     pub stall: Option<Duration>,
+    /// For a whole check.
+    pub check: Option<Duration>,
+    /// Between two looks whether there is still somebody.
+    pub ping: Option<Duration>,
     /// From one part of a body to the next.
     pub body: Option<Duration>,
     /// For all of a body that is read before the verdict.

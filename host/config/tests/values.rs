@@ -169,6 +169,8 @@ address = "unix:/run/a.sock"
 mode = "0600"
 group = 7
 body-limit = "64KiB"
+streams = 32
+timeouts = { check = "5s", ping = "1m" }
 [listen.b]
 kind = "forward-auth"
 address = "[::1]:9003"
@@ -187,6 +189,8 @@ proxy-protocol = ["192.0.2.1"]
     let [a, b, c] = config.listeners() else { panic!("three listeners") };
     assert_eq!(a.address, Address::Unix { path: "/run/a.sock".into(), mode: 0o600, group: Some(7) });
     assert_eq!(a.kind, ListenerKind::ExtAuthz { client_certificate: false, body_bytes_max: Some(65_536) });
+    assert_eq!((a.streams_max, a.timeouts.check), (Some(32), Some(Duration::from_secs(5))));
+    assert_eq!(a.timeouts.ping, Some(Duration::from_secs(60)));
     let networks = ["10.0.0.0/8", "::1/128"].map(|network| network.parse().unwrap());
     let kind = ListenerKind::ForwardAuth {
         dialect: Dialect::EnvoyHttp,

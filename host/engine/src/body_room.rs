@@ -65,16 +65,63 @@ impl BodyRoom {
     /// # Errors
     /// When there is no room. What was read stays.
     pub fn append(&mut self, part: &[u8], expected: usize) -> Result<(), NoRoom> {
+        let [ahead, needed] = self.wanted(part, expected)?;
+        let has = self.bytes.capacity();
+        let granted = if needed <= has {
+            Some(has)
+        } else {
+            [ahead, needed].into_iter().find(|capacity| self.charge(capacity - has))
+        };
+        self.put(part, granted.ok_or(NoRoom)?);
+        Ok(())
+    }
+
+    /// The same, and lets others make room where they are about to.
+    ///
+    /// # Errors
+    /// As [`append`](Self::append).
+    pub async fn append_in_turn(&mut self, part: &[u8], expected: usize) -> Result<(), NoRoom> {
+        let [ahead, needed] = self.wanted(part, expected)?;
+        let (has, holding) = (self.bytes.capacity(), self.holding.as_ref().ok_or(NoRoom)?);
+        let granted = if needed <= has {
+            has
+        } else if holding.grow(ahead - has) {
+            ahead
+        } else if holding.grow_in_turn(needed - has).await {
+            needed
+        } else {
+            return Err(NoRoom);
+        };
+        self.put(part, granted);
+        Ok(())
+    }
+
+    /// Capacity for `part`: as much as is expected, and as little as will do.
+    fn wanted(&self, part: &[u8], expected: usize) -> Result<[usize; 2], NoRoom> {
         let needed = self.bytes.len().checked_add(part.len()).ok_or(NoRoom)?;
         let has = self.bytes.capacity();
-        if needed > has {
-            let ahead = (2 * has).max(FIRST).min(expected).max(needed);
-            let granted = [ahead, needed].into_iter().find(|capacity| self.charge(capacity - has)).ok_or(NoRoom)?;
-            self.bytes.reserve_exact(granted - self.bytes.len());
-        }
+        let ahead = if needed > has { (2 * has).max(FIRST).min(expected).max(needed) } else { has };
+        Ok([ahead, needed])
+    }
+
+    fn put(&mut self, part: &[u8], capacity: usize) {
+        self.bytes.reserve_exact(capacity.saturating_sub(self.bytes.len()));
         self.bytes.extend_from_slice(part);
         if let Some(holding) = &self.holding {
             holding.moved(part.len());
+        }
+    }
+
+    /// Charges bytes that are held elsewhere, until this is dropped.
+    ///
+    /// # Errors
+    /// When there is no room.
+    pub fn count(&self, bytes: usize) -> Result<(), NoRoom> {
+        if !self.charge(bytes) {
+            return Err(NoRoom);
+        }
+        if let Some(holding) = &self.holding {
+            holding.moved(bytes);
         }
         Ok(())
     }

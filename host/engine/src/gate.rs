@@ -18,6 +18,9 @@ use arc_swap::ArcSwap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+/// Bodies of no route count together.
+const NO_ROUTE: usize = usize::MAX;
+
 /// Decides requests by its current [`Generation`], which can be swapped while
 /// requests are decided.
 pub struct Gate {
@@ -75,6 +78,12 @@ impl Gate {
         self.generation.load_full()
     }
 
+    /// Whether an adapter may log one more line about a request that it refused
+    /// unasked: they count with the denials, which must not drown everything else.
+    pub fn admits_log_line(&self) -> bool {
+        self.generation.load().admits_log_line()
+    }
+
     /// Begins to decide a request: finds out what can be known without the
     /// body, and whether the body is needed.
     pub fn intake(&self, head: Head) -> Intake {
@@ -97,6 +106,12 @@ impl Gate {
     /// Room for the body of a request, into which an adapter reads it.
     pub fn body_room(&self, intake: &Intake) -> BodyRoom {
         self.bodies.room(intake.client(), intake.route())
+    }
+
+    /// Room for what an adapter has to read before it knows what a request is
+    /// about: it counts by who calls.
+    pub fn caller_room(&self, caller: Option<IpAddr>) -> BodyRoom {
+        self.bodies.room(caller, NO_ROUTE)
     }
 
     /// Decides a request whose body is at hand.
@@ -172,7 +187,7 @@ impl Intake {
     fn route(&self) -> usize {
         match &self.state {
             State::Matched { route, .. } => *route,
-            State::Refused(_) => usize::MAX,
+            State::Refused(_) => NO_ROUTE,
         }
     }
 

@@ -1,5 +1,6 @@
 //! The gRPC service.
 
+use crate::charged::NoRoom;
 use crate::incoming::Caller;
 use crate::options::Options;
 use crate::request;
@@ -39,9 +40,10 @@ impl Authorizer {
 impl Authorization for Authorizer {
     /// INVARIANT (no gRPC errors): a check that cannot be read is denied.
     async fn check(&self, check: Request<CheckRequest>) -> Result<Response<CheckResponse>, Status> {
-        if let Some(caller) = check.extensions().get::<Caller>() {
-            caller.asks();
+        if check.extensions().get::<NoRoom>().is_some() {
+            return Ok(Response::new(response::overloaded()));
         }
+        let _asking = check.extensions().get::<Caller>().map(Caller::asks);
         let answer = match request::read(check.into_inner(), &self.options) {
             Ok((head, body)) => {
                 let intake = self.gate.intake(head);
@@ -52,7 +54,9 @@ impl Authorization for Authorizer {
                 }
             }
             Err(unreadable) => {
-                tracing::warn!(%unreadable, "a check was refused");
+                if self.gate.admits_log_line() {
+                    tracing::warn!(%unreadable, "a check was refused");
+                }
                 response::refuse()
             }
         };

@@ -3,28 +3,28 @@
 //!
 //! A connection has a share of the places by its address until it asks for the
 //! first time, and until then it may be made to give way. From then on it
-//! carries clients' requests, which count by the clients that they name.
+//! carries clients' requests, which count by the clients that they name, and
+//! gives way only while it asks nothing.
 
 use crate::options::Bounds;
 use barmkin_shares::{Client, Holding, Shares};
-use barmkin_tls::{Opening, Socket, Watch, Watched};
+use barmkin_tls::{Opening, Shortage, Socket, Watch, Watched};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::UnixListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Sleep, sleep, timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::server::Connected;
 
-/// After an accept that failed, mostly for want of file descriptors: long
-/// enough for some to be closed.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// For those that give way to be gone, where many arrive at once.
+const PLACE_WITHIN: Duration = Duration::from_millis(100);
 
 /// Bytes with which HTTP/2 begins (RFC 9113 section 3.4).
 const PREFACE: usize = 24;
@@ -42,22 +42,66 @@ pub(crate) struct Connection<S> {
 pub(crate) struct Caller(Arc<Place>);
 
 #[derive(Debug)]
-struct Place(Holding<Client>);
+struct Place {
+    holding: Holding<Client>,
+    /// Where it comes from.
+    from: Mutex<IpAddr>,
+    /// Checks that are under way.
+    checks: Mutex<usize>,
+}
+
+/// A check that is under way.
+pub(crate) struct Asking(Arc<Place>);
 
 impl Caller {
-    /// It asks about a client's request: its connection is nobody's share.
-    pub(crate) fn asks(&self) {
-        self.0.0.belong(None);
+    pub(crate) fn address(&self) -> IpAddr {
+        *self.0.from.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// It asks about a client's request: its connection is nobody's share, and
+    /// does not rest until the answer is there.
+    pub(crate) fn asks(&self) -> Asking {
+        self.0.count(|checks, holding| {
+            *checks += 1;
+            if *checks == 1 {
+                holding.belong(None);
+                holding.resume();
+            }
+        });
+        Asking(self.0.clone())
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        self.0.count(|checks, holding| {
+            *checks -= 1;
+            if *checks == 0 {
+                holding.rest();
+            }
+        });
+    }
+}
+
+impl Place {
+    /// A balancer has said so.
+    fn comes_from(&self, address: IpAddr) {
+        *self.from.lock().unwrap_or_else(PoisonError::into_inner) = address;
+        self.holding.belong(Some([address.into()]));
+    }
+
+    fn count(&self, change: impl FnOnce(&mut usize, &Holding<Client>)) {
+        change(&mut self.checks.lock().unwrap_or_else(PoisonError::into_inner), &self.holding);
     }
 }
 
 impl Watch for Place {
     fn read(&self, bytes: usize) {
-        self.0.moved(bytes);
+        self.holding.moved(bytes);
     }
 
     fn wrote(&self, bytes: usize) {
-        self.0.moved(bytes);
+        self.holding.moved(bytes);
     }
 }
 
@@ -65,6 +109,15 @@ impl<S> Connection<S> {
     fn new(stream: S, place: Arc<Place>, bounds: &Bounds, within: Duration) -> Self {
         let stream = Watched::new(stream, bounds.stall, place.clone());
         Self { stream, caller: Caller(place), beginning: Some((PREFACE, Box::pin(sleep(within)))) }
+    }
+
+    /// Fails when it has to give way, whatever it waits for: one whose answers
+    /// nobody reads is not read from either.
+    fn keeps_place(&self, context: &mut Context<'_>) -> io::Result<()> {
+        match self.caller.0.holding.poll_evicted(context) {
+            Poll::Ready(()) => Err(io::ErrorKind::ConnectionAborted.into()),
+            Poll::Pending => Ok(()),
+        }
     }
 }
 
@@ -74,6 +127,7 @@ pub(crate) fn tcp(socket: Socket, bounds: Bounds) -> ReceiverStream<io::Result<C
     let Socket { listener, opening } = socket;
     tokio::spawn(async move {
         let places = Shares::new(bounds.connections_max);
+        let mut shortage = Shortage::default();
         let mut handshakes = JoinSet::new();
         let mut keep_fresh = std::pin::pin!(opening.keep_fresh());
         loop {
@@ -84,18 +138,24 @@ pub(crate) fn tcp(socket: Socket, bounds: Bounds) -> ReceiverStream<io::Result<C
                 Some(_) = handshakes.join_next(), if !handshakes.is_empty() => continue,
                 accepted = listener.accept() => accepted,
             };
-            let Some((stream, peer)) = or_pause(accepted).await else { continue };
+            let (stream, peer) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    shortage.met(&error, |count| places.relieve(count)).await;
+                    continue;
+                }
+            };
             // For want of a place it is closed: nobody gives way.
-            let Some(place) = place(&places, peer.ip()) else { continue };
+            let Some(place) = place(&places, peer.ip()).await else { continue };
             let (opening, begun, bounds) = (opening.clone(), begun.clone(), bounds.clone());
             handshakes.spawn(async move {
+                let told = |from: SocketAddr| place.comes_from(from.ip());
                 let opened = tokio::select! {
-                    opened = opening.begin(stream, peer) => opened,
-                    () = place.0.evicted() => return,
+                    opened = opening.begin(stream, peer, told) => opened,
+                    () = place.holding.evicted() => return,
                 };
                 match opened {
-                    Ok((stream, from)) => {
-                        place.0.belong(Some([from.ip().into()]));
+                    Ok((stream, _)) => {
                         let connection = Connection::new(stream, place, &bounds, opening.within);
                         // It fails only when the server has stopped.
                         drop(begun.send(Ok(connection)).await);
@@ -117,13 +177,20 @@ pub(crate) fn unix(
     tokio::spawn(async move {
         let places = Shares::new(bounds.connections_max);
         let within = Opening::default().within;
+        let mut shortage = Shortage::default();
         loop {
             let accepted = tokio::select! {
                 () = begun.closed() => return,
                 accepted = listener.accept() => accepted,
             };
-            let Some((stream, _)) = or_pause(accepted).await else { continue };
-            let Some(place) = place(&places, Ipv4Addr::LOCALHOST.into()) else { continue };
+            let stream = match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    shortage.met(&error, |count| places.relieve(count)).await;
+                    continue;
+                }
+            };
+            let Some(place) = place(&places, Ipv4Addr::LOCALHOST.into()).await else { continue };
             if begun.send(Ok(Connection::new(stream, place, &bounds, within))).await.is_err() {
                 return;
             }
@@ -132,19 +199,10 @@ pub(crate) fn unix(
     ReceiverStream::new(incoming)
 }
 
-fn place(places: &Arc<Shares<Client>>, peer: IpAddr) -> Option<Arc<Place>> {
-    places.take(Some([peer.into()]), 1).map(|holding| Arc::new(Place(holding)))
-}
-
-async fn or_pause<T>(accepted: io::Result<T>) -> Option<T> {
-    match accepted {
-        Ok(accepted) => Some(accepted),
-        Err(error) => {
-            tracing::warn!(%error, "a connection could not be accepted");
-            sleep(ACCEPT_PAUSE).await;
-            None
-        }
-    }
+async fn place(places: &Arc<Shares<Client>>, peer: IpAddr) -> Option<Arc<Place>> {
+    let taken = timeout(PLACE_WITHIN, places.take_in_turn(Some([peer.into()]), 1)).await;
+    let holding = taken.ok().flatten()?;
+    Some(Arc::new(Place { holding, from: Mutex::new(peer), checks: Mutex::new(0) }))
 }
 
 impl<S> Connected for Connection<S> {
@@ -157,9 +215,7 @@ impl<S> Connected for Connection<S> {
 
 impl<S: AsyncRead + Unpin> AsyncRead for Connection<S> {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, to: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if self.caller.0.0.poll_evicted(context).is_ready() {
-            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
-        }
+        self.keeps_place(context)?;
         let before = to.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(context, to);
         if let Some((missing, time)) = &mut self.beginning {
@@ -176,6 +232,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Connection<S> {
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.keeps_place(cx)?;
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
@@ -184,6 +241,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.keeps_place(cx)?;
         Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
     }
 
@@ -192,6 +250,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.keeps_place(cx)?;
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 

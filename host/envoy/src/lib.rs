@@ -21,13 +21,14 @@
 //! - Envoy sees to it that `source` is the client (`use_remote_address`,
 //!   `xff_num_trusted_hops`) and that `x-request-id` is its own.
 //!
-//! A check that cannot be read is a deny and no gRPC error, which Envoy would
-//! let pass under `failure_mode_allow`.
+//! A check that cannot be read, or that there is no room for, is a deny and no
+//! gRPC error, which Envoy would let pass under `failure_mode_allow`.
 //!
 //! Architecture invariant: this crate decides nothing, and is the only one that
 //! knows Envoy's API.
 
 mod body;
+mod charged;
 mod check;
 mod incoming;
 mod listen;

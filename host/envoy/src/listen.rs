@@ -1,5 +1,6 @@
 //! Where Envoy reaches the service.
 
+use crate::charged::Charging;
 use crate::check::Authorizer;
 use crate::incoming::{self, Connection};
 use crate::options::Options;
@@ -111,15 +112,17 @@ pub async fn serve(
 ) -> io::Result<()> {
     let message_bytes_max = options.body_bytes_max.unwrap_or(0).saturating_add(MESSAGE_OVERHEAD_BYTES);
     let bounds = options.bounds.clone();
-    let service = AuthorizationServer::new(Authorizer::new(gate, options)).max_decoding_message_size(message_bytes_max);
+    let service =
+        AuthorizationServer::new(Authorizer::new(gate.clone(), options)).max_decoding_message_size(message_bytes_max);
     let router = Server::builder()
+        .timeout(bounds.check)
         .max_concurrent_streams(bounds.streams_max)
         .http2_max_header_list_size(HEADER_BYTES_MAX)
         .http2_max_pending_accept_reset_streams(Some(RESETS_MAX))
         .http2_max_local_error_reset_streams(Some(RESETS_MAX))
         .http2_keepalive_interval(Some(bounds.ping))
         .http2_keepalive_timeout(Some(bounds.ping / 2))
-        .add_service(service);
+        .add_service(Charging { service, gate });
     match listener.into() {
         Listener::Tcp(socket) => run(router, incoming::tcp(socket, bounds), shutdown).await,
         Listener::Unix(listener) => run(router, incoming::unix(listener, bounds), shutdown).await,

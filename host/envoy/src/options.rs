@@ -33,12 +33,16 @@ pub struct Bounds {
     /// How often a connection is asked whether there is still somebody. Half as
     /// long after that it is closed.
     pub ping: Duration,
+    /// For a whole check, from its header to its answer. Envoy itself waits for
+    /// seconds at most, and for longer nobody is there to be answered.
+    pub check: Duration,
     /// For an answer of which nothing goes while some waits to be sent.
     pub stall: Duration,
 }
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { connections_max: 1_024, streams_max: 256, ping: Duration::from_secs(30), stall: Duration::from_secs(30) }
+        let seconds = Duration::from_secs;
+        Self { connections_max: 1_024, streams_max: 256, ping: seconds(30), check: seconds(30), stall: seconds(30) }
     }
 }

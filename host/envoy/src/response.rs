@@ -53,10 +53,19 @@ pub(crate) fn deny(denial: &Denial) -> CheckResponse {
 
 /// Refuse a check that cannot be read.
 pub(crate) fn refuse() -> CheckResponse {
+    unasked(StatusCode::BAD_REQUEST, "unreadable-check")
+}
+
+/// Refuse a check that there was no room to read.
+pub(crate) fn overloaded() -> CheckResponse {
+    unasked(StatusCode::SERVICE_UNAVAILABLE, "overloaded")
+}
+
+fn unasked(status: StatusCode, reason: &'static str) -> CheckResponse {
     let mut headers = HeaderMap::new();
-    headers.insert(REASON_FIELD, HeaderValue::from_static("unreadable-check"));
+    headers.insert(REASON_FIELD, HeaderValue::from_static(reason));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    denied(StatusCode::BAD_REQUEST, &headers, String::new(), None)
+    denied(status, &headers, String::new(), None)
 }
 
 fn denied(

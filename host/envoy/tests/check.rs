@@ -5,6 +5,7 @@
 mod gate;
 
 use barmkin_envoy::{Authorizer, Bounds, Options, Socket, UnixSocket, serve};
+use barmkin_host::GateLimits;
 use envoy_types::ext_authz::v3::pb::{
     Authorization, CheckRequest, CheckResponse, DeniedHttpResponse, HeaderAppendAction, HeaderValue, HeaderValueOption,
     HttpResponse, OkHttpResponse,
@@ -17,7 +18,7 @@ use envoy_types::pb::google::protobuf::value::Kind;
 use gate::sign;
 use hyper_util::rt::TokioIo;
 use std::time::Duration;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixStream};
 use tokio::sync::oneshot;
 use tonic::transport::Endpoint;
@@ -215,11 +216,14 @@ async fn it_serves_on_a_unix_socket_and_on_tcp_until_it_is_told_to_stop() {
 
 /// A service on TCP, with few places and little time.
 async fn small(connections_max: usize, within: Duration) -> std::net::SocketAddr {
+    bounded(Bounds { connections_max, ..Bounds::default() }, within).await
+}
+
+async fn bounded(bounds: Bounds, within: Duration) -> std::net::SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let mut socket = Socket::from(listener);
     socket.opening.within = within;
-    let bounds = Bounds { connections_max, ..Bounds::default() };
     tokio::spawn(serve(socket, gate::gate(), Options { bounds, ..Options::default() }, std::future::pending()));
     address
 }
@@ -251,4 +255,109 @@ async fn a_connection_that_does_not_begin_is_cut_off() {
     let ended = tokio::time::timeout(Duration::from_secs(5), silent.read_to_end(&mut sent)).await;
     assert!(ended.is_ok(), "{sent:?}");
     assert!(is_answered(address).await);
+}
+
+/// From another address of this machine.
+async fn connect_from_elsewhere(address: std::net::SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4_096).unwrap();
+    socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+    socket.connect(address).await.unwrap()
+}
+
+/// The preface and empty settings of HTTP/2 (RFC 9113).
+const BEGINNING: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00";
+
+#[tokio::test]
+async fn an_envoy_that_asks_nothing_gives_way() {
+    let address = small(1, Duration::from_secs(60)).await;
+    let channel = Endpoint::try_from(format!("http://{address}")).unwrap().connect().await.unwrap();
+    let public = HttpRequest { raw_body: Vec::new(), size: 0, ..delivery("/public", b"", &[]) };
+    let mut envoy = AuthorizationClient::new(channel);
+    envoy.check(about(public.clone())).await.unwrap();
+    assert!(is_answered(address).await);
+    // It connects again.
+    envoy.check(about(public)).await.unwrap();
+}
+
+#[tokio::test]
+async fn those_who_do_not_read_keep_nobody_out() {
+    let address = small(1, Duration::from_secs(60)).await;
+    let mut deaf = connect_from_elsewhere(address).await;
+    deaf.write_all(BEGINNING).await.unwrap();
+    let ping = [&[0, 0, 8, 6, 0, 0, 0, 0, 0][..], &[0; 8]].concat().repeat(1_000);
+    // Until neither side takes any more.
+    while let Ok(sent) = tokio::time::timeout(Duration::from_millis(200), deaf.write_all(&ping)).await {
+        sent.unwrap();
+    }
+    assert!(is_answered(address).await);
+}
+
+/// A frame of HTTP/2, of the first stream.
+fn frame(kind: u8, flags: u8, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    [&length[1..], &[kind, flags, 0, 0, 0, 1], payload].concat()
+}
+
+/// A connection with a check whose message is `announced` bytes long, of which
+/// `sent` have come.
+async fn ask_in_part(mut client: TcpStream, announced: u32, sent: &[u8]) -> TcpStream {
+    // By RFC 7541: POST, http, and a path, an authority and a content type that are
+    // not kept.
+    let path = b"/envoy.service.auth.v3.Authorization/Check";
+    let length = u8::try_from(path.len()).unwrap();
+    let header = [&[0x83, 0x86, 0x04, length][..], path, b"\x01\x04gate", b"\x0f\x10\x10application/grpc"].concat();
+    let prefix = [&[0][..], &announced.to_be_bytes()].concat();
+    let mut begun = [BEGINNING, &frame(1, 4, &header), &frame(0, 0, &prefix)].concat();
+    sent.chunks(16 * 1024).for_each(|part| begun.extend(frame(0, 0, part)));
+    client.write_all(&begun).await.unwrap();
+    client
+}
+
+/// What the answer to the check begins with, header and message.
+async fn answer(client: &mut TcpStream) -> Vec<u8> {
+    let mut answer = Vec::new();
+    loop {
+        let mut head = [0; 9];
+        client.read_exact(&mut head).await.unwrap();
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+        let mut payload = vec![0; length as usize];
+        client.read_exact(&mut payload).await.unwrap();
+        if head[8] == 1 && head[3] < 2 {
+            answer.extend(payload);
+            // The last of the stream.
+            if head[4] & 1 == 1 {
+                return answer;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_check_of_which_only_a_part_comes_is_given_up() {
+    let bounds = Bounds { check: Duration::from_millis(100), ..Bounds::default() };
+    let address = bounded(bounds, Duration::from_secs(60)).await;
+    let mut client = ask_in_part(TcpStream::connect(address).await.unwrap(), 1_024, b"a").await;
+    tokio::time::timeout(Duration::from_secs(5), answer(&mut client)).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_has_come_of_a_check_is_charged() {
+    let bodies_bytes_max = 64 * 1024;
+    let gate = gate::gate_with(GateLimits { bodies_bytes_max, ..GateLimits::default() });
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let options = Options { body_bytes_max: Some(1024 * 1024), ..Options::default() };
+    tokio::spawn(serve(Socket::from(listener), gate, options, std::future::pending()));
+    let part = [0; 48 * 1024];
+    let mut first = ask_in_part(TcpStream::connect(address).await.unwrap(), 100_000, &part).await;
+    // Not two of the same caller: one is told so, by a denial.
+    let mut second = ask_in_part(TcpStream::connect(address).await.unwrap(), 100_000, &part).await;
+    let answered = tokio::select! {
+        answered = answer(&mut first) => answered,
+        answered = answer(&mut second) => answered,
+        () = tokio::time::sleep(Duration::from_secs(5)) => panic!("neither was answered"),
+    };
+    let text = String::from_utf8_lossy(&answered).into_owned();
+    assert!(text.contains("overloaded"), "{text}");
 }

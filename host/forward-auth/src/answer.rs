@@ -43,7 +43,9 @@ impl Endpoint {
         let response = self.decide(parts).await.unwrap_or_else(|refusal| {
             let detail = refusal.detail(&self.dialect);
             let listener = self.listener.as_deref();
-            tracing::warn!(listener, reason = refusal.reason(), detail, "a call was refused");
+            if self.gate.admits_log_line() {
+                tracing::warn!(listener, reason = refusal.reason(), detail, "a call was refused");
+            }
             refuse(&self.dialect, &refusal, &detail)
         });
         Ok(response.map(Full::new))
@@ -154,7 +156,6 @@ fn refuse(dialect: &Dialect, refusal: &Refusal, detail: &str) -> Response<Bytes>
     let mut response = Response::new(Bytes::from(problem.to_string()));
     let fields = response.headers_mut();
     fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     fields.insert(REASON_FIELD, HeaderValue::from_static(refusal.reason()));
     refusing(dialect, status, response)
 }

@@ -66,18 +66,18 @@ use upgrade::UpgradeRefused;
 /// way end, and cuts tunnels.
 pub async fn serve(socket: impl Into<Socket>, gate: Arc<Gate>, options: Options, shutdown: impl Future<Output = ()>) {
     let bounds = options.bounds();
-    let layer = BarmkinLayer::new(gate, options.surroundings());
+    let layer = BarmkinLayer::new(gate.clone(), options.surroundings());
     let proxy = Arc::new(Proxy::new(options));
     let receive = proxy.clone();
     let forward = service_fn(move |request| proxy.clone().forward(request));
     let guarded = layer.layer(forward);
     let service = service_fn(move |request| {
         let received = receive.receive(request);
-        let mut guarded = guarded.clone();
+        let (mut guarded, gate) = (guarded.clone(), gate.clone());
         async move {
             match received {
                 Ok(request) => guarded.call(request).await,
-                Err(UpgradeRefused) => Ok(refuse_upgrade()),
+                Err(UpgradeRefused) => Ok(refuse_upgrade(&gate)),
             }
         }
     });
@@ -85,7 +85,9 @@ pub async fn serve(socket: impl Into<Socket>, gate: Arc<Gate>, options: Options,
 }
 
 /// Refused before the gate is asked, which it therefore costs nothing.
-fn refuse_upgrade<R>() -> Response<Either<Full<Bytes>, R>> {
-    tracing::info!(failure = ?Failure::UpgradeRefused, "a request was refused");
+fn refuse_upgrade<R>(gate: &Gate) -> Response<Either<Full<Bytes>, R>> {
+    if gate.admits_log_line() {
+        tracing::info!(failure = ?Failure::UpgradeRefused, "a request was refused");
+    }
     Failure::UpgradeRefused.response(None).map(|body| Either::Left(Full::new(body)))
 }

@@ -1,6 +1,7 @@
 //! Sockets that listen: TLS for them, and for commands that ask them, by rustls
 //! (TLS 1.2 and 1.3, and the suites that rustls has, which are the safe ones);
-//! the PROXY protocol; and an end to answers that nobody reads.
+//! the PROXY protocol; an end to answers that nobody reads; and what is done when
+//! accepting fails.
 //!
 //! Certificate, key and client CA are files, and are read again when they
 //! change: new connections get what is new, those that are open go on. What
@@ -28,6 +29,7 @@ mod files;
 mod name;
 mod proxy_protocol;
 mod server;
+mod shortage;
 mod socket;
 mod stream;
 mod watched;
@@ -36,6 +38,7 @@ pub use client::ClientTls;
 pub use error::TlsError;
 pub use files::{ClientFiles, Clients, ServerFiles};
 pub use server::{HANDSHAKE_MAX, HTTP1, HTTP2, Protocols, REREAD_AFTER, ServerTls};
+pub use shortage::{RELIEVED, Shortage};
 pub use socket::{Opening, Socket};
 pub use stream::Stream;
 pub use watched::{Watch, Watched};

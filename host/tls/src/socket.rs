@@ -62,15 +62,29 @@ impl Opening {
     /// if that is what is done here. Not a part of accepting: one that is slow
     /// must not keep others waiting.
     ///
+    /// `told` hears where it comes from as soon as a balancer has said so:
+    /// handshakes that are never finished are held by clients, and must count as
+    /// theirs.
+    ///
     /// # Errors
     /// When it is not done in time, or as [`ServerTls::accept`], or when only
     /// balancers may connect and this is none.
-    pub async fn begin(&self, stream: TcpStream, peer: SocketAddr) -> io::Result<(Stream, SocketAddr)> {
-        let begun = tokio::time::timeout(self.within, self.begin_in_time(stream, peer)).await;
+    pub async fn begin(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        told: impl FnOnce(SocketAddr),
+    ) -> io::Result<(Stream, SocketAddr)> {
+        let begun = tokio::time::timeout(self.within, self.begin_in_time(stream, peer, told)).await;
         begun.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
     }
 
-    async fn begin_in_time(&self, mut stream: TcpStream, peer: SocketAddr) -> io::Result<(Stream, SocketAddr)> {
+    async fn begin_in_time(
+        &self,
+        mut stream: TcpStream,
+        peer: SocketAddr,
+        told: impl FnOnce(SocketAddr),
+    ) -> io::Result<(Stream, SocketAddr)> {
         // Answers are small: without this they wait for the acknowledgement of
         // the one before. It is no failure when the peer is gone already.
         let _ = stream.set_nodelay(true);
@@ -80,7 +94,10 @@ impl Opening {
                 let only = "only what `proxy-protocol` lists may connect";
                 return Err(io::Error::new(io::ErrorKind::PermissionDenied, only));
             }
-            from = proxy_protocol::read(&mut stream).await?.unwrap_or(peer);
+            if let Some(said) = proxy_protocol::read(&mut stream).await? {
+                from = said;
+                told(said);
+            }
         }
         match &self.tls {
             None => Ok((Stream::from(stream), from)),

@@ -1,11 +1,11 @@
 //! Real handshakes: who gets in, as whom, and what becomes of those who are in
 //! when the certificate changes.
 
-#![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests")]
 
 mod support;
 
-use barmkin_tls::{HTTP1, ServerTls, Stream};
+use barmkin_tls::{HTTP1, Opening, ServerTls, Stream};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use rustls::version::TLS13;
@@ -186,4 +186,23 @@ async fn who_does_not_shake_hands_is_left_alone() {
     let _silent = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let (stream, _) = listener.accept().await.unwrap();
     assert_eq!(tls.accept(stream).await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+}
+
+/// A handshake that is never finished is the client's, not the balancer's.
+#[tokio::test]
+async fn where_a_connection_comes_from_is_known_before_the_handshake() {
+    let (ca, folder) = (Ca::new(), Folder::new());
+    let tls = ServerTls::load(folder.files(&ca.server(), None), HTTP1).unwrap();
+    let balancers = ["127.0.0.1/32".parse().unwrap()].into();
+    let opening = Opening { tls: Some(tls), balancers, ..Opening::default() };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let (stream, peer) = listener.accept().await.unwrap();
+    client.write_all(b"PROXY TCP4 192.0.2.7 198.51.100.1 4711 443\r\n").await.unwrap();
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let begun = opening.begin(stream, peer, |from| tell.send(from).unwrap());
+    tokio::select! {
+        begun = begun => panic!("{begun:?}"),
+        from = told.recv() => assert_eq!(from, Some("192.0.2.7:4711".parse().unwrap())),
+    }
 }

@@ -47,7 +47,7 @@ where
         };
         let seen = match room.len() + data.len() {
             length if length > max_bytes => Seen::TooLarge,
-            _ if room.append(&data, expected).is_err() => Seen::NoRoom,
+            _ if room.append_in_turn(&data, expected).await.is_err() => Seen::NoRoom,
             _ => continue,
         };
         return Collected::new(seen, GuardedBody::begun(room.into_bytes(), Some(data), body));

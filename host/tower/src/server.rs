@@ -16,7 +16,7 @@ pub use place::Place;
 pub use turn_away::{TURNED_AWAY_MAX, TURNED_AWAY_WITHIN};
 
 use barmkin_shares::{Client, Shares};
-use barmkin_tls::Socket;
+use barmkin_tls::{Shortage, Socket};
 use bytes::Bytes;
 use connection::{Arrived, connection};
 use http::{Request, Response};
@@ -24,19 +24,18 @@ use http_body::Body;
 use hyper::body::Incoming;
 use ipnet::IpNet;
 use std::convert::Infallible;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tower::Service;
 use turn_away::turn_away;
 
-/// After an accept that failed, mostly for want of file descriptors: long
-/// enough for some to be closed.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// For those that give way to be gone, where many arrive at once. They need a
+/// turn of their threads each.
+const PLACE_WITHIN: Duration = Duration::from_millis(100);
 
 /// The bounds of a server.
 #[derive(Clone, Debug)]
@@ -89,7 +88,7 @@ impl Bounds {
 /// Serves `service` on `socket` until `shutdown`, then lets requests that are
 /// under way end.
 ///
-/// A request's extensions hold the client's [`SocketAddr`], its [`Place`], or
+/// A request's extensions hold the client's [`SocketAddr`](std::net::SocketAddr), its [`Place`], or
 /// [`TurnedAway`](crate::TurnedAway) where it has none, and
 /// [`Secured`](crate::Secured) if it came over TLS.
 pub async fn serve<S, R>(socket: impl Into<Socket>, service: S, bounds: Bounds, shutdown: impl Future<Output = ()>)
@@ -107,6 +106,7 @@ where
     let (_stop, stopping) = watch::channel(());
     let bounds = Arc::new(bounds);
     let mut connections = JoinSet::new();
+    let mut shortage = Shortage::default();
     let mut shutdown = pin!(shutdown);
     let mut keep_fresh = pin!(opening.keep_fresh());
     loop {
@@ -114,14 +114,21 @@ where
             () = &mut shutdown => break,
             () = &mut keep_fresh => continue,
             Some(_) = connections.join_next(), if !connections.is_empty() => continue,
-            accepted = accept(&listener) => accepted,
+            accepted = listener.accept() => accepted,
         };
-        let Some((stream, peer)) = accepted else { continue };
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                shortage.met(&error, |count| places.relieve(count)).await;
+                continue;
+            }
+        };
         let arrived = Arrived { stream, peer, opening: opening.clone(), bounds: bounds.clone() };
         let has_share = !bounds.is_proxy(peer.ip()) && !opening.is_balancer(peer.ip());
         let client = has_share.then(|| Client::from(peer.ip()));
         let (service, mut draining) = (service.clone(), draining.clone());
-        if let Some(holding) = places.take(client.map(|client| [client]), 1) {
+        let place = tokio::time::timeout(PLACE_WITHIN, places.take_in_turn(client.map(|client| [client]), 1));
+        if let Ok(Some(holding)) = place.await {
             let place = Place::new(holding, client, tunnels.clone(), stopping.clone());
             connections.spawn(connection(arrived, place, service, draining));
         } else if let Ok(permit) = turns_away.clone().try_acquire_owned() {
@@ -138,16 +145,5 @@ where
     let all_end = async { while connections.join_next().await.is_some() {} };
     if tokio::time::timeout(bounds.drain, all_end).await.is_err() {
         tracing::warn!("requests did not end in time and were cut off");
-    }
-}
-
-async fn accept(listener: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
-    match listener.accept().await {
-        Ok(accepted) => Some(accepted),
-        Err(error) => {
-            tracing::warn!(%error, "a connection could not be accepted");
-            tokio::time::sleep(ACCEPT_PAUSE).await;
-            None
-        }
     }
 }

@@ -81,6 +81,11 @@ async fn answer(request: Request<Incoming>, asked: Arc<Notify>) -> Result<Respon
                 asked.notify_one();
                 std::future::pending().await
             }
+            "/stay" if place.outlive() => {
+                asked.notify_one();
+                std::future::pending().await
+            }
+            "/stay" => "no place".to_owned(),
             "/large" => "a".repeat(LARGE),
             "/medium" => "a".repeat(LARGE / 256),
             "/outlive" => if place.outlive() { "served" } else { "no place" }.to_owned(),
@@ -322,6 +327,36 @@ async fn what_outlives_its_requests_has_places_of_its_own() {
     // It ends with its request, or else it would have no place at all.
     assert_eq!(outlive(server.connect().await).await, ("served".to_owned(), true));
     assert_eq!(outlive(server.connect().await).await, ("served".to_owned(), true));
+}
+
+#[tokio::test]
+async fn a_tunnel_that_is_in_use_does_not_give_way_to_one_that_holds_as_much() {
+    let server = Server::start(Bounds { tunnels_max: 1, ..Bounds::default() }).await;
+    let stay = b"GET /stay HTTP/1.1\r\nhost: app\r\n\r\n";
+    let mut first = server.connect_from(2).await;
+    first.write_all(stay).await.unwrap();
+    server.asked.notified().await;
+    let mut further = server.connect_from(3).await;
+    further.write_all(stay).await.unwrap();
+    assert_eq!(read_answer(&mut further).await, "no place");
+    assert_eq!(closed(std::slice::from_mut(&mut first)).await, 0);
+}
+
+/// More than may be leaving at a time.
+#[tokio::test]
+async fn those_who_arrive_at_once_wait_for_those_who_leave() {
+    let server = Server::start(Bounds { connections_max: 8, ..Bounds::default() }).await;
+    let mut heavy = Vec::new();
+    for _ in 0..8 {
+        heavy.push(server.connect_from(2).await);
+    }
+    let mut arrived = Vec::new();
+    for other in 3..7 {
+        arrived.push(server.connect_from(other).await);
+    }
+    for stream in &mut arrived {
+        assert_eq!(ask(stream).await, "served");
+    }
 }
 
 #[tokio::test]

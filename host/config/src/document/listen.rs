@@ -50,6 +50,10 @@ pub(crate) struct Listen {
     /// default. They are not among the `connections`.
     #[schemars(range(min = 1))]
     pub(crate) tunnels: Option<usize>,
+    /// `ext-authz`: the most checks at once on one connection, 256 by default.
+    /// Envoy opens another connection when it needs more.
+    #[schemars(range(min = 1))]
+    pub(crate) streams: Option<u32>,
     /// Networks of balancers that say by the PROXY protocol, version 1 or 2,
     /// where a connection comes from. Nobody else may then connect.
     #[serde(default)]
@@ -133,6 +137,12 @@ pub(crate) struct Timeouts {
     /// For an answer of which nothing goes while some waits to be sent, 30 s by
     /// default.
     pub(crate) stall: Option<Text<DurationUnit>>,
+    /// `ext-authz`: for a whole check, from its header to its answer; 30 s by
+    /// default. Envoy itself waits for seconds at most.
+    pub(crate) check: Option<Text<DurationUnit>>,
+    /// `ext-authz`: how often a connection is asked whether there is still
+    /// somebody, every 30 s by default. Half as long after that it is closed.
+    pub(crate) ping: Option<Text<DurationUnit>>,
     /// `reverse-proxy`: from one part of a body to the next, 15 s by default.
     pub(crate) body: Option<Text<DurationUnit>>,
     /// `reverse-proxy`: for all of a body that is read before the verdict, 60 s

@@ -42,6 +42,7 @@ pub(super) fn resolve(declared: &BTreeMap<String, Entry<Listen>>, context: &mut 
             kind,
             connections_max: listen.connections,
             tunnels_max: listen.tunnels,
+            streams_max: listen.streams,
             balancers: networks(&listen.proxy_protocol, &site.key("proxy-protocol"), context),
             timeouts: timeouts(listen, &site.key("timeouts"), context),
         };
@@ -53,7 +54,7 @@ pub(super) fn resolve(declared: &BTreeMap<String, Entry<Listen>>, context: &mut 
 /// An option that does nothing on a listener of its kind would be believed to.
 fn check_options(listen: &Listen, site: &Site, context: &mut Context<'_>) {
     use ListenKind::{ExtAuthz, ForwardAuth, ReverseProxy};
-    let options: [(&str, bool, &[ListenKind]); 8] = [
+    let options: [(&str, bool, &[ListenKind]); 9] = [
         ("client-certificate", listen.client_certificate.is_some(), &[ExtAuthz]),
         ("dialect", listen.dialect.is_some(), &[ForwardAuth]),
         ("upstream", listen.upstream.is_some(), &[ReverseProxy]),
@@ -62,6 +63,7 @@ fn check_options(listen: &Listen, site: &Site, context: &mut Context<'_>) {
         ("gates", !listen.gates.is_empty(), &[ForwardAuth]),
         ("upgrades", listen.upgrades.is_some(), &[ForwardAuth, ReverseProxy]),
         ("tunnels", listen.tunnels.is_some(), &[ReverseProxy]),
+        ("streams", listen.streams.is_some(), &[ExtAuthz]),
     ];
     for (option, is_given, kinds) in options {
         if is_given && !kinds.contains(&listen.kind) {
@@ -71,6 +73,7 @@ fn check_options(listen: &Listen, site: &Site, context: &mut Context<'_>) {
     }
     for (option, given, what) in [
         ("connections", listen.connections, "with no connections nothing is served"),
+        ("streams", listen.streams.map(|streams| streams as usize), "with no streams nothing is checked"),
         ("tunnels", listen.tunnels, "with no tunnels every upgrade and event stream is refused"),
     ] {
         if given == Some(0) {
@@ -220,6 +223,7 @@ fn timeouts(listen: &Listen, site: &Site, context: &mut Context<'_>) -> Timeouts
         Some(time)
     };
     const ALL: &[ListenKind] = &[ExtAuthz, ForwardAuth, ReverseProxy];
+    const GRPC: &[ListenKind] = &[ExtAuthz];
     const HTTP: &[ListenKind] = &[ForwardAuth, ReverseProxy];
     const PROXY: &[ListenKind] = &[ReverseProxy];
     Timeouts {
@@ -227,6 +231,8 @@ fn timeouts(listen: &Listen, site: &Site, context: &mut Context<'_>) -> Timeouts
         header: read("header", &declared.header, HTTP),
         idle: read("idle", &declared.idle, HTTP),
         stall: read("stall", &declared.stall, ALL),
+        check: read("check", &declared.check, GRPC),
+        ping: read("ping", &declared.ping, GRPC),
         body: read("body", &declared.body, PROXY),
         whole_body: read("whole-body", &declared.whole_body, PROXY),
         connect: read("connect", &declared.connect, PROXY),

@@ -309,6 +309,10 @@ impl Generation {
         &self.tried[index]
     }
 
+    pub(crate) fn admits_log_line(&self) -> bool {
+        self.log_rate.admit(monotonic().saturating_duration_since(self.built))
+    }
+
     /// Reports to metrics and to the operator's log a deny that a route which
     /// observes did not keep to.
     pub(crate) fn count_observed(&self, denial: &Denial, began: Instant) {

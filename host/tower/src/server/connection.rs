@@ -43,8 +43,14 @@ where
     R::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let Arrived { stream, peer, opening, bounds } = arrived;
+    let slot = place.slot().clone();
+    let told = |from: SocketAddr| {
+        if !bounds.is_proxy(from.ip()) {
+            slot.comes_from(Client::from(from.ip()));
+        }
+    };
     let begun = tokio::select! {
-        begun = opening.begin(stream, peer) => begun,
+        begun = opening.begin(stream, peer, told) => begun,
         () = place.evicted() => return,
         _ = draining.changed() => return,
     };
@@ -52,10 +58,6 @@ where
         Ok(begun) => begun,
         Err(error) => return tracing::debug!(%peer, %error, "a connection did not begin"),
     };
-    let slot = place.slot().clone();
-    if from != peer && !bounds.is_proxy(from.ip()) {
-        slot.comes_from(Client::from(from.ip()));
-    }
     slot.begin();
     let tell = Tell::of(from, &stream);
     let of_requests = slot.clone();

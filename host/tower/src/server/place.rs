@@ -60,6 +60,8 @@ impl Place {
     pub fn outlive(&self) -> bool {
         let client = *self.slot.counts_for.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(holding) = self.slot.tunnels.take(client.map(|client| [client]), 1) else { return false };
+        // It is in use from the first moment: not one that has asked nothing yet.
+        holding.resume();
         self.slot.outlives.store(true, Ordering::Relaxed);
         *self.slot.holding.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(holding);
         true

@@ -39,7 +39,7 @@ where
 {
     let Arrived { stream, peer, opening, .. } = arrived;
     let answer = async {
-        let (stream, from) = opening.begin(stream, peer).await?;
+        let (stream, from) = opening.begin(stream, peer, |_| {}).await?;
         let tell = Tell::of(from, &stream);
         let service = service_fn(move |mut request: Request<Incoming>| {
             tell.apply(&mut request);
