@@ -21,7 +21,16 @@ const EACH: usize = 2;
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// Between two bytes of what drips.
-const DRIP: Duration = Duration::from_millis(500);
+const DRIP: Duration = Duration::from_secs(2);
+
+/// Between two requests of one that asks without end.
+const BUSY: Duration = Duration::from_millis(250);
+
+/// Bytes of a body that is read before the verdict: as many as may be.
+const BODY: usize = 1024 * 1024;
+
+/// How a handshake begins: the first bytes of a record that announces more.
+const HELLO: [u8; 11] = [0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3];
 
 /// An attempt that has gone on for so long has a place, and keeps it.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -31,6 +40,10 @@ const PATIENCE: Duration = Duration::from_secs(90);
 pub(super) struct Targets {
     pub(super) proxy: SocketAddr,
     pub(super) checks: SocketAddr,
+    /// The same two with TLS.
+    pub(super) proxy_tls: SocketAddr,
+    pub(super) checks_tls: SocketAddr,
+    /// With TLS.
     pub(super) admin: SocketAddr,
 }
 
@@ -41,17 +54,29 @@ enum Kind {
     Silent,
     SilentAtChecks,
     SilentAtAdmin,
+    /// Begins a handshake, and says no more.
+    Handshake,
+    HandshakeAtChecks,
+    HandshakeAtAdmin,
+    /// Begins HTTP/2, and asks nothing.
+    Begun,
+    /// A check of which only a part comes.
+    Check,
     /// A header of which a byte comes now and then.
     Header,
     /// Half of a body that is read before the verdict, and then a byte now and
     /// then.
     Body,
+    /// All of it but a byte.
+    Held,
     /// The same of a body that streams.
     Streamed,
     /// A body that is announced, and does not come.
     Announced,
     /// An answer that it does not read.
     Deaf,
+    /// An answer of which it reads a little now and then.
+    Slow,
     /// Many denials that it does not read.
     Denials,
     /// Tunnels and event streams through which nothing goes.
@@ -61,15 +86,22 @@ enum Kind {
     Busy,
 }
 
-const KINDS: [(Kind, &str); 12] = [
+const KINDS: [(Kind, &str); 19] = [
     (Kind::Silent, "silent"),
     (Kind::SilentAtChecks, "silent_at_checks"),
     (Kind::SilentAtAdmin, "silent_at_admin"),
+    (Kind::Handshake, "handshake"),
+    (Kind::HandshakeAtChecks, "handshake_at_checks"),
+    (Kind::HandshakeAtAdmin, "handshake_at_admin"),
+    (Kind::Begun, "begun_at_checks"),
+    (Kind::Check, "check"),
     (Kind::Header, "header"),
     (Kind::Body, "body"),
+    (Kind::Held, "held"),
     (Kind::Streamed, "streamed"),
     (Kind::Announced, "announced"),
     (Kind::Deaf, "deaf"),
+    (Kind::Slow, "slow"),
     (Kind::Denials, "denials"),
     (Kind::Tunnel, "tunnel"),
     (Kind::Events, "events"),
@@ -131,35 +163,51 @@ async fn attack(
 
 async fn attempt(kind: Kind, from: Ipv4Addr, targets: &Targets) -> Result<()> {
     let target = match kind {
-        Kind::SilentAtChecks => targets.checks,
-        Kind::SilentAtAdmin => targets.admin,
+        Kind::SilentAtChecks | Kind::Begun | Kind::Check => targets.checks,
+        Kind::SilentAtAdmin | Kind::HandshakeAtAdmin => targets.admin,
+        Kind::Handshake => targets.proxy_tls,
+        Kind::HandshakeAtChecks => targets.checks_tls,
         _ => targets.proxy,
     };
     let mut stream = connect(from, target).await?;
     match kind {
         Kind::Silent | Kind::SilentAtChecks | Kind::SilentAtAdmin => until_closed(&mut stream).await,
         Kind::Header => drip(&mut stream, &get("/", "x-a: ").replace("\r\n\r\n", "")).await,
-        Kind::Body => {
-            let head = format!(
-                "POST /webhooks/github HTTP/1.1\r\nhost: hooks.example.com\r\nx-hub-signature-256: sha256={:064}\r\n\
-                 content-length: 1000000\r\n\r\n{}",
-                0,
-                "a".repeat(500_000)
-            );
-            drip(&mut stream, &head).await
+        Kind::Handshake | Kind::HandshakeAtChecks | Kind::HandshakeAtAdmin => {
+            stream.write_all(&HELLO).await?;
+            until_closed(&mut stream).await
+        }
+        Kind::Begun => {
+            stream.write_all(&http2_begins()).await?;
+            until_closed(&mut stream).await
+        }
+        Kind::Check => {
+            stream.write_all(&[http2_begins(), part_of_a_check()].concat()).await?;
+            until_closed(&mut stream).await
+        }
+        Kind::Body => drip(&mut stream, &upload(BODY / 2)).await,
+        Kind::Held => {
+            stream.write_all(upload(BODY - 1).as_bytes()).await?;
+            until_closed(&mut stream).await
         }
         Kind::Streamed => {
             let head = "POST /up HTTP/1.1\r\nhost: api.example.com\r\ncontent-length: 1000000\r\n\r\na";
             drip(&mut stream, head).await
         }
         Kind::Announced => {
-            let head = "POST /webhooks/github HTTP/1.1\r\nhost: hooks.example.com\r\ncontent-length: 1000000\r\n\r\n";
-            stream.write_all(head.as_bytes()).await?;
+            stream.write_all(upload(0).as_bytes()).await?;
             until_closed(&mut stream).await
         }
         Kind::Deaf => {
             stream.write_all(get("/large", "accept: *").as_bytes()).await?;
             until_reset(&mut stream).await
+        }
+        Kind::Slow => {
+            stream.write_all(get("/large", "accept: *").as_bytes()).await?;
+            while stream.read(&mut [0; 64]).await? > 0 {
+                sleep(DRIP).await;
+            }
+            Ok(())
         }
         Kind::Denials => {
             stream.write_all(get("/v1/items", "accept: *").repeat(300).as_bytes()).await?;
@@ -177,7 +225,7 @@ async fn attempt(kind: Kind, from: Ipv4Addr, targets: &Targets) -> Result<()> {
         Kind::Busy => loop {
             stream.write_all(get("/v1/items", "accept: *").as_bytes()).await?;
             anyhow::ensure!(stream.read(&mut [0; 4_096]).await? > 0, "closed");
-            sleep(DRIP / 2).await;
+            sleep(BUSY).await;
         },
     }
 }
@@ -191,6 +239,51 @@ async fn connect(from: Ipv4Addr, to: SocketAddr) -> Result<TcpStream> {
 
 fn get(path: &str, field: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nhost: api.example.com\r\n{field}\r\n\r\n")
+}
+
+/// A signed body, as far as it has come.
+fn upload(bytes: usize) -> String {
+    format!(
+        "POST /webhooks/github HTTP/1.1\r\nhost: hooks.example.com\r\nx-hub-signature-256: sha256={:064}\r\n\
+         content-length: {BODY}\r\n\r\n{}",
+        0,
+        "a".repeat(bytes)
+    )
+}
+
+/// The preface, and no settings.
+pub(super) fn http2_begins() -> Vec<u8> {
+    [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &[0, 0, 0, 4, 0, 0, 0, 0, 0][..]].concat()
+}
+
+/// The header of a call, and of its message as much as fits into the first
+/// window, of 16 MiB that it announces.
+fn part_of_a_check() -> Vec<u8> {
+    let text = |text: &str| [&[u8::try_from(text.len()).unwrap_or_default()], text.as_bytes()].concat();
+    // By RFC 7541: `:method: POST`, `:scheme: http`, and names of the static table
+    // with values that are not kept.
+    let header = [
+        vec![0x83, 0x86, 0x04],
+        text("/envoy.service.auth.v3.Authorization/Check"),
+        vec![0x01],
+        text("gate"),
+        vec![0x0f, 0x10],
+        text("application/grpc"),
+        vec![0x00],
+        text("te"),
+        text("trailers"),
+    ]
+    .concat();
+    let frame = |kind: u8, flags: u8, payload: &[u8]| {
+        let length = u32::try_from(payload.len()).unwrap_or_default().to_be_bytes();
+        [&length[1..], &[kind, flags, 0, 0, 0, 1], payload].concat()
+    };
+    let mut sent = frame(1, 4, &header);
+    sent.extend(frame(0, 0, &[0, 1, 0, 0, 0]));
+    for _ in 0..3 {
+        sent.extend(frame(0, 0, &[0; 16 * 1024]));
+    }
+    sent
 }
 
 async fn drip(stream: &mut TcpStream, first: &str) -> Result<()> {

@@ -1,15 +1,17 @@
 //! The client that behaves: small signed deliveries over connections that it
 //! keeps and over new ones, and now and then a question at every other listener.
 
-use super::attackers::Targets;
+use super::attackers::{Targets, http2_begins};
 use crate::harness::{Request, github_signature};
 use crate::rules::GITHUB_SECRET;
 use anyhow::{Context, Result, ensure};
 use barmkin_envoy::Probe;
+use barmkin_tls::ClientTls;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// Between two deliveries.
 const PACE: Duration = Duration::from_millis(10);
@@ -27,6 +29,8 @@ const KEPT: usize = 2;
 pub(super) struct Behaved {
     pub(super) targets: Targets,
     pub(super) forward: SocketAddr,
+    /// Has the certificate of an operator.
+    pub(super) tls: ClientTls,
 }
 
 #[derive(Default)]
@@ -38,6 +42,19 @@ pub(super) struct Watched {
 }
 
 impl Behaved {
+    /// Waits until the gate listens everywhere.
+    pub(super) fn until_served(&self, within: Duration) -> Result<()> {
+        let began = now();
+        let Targets { proxy, checks, proxy_tls, checks_tls, admin } = self.targets;
+        for address in [proxy, checks, proxy_tls, checks_tls, admin] {
+            while TcpStream::connect(address).is_err() {
+                ensure!(began.elapsed() < within, "nobody listens at {address}");
+                std::thread::sleep(PACE);
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn watch(&self, span: Duration, resident_kib: impl Fn() -> Result<u64>) -> Result<Watched> {
         static SERIAL: AtomicU64 = AtomicU64::new(0);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -61,10 +78,15 @@ impl Behaved {
             }
             if is_new {
                 watched.resident_kib = watched.resident_kib.max(resident_kib()?);
+                let Targets { checks, proxy_tls, checks_tls, admin, .. } = self.targets;
+                let get = |path| format!("GET {path} HTTP/1.1\r\nhost: api.example.com\r\n\r\n").into_bytes();
                 for (name, asked) in [
                     ("forward-auth", self.ask_forward()),
-                    ("admin", ask_admin(self.targets.admin)),
-                    ("ext-authz", runtime.block_on(ask_checks(self.targets.checks))),
+                    ("ext-authz", runtime.block_on(ask_checks(checks))),
+                    ("proxy over TLS", runtime.block_on(self.ask(proxy_tls, &get("/"), b"HTTP/1.1 200"))),
+                    ("admin over TLS", runtime.block_on(self.ask(admin, &get("/healthz"), b"HTTP/1.1 200"))),
+                    // Its settings are its answer.
+                    ("ext-authz over TLS", runtime.block_on(self.ask(checks_tls, &http2_begins(), &[0, 0]))),
                 ] {
                     if let Err(error) = asked {
                         watched.failures.push(format!("{name}: {error:#}"));
@@ -87,12 +109,19 @@ impl Behaved {
         ensure!(answer.status == 200, "it was answered {}", answer.status);
         Ok(())
     }
-}
 
-fn ask_admin(address: SocketAddr) -> Result<()> {
-    let answer = Request::new("GET", "/healthz", "localhost").send(address)?;
-    ensure!(answer.status == 200, "it was answered {}", answer.status);
-    Ok(())
+    /// Over TLS: the answer must begin with `expected`.
+    async fn ask(&self, address: SocketAddr, request: &[u8], expected: &[u8]) -> Result<()> {
+        let asked = async {
+            let mut stream = self.tls.connect("localhost", tokio::net::TcpStream::connect(address).await?).await?;
+            stream.write_all(request).await?;
+            let mut answer = vec![0; expected.len()];
+            stream.read_exact(&mut answer).await?;
+            ensure!(answer == expected, "it was answered `{}`", String::from_utf8_lossy(&answer));
+            Ok(())
+        };
+        tokio::time::timeout(PATIENCE, asked).await.context("it was not answered in time")?
+    }
 }
 
 async fn ask_checks(address: SocketAddr) -> Result<()> {

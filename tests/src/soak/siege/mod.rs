@@ -4,10 +4,12 @@
 
 mod attackers;
 mod behaved;
+mod certificates;
 mod upstream;
 
 use self::attackers::{Attackers, Targets};
 use self::behaved::{Behaved, Watched};
+use self::certificates::Certificates;
 use super::{Scenario, Verdict};
 use crate::harness::{Barmkin, ListenerKind, free_address};
 use crate::rules;
@@ -19,10 +21,16 @@ use std::time::Duration;
 const ALONE: [Duration; 2] = [Duration::from_secs(15), Duration::from_secs(3)];
 const UNDER_SIEGE: [Duration; 2] = [Duration::from_secs(75), Duration::from_secs(9)];
 
+/// The gate listens by then.
+const START: Duration = Duration::from_secs(30);
+
 /// Places of the proxy that is besieged: fewer than there are attackers.
 const CONNECTIONS: u64 = 256;
 const TUNNELS: u64 = 64;
 const BODIES_MIB: u64 = 16;
+
+/// Places of each other listener.
+const OTHERS: u64 = 64;
 
 /// Connections that are told that there is no place.
 const TURNED_AWAY: u64 = 64;
@@ -33,7 +41,8 @@ const CONNECTION_KIB: u64 = 2 * 144;
 
 /// The memory that the settings bound. Of bodies there may be an eighth more
 /// while some give way.
-const GROWTH_MAX_KIB: u64 = (CONNECTIONS + TURNED_AWAY + TUNNELS) * CONNECTION_KIB + BODIES_MIB * 1024 * 9 / 8;
+const GROWTH_MAX_KIB: u64 =
+    (CONNECTIONS + TUNNELS + 3 * OTHERS + 2 * TURNED_AWAY) * CONNECTION_KIB + BODIES_MIB * 1024 * 9 / 8;
 
 /// The client's slowest hundredth under siege: this many times what it is alone,
 /// or this long where that is less.
@@ -45,10 +54,20 @@ pub(super) fn run(short: bool) -> Result<Verdict> {
     let (_, files_max) = getrlimit(Resource::RLIMIT_NOFILE)?;
     setrlimit(Resource::RLIMIT_NOFILE, files_max, files_max)?;
     let upstream = upstream::start();
-    let targets = Targets { proxy: free_address(), checks: free_address(), admin: free_address() };
+    let targets = Targets {
+        proxy: free_address(),
+        checks: free_address(),
+        proxy_tls: free_address(),
+        checks_tls: free_address(),
+        admin: free_address(),
+    };
+    let certificates = Certificates::new()?;
+    let secrets: Vec<_> = rules::SECRETS.into_iter().chain(certificates.files()).collect();
     let rules = rules(&targets, upstream.address());
-    let gate = Barmkin::serve(&rules, &rules::SECRETS, &[("forward", ListenerKind::ForwardAuth("caddy"))]);
-    let behaved = Behaved { targets: targets.clone(), forward: gate.address("forward") };
+    let gate = Barmkin::serve(&rules, &secrets, &[("forward", ListenerKind::ForwardAuth("caddy"))]);
+    let tls = Certificates::client(&gate.folder().join("secrets"))?;
+    let behaved = Behaved { targets: targets.clone(), forward: gate.address("forward"), tls };
+    behaved.until_served(START)?;
 
     let alone = behaved.watch(ALONE[pick], || resident_kib(gate.id()))?;
     let attackers = Attackers::start(&targets)?;
@@ -76,7 +95,8 @@ pub(super) fn run(short: bool) -> Result<Verdict> {
 }
 
 fn rules(targets: &Targets, upstream: std::net::SocketAddr) -> String {
-    let Targets { proxy, checks, admin } = targets;
+    let Targets { proxy, checks, proxy_tls, checks_tls, admin } = targets;
+    let tls = certificates::SETTINGS;
     let listeners = format!(
         r#"
 [limits]
@@ -84,6 +104,7 @@ bodies = "{BODIES_MIB}MiB"
 
 [admin]
 address = "{admin}"
+tls     = {{ {tls}, client-ca = "secrets/ca.pem" }}
 
 [listen.proxy]
 kind        = "reverse-proxy"
@@ -95,7 +116,20 @@ tunnels     = {TUNNELS}
 [listen.checks]
 kind        = "ext-authz"
 address     = "{checks}"
-connections = 64
+connections = {OTHERS}
+
+[listen.proxy-tls]
+kind        = "reverse-proxy"
+address     = "{proxy_tls}"
+upstream    = "http://{upstream}"
+connections = {OTHERS}
+tls         = {{ {tls} }}
+
+[listen.checks-tls]
+kind        = "ext-authz"
+address     = "{checks_tls}"
+connections = {OTHERS}
+tls         = {{ {tls} }}
 "#
     );
     let rules = rules::api_and_webhooks();
