@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -25,6 +26,9 @@ const GET_FOREVER: &[u8] = b"GET /forever HTTP/1.1\r\nhost: app\r\n\r\n";
 
 /// Bytes of an answer that no socket's buffers take.
 const LARGE: usize = 16 * 1024 * 1024;
+
+/// Requests for `/count`.
+static COUNTED: AtomicUsize = AtomicUsize::new(0);
 
 struct Server {
     address: SocketAddr,
@@ -87,6 +91,10 @@ async fn answer(request: Request<Incoming>, asked: Arc<Notify>) -> Result<Respon
             }
             "/stay" => "no place".to_owned(),
             "/large" => "a".repeat(LARGE),
+            "/count" => {
+                COUNTED.fetch_add(1, Ordering::Relaxed);
+                "served".to_owned()
+            }
             "/medium" => "a".repeat(LARGE / 256),
             "/outlive" => if place.outlive() { "served" } else { "no place" }.to_owned(),
             "/peer" => format!("{peer} served"),
@@ -340,6 +348,25 @@ async fn a_tunnel_that_is_in_use_does_not_give_way_to_one_that_holds_as_much() {
     further.write_all(stay).await.unwrap();
     assert_eq!(read_answer(&mut further).await, "no place");
     assert_eq!(closed(std::slice::from_mut(&mut first)).await, 0);
+}
+
+#[tokio::test]
+async fn many_requests_in_one_packet_keep_nobody_waiting() {
+    let server = Server::start(Bounds::default()).await;
+    let (mut many, mut one) = (server.connect_from(2).await, server.connect_from(3).await);
+    for stream in [&mut many, &mut one] {
+        assert_eq!(ask(stream).await, "served");
+    }
+    let counted = b"GET /count HTTP/1.1\r\nhost: app\r\n\r\n";
+    let before = COUNTED.load(Ordering::Relaxed);
+    many.write_all(&counted.repeat(100)).await.unwrap();
+    one.write_all(GET).await.unwrap();
+    assert_eq!(read_answer(&mut one).await, "served");
+    let answered = COUNTED.load(Ordering::Relaxed) - before;
+    assert!(answered < 8, "{answered} of the others were answered first");
+    for _ in 0..100 {
+        assert_eq!(read_answer(&mut many).await, "served");
+    }
 }
 
 /// More than may be leaving at a time.

@@ -14,26 +14,37 @@ pub(super) struct Answered<R> {
 }
 
 /// A request that is under way.
-pub(super) struct UnderWay(Arc<ConnectionSlot>);
+pub(super) struct UnderWay {
+    slot: Arc<ConnectionSlot>,
+    was_waiting: bool,
+}
 
 impl UnderWay {
     pub(super) fn begin(slot: Arc<ConnectionSlot>) -> Self {
-        slot.begin_request();
-        Self(slot)
+        let was_waiting = slot.begin_request();
+        Self { slot, was_waiting }
     }
 
     pub(super) fn answer<R>(self, body: R) -> Answered<R> {
         Answered { body, _request: self }
     }
 
+    /// Lets others have their turn, if it came with the one before it: hundreds in
+    /// one packet must not keep them waiting for more than one answer.
+    pub(super) async fn turn(&self) {
+        if self.was_waiting {
+            tokio::task::yield_now().await;
+        }
+    }
+
     pub(super) fn outlives(&self) -> bool {
-        self.0.outlives()
+        self.slot.outlives()
     }
 }
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.0.end_request();
+        self.slot.end_request();
     }
 }
 

@@ -66,6 +66,7 @@ where
         request.extensions_mut().insert(place.clone());
         let (under_way, service) = (UnderWay::begin(of_requests.clone()), service.clone());
         async move {
+            under_way.turn().await;
             let Ok(mut response) = service.oneshot(request).await;
             if under_way.outlives() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
                 // Its place among the others is another's by now.

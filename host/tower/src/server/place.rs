@@ -131,9 +131,13 @@ impl ConnectionSlot {
         self.enter(Phase::Header);
     }
 
-    pub(super) fn begin_request(&self) {
+    /// Says whether it came before the answer to the one before it was there.
+    pub(super) fn begin_request(&self) -> bool {
+        let (before, _) = self.phase();
         self.enter(Phase::Request);
         self.holding().resume();
+        // What comes while it rests begins a header.
+        before == Phase::Rest
     }
 
     pub(super) fn end_request(&self) {
