@@ -1,20 +1,86 @@
 //! What crosses from components: their bytes before anything of them runs,
 //! and their answers, as any bytes in their memory.
 
-use barmkin_host::limits::{PRINCIPAL_ID_BYTES_MAX, PRINCIPAL_ITEMS_MAX};
+use crate::guest;
+use barmkin_host::limits::{
+    COMPILE_BUDGET_MAX, COMPONENT_DEPTH_MAX, COMPONENTS_MAX, CONFIGURE_DEADLINE, DEADLINE_DEFAULT, GLOBALS_MUTABLE_MAX,
+    MEMORIES_MAX, PRINCIPAL_ID_BYTES_MAX, PRINCIPAL_ITEMS_MAX, TABLES_MAX,
+};
 use barmkin_host::{Body, Client, Gate, Head, Member, PolicySpec, Route, Spec, Verdict};
 use http::{HeaderMap, Method};
-use std::path::Path;
 use std::sync::LazyLock;
-use wit_component::{ComponentEncoder, StringEncoding};
-use wit_parser::Resolve;
+use std::time::Duration;
+use wasmparser::{Parser, Payload};
 
-/// Any bytes as a component.
+/// CPU time that is not in an estimate: what this machine does beside.
+const BESIDE: Duration = Duration::from_secs(2);
+
+/// Any bytes as a component: refused within a second, or loaded within its
+/// estimate, and within a deadline whatever it does.
 pub(crate) fn inspect(input: &[u8]) {
-    if let Ok(inspection) = barmkin_host::inspect(input) {
-        assert!(inspection.exports.iter().any(|export| export == barmkin_host::CONTRACT));
-        assert!(inspection.code_bytes <= input.len());
+    let began = process_time();
+    let inspected = barmkin_host::inspect(input);
+    let took = process_time() - began;
+    assert!(took < Duration::from_secs(1) + BESIDE, "it took {took:?} to look at");
+    let Ok(inspection) = inspected else { return };
+    assert!(inspection.exports.iter().any(|export| export == barmkin_host::CONTRACT));
+    assert!(inspection.code_bytes <= input.len());
+    assert!(inspection.estimate <= COMPILE_BUDGET_MAX);
+    has_no_more_than_is_counted(input);
+    load(input, inspection.estimate);
+}
+
+/// By the validator's own parser, all levels together.
+fn has_no_more_than_is_counted(input: &[u8]) {
+    let (mut open, mut parts, mut globals, mut memories, mut tables) = (0, 0, 0, 0, 0);
+    for payload in Parser::new(0).parse_all(input) {
+        match payload.expect("it was read before") {
+            Payload::Version { .. } => {
+                (open, parts) = (open + 1, parts + 1);
+                assert!(open <= COMPONENT_DEPTH_MAX, "{open} levels");
+            }
+            Payload::End(_) => open -= 1,
+            Payload::GlobalSection(section) => {
+                let mutable = section.into_iter().filter(|global| global.as_ref().is_ok_and(|it| it.ty.mutable));
+                globals += u64::try_from(mutable.count()).unwrap_or(u64::MAX);
+            }
+            Payload::MemorySection(section) => memories += u64::from(section.count()),
+            Payload::TableSection(section) => tables += u64::from(section.count()),
+            _ => {}
+        }
     }
+    let counted = [
+        ("parts", parts, COMPONENTS_MAX),
+        ("mutable globals", globals, GLOBALS_MUTABLE_MAX),
+        ("memories", memories, MEMORIES_MAX),
+        ("tables", tables, TABLES_MAX),
+    ];
+    for (what, count, max) in counted {
+        assert!(count <= max, "{count} {what}");
+    }
+}
+
+/// With whatever it may do: it configures itself, and answers a request.
+fn load(component: &[u8], estimate: Duration) {
+    let mut route = Route::new("route");
+    route.public = true;
+    route.chain = vec![Member::Policy("policy".to_owned())];
+    let policies = [("policy".to_owned(), PolicySpec::new(component))].into();
+    let began = process_time();
+    let built = crate::generation(&Spec { policies, routes: vec![route], ..Spec::default() });
+    let took = process_time() - began;
+    let most = estimate * 3 + CONFIGURE_DEADLINE + BESIDE;
+    assert!(took < most, "it took {took:?} to load, and was estimated at {estimate:?}");
+    let Ok(generation) = built else { return };
+    let began = process_time();
+    drop(Gate::new(generation).check_now(head(), Body::NotCarried).expect("the store is in memory"));
+    let took = process_time() - began;
+    assert!(took < DEADLINE_DEFAULT * 2 + BESIDE, "a check took {took:?}");
+}
+
+fn process_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or_default(), u32::try_from(time.tv_nsec).unwrap_or_default())
 }
 
 /// Bytes of a body that the guest below takes.
@@ -46,7 +112,11 @@ pub(crate) fn decision(input: &[u8]) {
 }
 
 fn decide(answer: Vec<u8>) -> Verdict {
-    let head = Head {
+    GATE.check_now(head(), Body::Whole(answer.into())).expect("the store is in memory")
+}
+
+fn head() -> Head {
+    Head {
         method: Method::POST,
         version: http::Version::HTTP_11,
         scheme: "https",
@@ -54,8 +124,7 @@ fn decide(answer: Vec<u8>) -> Verdict {
         target: "/".to_owned(),
         headers: HeaderMap::new(),
         client: Client::default(),
-    };
-    GATE.check_now(head, Body::Whole(answer.into())).expect("the store is in memory")
+    }
 }
 
 static GATE: LazyLock<Gate> = LazyLock::new(|| {
@@ -93,18 +162,20 @@ fn guest() -> Vec<u8> {
                 (i32.const 65536)))"#,
         barmkin_host::CONTRACT
     );
-    let mut module = wat::parse_str(text).expect("the text is right");
-    let mut resolve = Resolve::default();
-    let (package, _) =
-        resolve.push_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit")).expect("the contract is there");
-    let world = resolve.select_world(&[package], Some("policy")).expect("it has a world");
-    wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).expect("it fits");
-    ComponentEncoder::default().module(&module).and_then(|mut encoder| encoder.encode()).expect("it is a component")
+    guest::component(&text)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
+
+    /// Changes to one that loads go further than changes to noise.
+    #[test]
+    fn the_corpus_has_a_component_that_loads() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/component/loads");
+        assert!(barmkin_host::inspect(&std::fs::read(file).unwrap()).is_ok());
+    }
 
     /// The changes begin at answers that are whole.
     #[test]

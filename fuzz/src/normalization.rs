@@ -1,60 +1,146 @@
-//! A request as anybody can send it: the first line is the method and the
-//! target, the second the authority, the others are fields.
+//! How a target is read: in one way, whichever of its spellings was sent, and
+//! in none that a backend could read otherwise.
 
-use barmkin_host::{Body, Client, Gate, Head, PathMatch, Route, Spec, Verdict};
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use crate::guest::{self, PATH_FIELD};
+use crate::head::{self, TARGET_BYTES_MAX};
+use barmkin_host::{Body, Gate, Head, Member, PathMatch, Route, Spec, Verdict};
 use percent_encoding::percent_decode_str;
+use std::hash::Hasher as _;
 use std::sync::LazyLock;
+use unicode_normalization::UnicodeNormalization;
 
-/// Everything is open but what is below `/admin`, where nobody vouches.
+/// Everything is open, but what is below `/admin` is another route.
 static GATE: LazyLock<Gate> = LazyLock::new(|| {
-    let mut open = Route::new("open");
-    open.public = true;
-    let mut admin = Route::new("admin");
-    admin.matches.path = PathMatch::Prefix("/admin".to_owned());
-    admin.public = true;
-    crate::gate(&Spec { routes: vec![open, admin], ..Spec::default() })
+    let route = |name: &str, below: &str| {
+        let mut route = Route::new(name);
+        route.matches.path = PathMatch::Prefix(below.to_owned());
+        route.public = true;
+        route.chain = vec![Member::Policy("echo".to_owned())];
+        route
+    };
+    let policies = [("echo".to_owned(), guest::echo())].into();
+    crate::gate(&Spec { policies, routes: vec![route("open", "/"), route("admin", "/admin")], ..Spec::default() })
 });
 
+/// The route of a request that is let through, and its path as policies see it.
+#[derive(Debug, PartialEq, Eq)]
+struct Reading {
+    route: String,
+    path: String,
+}
+
 pub(crate) fn check(input: &[u8]) {
-    let Some(head) = read(input) else { return };
+    let Some(head) = head::read(input).filter(|head| head.target.len() <= TARGET_BYTES_MAX) else { return };
+    let reading = read(head.clone());
+    if let Some(reading) = &reading {
+        is_what_backends_read(&head.target, reading);
+        let again = Head { target: reading.path.clone(), ..head.clone() };
+        assert_eq!(read(again).as_ref(), Some(reading), "the normal form of `{}` has another", head.target);
+    }
+    for target in spellings(&head.target) {
+        let other = read(Head { target: target.clone(), ..head.clone() });
+        assert_eq!(other, reading, "`{}` and `{target}` are the same to RFC 3986", head.target);
+    }
+}
+
+fn read(head: Head) -> Option<Reading> {
     let (target, fields) = (head.target.clone(), head.headers.len());
     match GATE.check_now(head, Body::NotCarried).expect("the store is in memory") {
         Verdict::Allow(permit) => {
-            // However a backend reads the path, it is what the gate has read.
-            let is_admin = backends_read(&target).iter().any(|path| is_below_admin(path));
-            assert_eq!(permit.route() == "admin", is_admin, "`{target}` is for route `{}`", permit.route());
+            let route = permit.route().to_owned();
             let (head, _) = permit.into_forwarded();
             assert_eq!(head.target, target, "the target is forwarded as it came");
-            assert!(head.headers.len() <= fields + 1, "fields came from nowhere");
+            assert!(head.headers.len() <= fields + 2, "fields came from nowhere");
+            // A preflight is refused, so that there was a chain.
+            let path = head.headers.get(PATH_FIELD).and_then(|path| path.to_str().ok()).expect("the policy says it");
+            Some(Reading { route, path: path.to_owned() })
         }
         Verdict::Deny(denial) => {
-            let response = denial.response();
-            assert!(!response.status().is_success());
+            assert!(!denial.response().status().is_success());
+            None
         }
     }
 }
 
-fn read(input: &[u8]) -> Option<Head> {
-    let mut lines = input.split(|byte| *byte == b'\n');
-    let first = std::str::from_utf8(lines.next()?).ok()?;
-    let (method, target) = first.split_once(' ')?;
-    let authority = std::str::from_utf8(lines.next().unwrap_or_default()).ok()?;
-    let mut headers = HeaderMap::new();
-    for line in lines {
-        let mut parts = line.splitn(2, |byte| *byte == b':');
-        let name = HeaderName::from_bytes(parts.next()?).ok()?;
-        headers.try_append(name, HeaderValue::from_bytes(parts.next().unwrap_or_default()).ok()?).ok()?;
+/// However a backend reads the path, it is what the gate has read.
+fn is_what_backends_read(target: &str, Reading { route, path }: &Reading) {
+    for sent in [target, path] {
+        let is_admin = backends_read(sent).iter().any(|path| is_below_admin(path));
+        assert_eq!(route == "admin", is_admin, "`{sent}` is for route `{route}`");
     }
-    Some(Head {
-        method: Method::from_bytes(method.as_bytes()).ok()?,
-        version: http::Version::HTTP_10,
-        scheme: "https",
-        authority: Some(authority.to_owned()).filter(|authority| !authority.is_empty()),
-        target: target.to_owned(),
-        headers,
-        client: Client::default(),
-    })
+    let sent = target.split('?').next().unwrap_or_default();
+    let text = decode(path);
+    assert_eq!(decode(sent).nfc().collect::<String>(), text, "`{target}` is not `{path}`");
+    assert_eq!(decode(&text), text, "there is more to decode in `{path}`");
+    let by_rules = barmkin_path::normalize(sent).expect("the rules of policies take what the gate takes");
+    assert_eq!(decode(&by_rules).nfc().collect::<String>(), text, "a rule would read `{target}` otherwise");
+}
+
+fn decode(path: &str) -> String {
+    percent_decode_str(path).decode_utf8().expect("only UTF-8 is let through").into_owned()
+}
+
+/// Other targets that are the same by RFC 3986, section 6.2.2: unreserved
+/// characters may be encoded, and the digits be of either case. None where
+/// `target` is not of that syntax.
+fn spellings(target: &str) -> Vec<String> {
+    let (path, query) = target.split_at(target.find('?').unwrap_or(target.len()));
+    let Some(characters) = characters(path) else { return Vec::new() };
+    let mut seed = std::hash::DefaultHasher::new();
+    seed.write(target.as_bytes());
+    let mut bits = seed.finish();
+    let mut toss = || {
+        bits = bits.rotate_left(1);
+        bits & 1 == 1
+    };
+    let mut spell = |encode: &mut dyn FnMut() -> bool| {
+        let mut spelling = String::new();
+        for character in &characters {
+            match character {
+                Character::Bare(char) => spelling.push(*char),
+                Character::Encoded(byte) if is_unreserved(*byte) && !encode() => spelling.push(char::from(*byte)),
+                Character::Encoded(byte) if toss() => spelling.push_str(&format!("%{byte:02x}")),
+                Character::Encoded(byte) => spelling.push_str(&format!("%{byte:02X}")),
+            }
+        }
+        spelling + query
+    };
+    let mut other = seed.finish().reverse_bits();
+    let mut sometimes = || {
+        other = other.rotate_left(1);
+        other & 3 == 3
+    };
+    vec![spell(&mut || false), spell(&mut sometimes), spell(&mut || true)]
+}
+
+enum Character {
+    /// What stands for nothing else.
+    Bare(char),
+    /// What may be encoded, or is.
+    Encoded(u8),
+}
+
+fn characters(path: &str) -> Option<Vec<Character>> {
+    let digit = |char: Option<char>| char.and_then(|char| char.to_digit(16));
+    let mut chars = path.chars();
+    let mut characters = Vec::new();
+    while let Some(char) = chars.next() {
+        characters.push(match char {
+            '%' => {
+                let byte = digit(chars.next())? * 16 + digit(chars.next())?;
+                Character::Encoded(u8::try_from(byte).ok()?)
+            }
+            char => match u8::try_from(char) {
+                Ok(byte) if is_unreserved(byte) => Character::Encoded(byte),
+                _ => Character::Bare(char),
+            },
+        });
+    }
+    Some(characters)
+}
+
+fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
 }
 
 /// The path as it stands, and after each of what backends do to one: decode
@@ -89,4 +175,30 @@ fn walk(path: &str) -> String {
 
 fn is_below_admin(path: &str) -> bool {
     path == "/admin" || path.starts_with("/admin/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Reading, read, spellings};
+    use crate::head;
+
+    fn reading(target: &str) -> Option<Reading> {
+        read(head::read(format!("GET {target}\nexample.com").as_bytes()).unwrap())
+    }
+
+    #[test]
+    fn the_policy_says_what_was_read() {
+        let reading_of = |route: &str, path: &str| Some(Reading { route: route.to_owned(), path: path.to_owned() });
+        assert_eq!(reading("/%61dmin/%c3%a9?x"), reading_of("admin", "/admin/%C3%A9"));
+        assert_eq!(reading("/keys%3Arotate"), reading_of("open", "/keys:rotate"));
+        assert_eq!(reading("/a%2fadmin"), None);
+    }
+
+    #[test]
+    fn spellings_are_those_of_the_standard() {
+        let [bare, _, encoded] = spellings("/%41/a:b%2F%7e?%41").try_into().unwrap();
+        assert_eq!(bare.to_uppercase(), "/A/A:B%2F~?%41");
+        assert_eq!(encoded.to_uppercase(), "/%41/%61:%62%2F%7E?%41");
+        assert!(spellings("/%4").is_empty() && spellings("/%zz").is_empty());
+    }
 }

@@ -19,16 +19,30 @@ macro_rules! targets {
 
         #[test]
         fn each_target_is_run() {
-            assert_eq!(TARGETS.map(|target| target.name), [$(stringify!($name)),*]);
+            assert_eq!(TARGETS.iter().map(|target| target.name).collect::<Vec<_>>(), [$(stringify!($name)),*]);
         }
     };
 }
 
 targets! {
     normalization: 20_000
+    fields: 20_000
     configuration: 1_000
     component: 5_000
     decision: 20_000
     header: 2_000
     ext_authz: 20_000
+}
+
+/// What cargo-fuzz builds is a program for each target, by the same name.
+#[test]
+fn cargo_fuzz_has_a_program_for_each_target() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("cargo-fuzz");
+    let manifest = std::fs::read_to_string(folder.join("Cargo.toml")).unwrap();
+    for target in TARGETS {
+        let file = format!("fuzz_targets/{}.rs", target.name);
+        let program = std::fs::read_to_string(folder.join(&file)).unwrap();
+        assert!(program.contains(&format!("barmkin_fuzz::check(\"{}\", input)", target.name)), "{file}");
+        assert!(manifest.contains(&format!("path = \"{file}\"")), "{file}");
+    }
 }

@@ -66,6 +66,7 @@ fn what_costs_more_than_it_shows_is_refused_within_a_second_and_64_mib() {
             Some(problem) => problem,
             None => panic!("{} is not refused", bomb.name),
         };
+        println!("{}: {} bytes, {took:?}, {held} bytes held: {problem}", bomb.name, component.len());
         assert!(matches!(problem, Problem::TooMany { .. } | Problem::CompileBudget { .. }), "{}: {problem}", bomb.name);
         assert!(took <= most, "{}: {took:?} of CPU time for `{problem}`", bomb.name);
         assert!(held <= 64 << 20, "{}: {held} bytes for `{problem}`", bomb.name);
