@@ -13,8 +13,7 @@ fn only_the_gate_names_the_principal() {
     let keyed = |name: &str, expect, fields: &str| case(name, expect, get("/v1/items", &format!("{KEY}{fields}")));
     let mut cases: Vec<Case> = vec![
         keyed("a plain request", Arrives, ""),
-        // Failed before through nginx as the README had it, and left an empty
-        // field through Caddy and HAProxy.
+        // An empty field arrived before through Caddy.
         open("a principal of nobody", Arrives, "barmkin-principal: admin\r\n"),
         open("an empty principal", Arrives, "barmkin-principal:\r\n"),
         open("no principal", Arrives, ""),
@@ -43,8 +42,7 @@ fn only_the_gate_names_the_principal() {
         "x-forwarded-uri, x-forwarded-method",
         "content-length, transfer-encoding",
     ] {
-        // Failed before through Caddy, which lost the principal, and through
-        // HAProxy, which waited for its check.
+        // Failed before through Caddy where it is the principal that is lost.
         cases.push(keyed(&format!("Connection: {named}"), Judged, &format!("Connection: {named}\r\n")));
     }
     let chunked = "POST /public HTTP/1.1\r\nHost: api.example.com\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n\

@@ -17,7 +17,7 @@ fn handshake(path: &str, upgrade: &str) -> String {
     )
 }
 
-/// The origin would agree to anything. Failed before through Caddy and HAProxy.
+/// The origin would agree to anything. Failed before through Caddy.
 #[test]
 fn only_websockets_are_passed_on() {
     let hidden = "GET /admin HTTP/1.1\r\nHost: api.example.com\r\n\r\n";
