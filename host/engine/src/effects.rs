@@ -173,7 +173,7 @@ impl Journal {
     pub(crate) async fn undo(&mut self, mark: usize) {
         let undone = self.effects.split_off(mark.min(self.effects.len()));
         if !undone.iter().all(Effect::stays) {
-            self.with(undone).end(Outcome::Failure).await;
+            settled(self.with(undone).end(Outcome::Failure)).await;
         }
     }
 
@@ -181,14 +181,12 @@ impl Journal {
     /// Nobody waits for that: until it is done the store answers others that
     /// the claim is in progress.
     pub(crate) fn allow(mut self) -> Settlement {
-        let effects = std::mem::take(&mut self.effects);
         let waits = |effect: &Effect| effect.keep == Keep::OnSuccess || effect.ends_with_request();
-        let (waiting, mut kept): (Vec<_>, Vec<_>) = effects.into_iter().partition(waits);
-        kept.retain(|effect| effect.keep != Keep::Always && matches!(effect.kind, EffectKind::Claimed(_)));
-        if !kept.is_empty() {
-            drop(self.with(kept).end(Outcome::Success));
+        let is_held = |effect: &Effect| effect.keep != Keep::Always && matches!(effect.kind, EffectKind::Claimed(_));
+        let held: Vec<_> = self.effects.extract_if(.., |effect| !waits(effect)).filter(is_held).collect();
+        if !held.is_empty() {
+            drop(self.with(held).end(Outcome::Success));
         }
-        self.effects = waiting;
         Settlement { journal: (!self.effects.is_empty()).then(|| Box::new(self)), unseen: Outcome::Success }
     }
 
@@ -199,11 +197,16 @@ impl Journal {
     }
 
     /// The request has ended: settles what it did, whether or not anybody waits
-    /// for that.
-    fn end(mut self, outcome: Outcome) -> Enduring<()> {
+    /// for the rest of that. In a local store there is none.
+    fn end(mut self, outcome: Outcome) -> Option<Enduring<()>> {
         self.is_ending = true;
         let store = self.store.clone();
-        Enduring::new(&store, self.settle(outcome))
+        let settle = self.settle(outcome);
+        if store.is_local() {
+            store.finish(settle);
+            return None;
+        }
+        Some(Enduring::new(&store, settle))
     }
 
     async fn settle(mut self, outcome: Outcome) {
@@ -237,6 +240,13 @@ impl Journal {
             self.metrics.undo_lost();
             tracing::warn!(%error, "an effect of a request that was not let in could not be given back and stays used");
         }
+    }
+}
+
+/// Waits for the rest of a settlement.
+async fn settled(rest: Option<Enduring<()>>) {
+    if let Some(rest) = rest {
+        rest.await;
     }
 }
 
@@ -319,12 +329,7 @@ impl Settlement {
     /// otherwise. That begins at once, and ends also where nobody awaits it.
     pub fn response(mut self, status: StatusCode) -> impl Future<Output = ()> + Send + use<> {
         let outcome = if status.as_u16() < 400 { Outcome::Success } else { Outcome::Failure };
-        let settled = self.journal.take().map(|journal| journal.end(outcome));
-        async move {
-            if let Some(settled) = settled {
-                settled.await;
-            }
-        }
+        settled(self.journal.take().and_then(|journal| journal.end(outcome)))
     }
 }
 
