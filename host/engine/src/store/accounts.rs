@@ -5,6 +5,7 @@ use crate::store::room::{Part, Room};
 use crate::store::rule::Tally;
 use crate::store::{Draw, Pot, StoreError, SubjectId, Take};
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,22 +49,25 @@ impl Accounts {
         draws: &[Draw],
         cost: u32,
     ) -> Result<Take, StoreError> {
+        let take = self.take_at(now, subject, draws, cost);
+        // Last, since what this subject has may have been idle: it is not now.
         for draw in draws {
             self.forget_idle_of(now, &draw.quota);
         }
+        take
+    }
+
+    fn take_at(&mut self, now: Duration, subject: SubjectId, draws: &[Draw], cost: u32) -> Result<Take, StoreError> {
         let take = self.look(now, subject, draws, cost);
         if !take.admitted || cost == 0 {
             return Ok(take);
         }
-        let needed = self.reserve(subject, draws).or_else(|full| match full {
-            // Others may hold what is idle.
-            StoreError::Full { .. } => {
-                self.forget_idle(now);
-                self.reserve(subject, draws)
-            }
-            full => Err(full),
+        // What is idle may hold the room.
+        let reserved = self.reserve(subject, draws).or_else(|_| {
+            self.forget_idle(now);
+            self.reserve(subject, draws)
         })?;
-        for (draw, reserved) in draws.iter().zip(needed) {
+        for (draw, reserved) in draws.iter().zip(reserved.into_iter().chain(iter::repeat(0))) {
             self.change(subject, draw, reserved, |kept| kept.idle_at = kept.tally.add(&draw.rule, now, cost));
         }
         Ok(take)
@@ -155,12 +159,15 @@ impl Accounts {
         }
     }
 
-    /// Reserves room for a take from each of `draws`, or from none.
+    /// Reserves room for a take from each of `draws`, or from none. The entries of
+    /// each are empty where all of them have what they need.
     fn reserve(&mut self, subject: SubjectId, draws: &[Draw]) -> Result<Vec<usize>, StoreError> {
+        if draws.iter().all(|draw| self.needed(subject, draw) == 0) {
+            return Ok(Vec::new());
+        }
         let mut reserved = Vec::with_capacity(draws.len());
         for draw in draws {
-            let is_new = self.find(subject, &draw.quota).is_none();
-            let needed = usize::from(is_new) + usize::from(draw.rule.remembers());
+            let needed = self.needed(subject, draw);
             let part = &quota(&mut self.quotas, &draw.quota, &self.room).part;
             if needed > 0
                 && let Err(full) = self.room.reserve(&draw.quota, part, needed)
@@ -171,6 +178,12 @@ impl Accounts {
             reserved.push(needed);
         }
         Ok(reserved)
+    }
+
+    /// The entries by which a take from `draw` grows.
+    fn needed(&mut self, subject: SubjectId, draw: &Draw) -> usize {
+        let is_new = self.find(subject, &draw.quota).is_none();
+        usize::from(is_new) + usize::from(draw.rule.remembers())
     }
 
     fn unreserve(&mut self, draws: &[Draw], reserved: Vec<usize>) {

@@ -2,7 +2,7 @@
 
 use crate::store::ledger::Bounds;
 use crate::store::{Claim, Draw, Holder, Ledger, LocalStore, NonceId, StoreError, SubjectId, Take};
-use std::hash::{BuildHasher, Hash, RandomState};
+use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -55,8 +55,11 @@ impl MemoryStore {
         }
     }
 
-    fn shard(&self, key: &impl Hash) -> Result<MutexGuard<'_, Ledger>, StoreError> {
-        let index = usize::try_from(self.hasher.hash_one(key)).unwrap_or_default() % SHARDS;
+    /// The shard of what has this `digest`, of which a few bytes say enough. They
+    /// are hashed all the same: nobody can choose whom to meet.
+    fn shard(&self, digest: &[u8]) -> Result<MutexGuard<'_, Ledger>, StoreError> {
+        let first = digest.first_chunk().map_or(0, |first| u64::from_le_bytes(*first));
+        let index = usize::try_from(self.hasher.hash_one(first)).unwrap_or_default() % SHARDS;
         let shard = self.shards.get(index).ok_or_else(|| StoreError::Unavailable("no shard".to_owned()))?;
         // Nothing under the lock panics; a poisoned shard is still whole.
         Ok(shard.lock().unwrap_or_else(PoisonError::into_inner))
@@ -87,32 +90,32 @@ impl LocalStore for MemoryStore {
     fn claim(&self, nonce: &NonceId, retain: Duration, holder: Option<Holder>) -> Result<Claim, StoreError> {
         self.or_make_room(|| {
             // The clock is read under the lock: no claim is older than the last.
-            let mut shard = self.shard(nonce)?;
+            let mut shard = self.shard(&nonce.digest)?;
             shard.claim((self.now)(), nonce, retain, holder)
         })
     }
 
     fn confirm(&self, nonce: &NonceId, holder: Holder) -> Result<(), StoreError> {
-        self.shard(nonce)?.confirm(nonce, holder);
+        self.shard(&nonce.digest)?.confirm(nonce, holder);
         Ok(())
     }
 
     fn release(&self, nonce: &NonceId, holder: Holder) -> Result<(), StoreError> {
-        self.shard(nonce)?.release(nonce, holder);
+        self.shard(&nonce.digest)?.release(nonce, holder);
         Ok(())
     }
 
     fn take(&self, subject: &Arc<str>, draws: &[Draw], cost: u32) -> Result<Take, StoreError> {
         let subject = SubjectId::of(subject);
         self.or_make_room(|| {
-            let mut shard = self.shard(&subject)?;
+            let mut shard = self.shard(&subject.0)?;
             shard.take((self.now)(), subject, draws, cost)
         })
     }
 
     fn give_back(&self, subject: &Arc<str>, draw: &Draw, cost: u32, at: Duration) -> Result<(), StoreError> {
         let subject = SubjectId::of(subject);
-        let mut shard = self.shard(&subject)?;
+        let mut shard = self.shard(&subject.0)?;
         shard.give_back((self.now)(), subject, draw, cost, at);
         Ok(())
     }

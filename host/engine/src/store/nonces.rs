@@ -56,28 +56,28 @@ impl Nonces {
         retain: Duration,
         holder: Option<Holder>,
     ) -> Result<Claim, StoreError> {
-        let room = self.room.clone();
-        let space = self.space(&nonce.space);
-        space.forget_expired(now, &room);
+        let Self { room, spaces } = self;
+        let mut space = space_of(spaces, &nonce.space, room);
+        space.forget_expired(now, room);
         match space.live.get(&nonce.digest) {
             Some(live) if live.expires > now => {
                 let held = live.held.is_some_and(|(_, until)| now < until);
                 return Ok(if held { Claim::InProgress } else { Claim::Replayed });
             }
-            Some(_) => space.remove(&nonce.digest, &room),
+            Some(_) => space.remove(&nonce.digest, room),
             None => {}
         }
-        let part = space.part.clone();
-        match room.reserve(&nonce.space, &part, 1) {
+        match room.reserve(&nonce.space, &space.part, 1) {
             Ok(()) => {}
             // Others may hold what has expired.
             Err(StoreError::Full { .. }) => {
-                self.forget_expired(now);
-                room.reserve(&nonce.space, &part, 1)?;
+                spaces.values_mut().for_each(|space| space.forget_expired(now, room));
+                space = space_of(spaces, &nonce.space, room);
+                room.reserve(&nonce.space, &space.part, 1)?;
             }
             Err(full) => return Err(full),
         }
-        self.space(&nonce.space).insert(nonce.digest, Claimed::new(now, retain, holder));
+        space.insert(nonce.digest, Claimed::new(now, retain, holder));
         Ok(Claim::FirstUse)
     }
 
@@ -103,9 +103,9 @@ impl Nonces {
 
     /// Puts one back, whatever the bounds.
     pub(super) fn restore(&mut self, nonce: &NonceId, claimed: Claimed) {
-        let room = self.room.clone();
-        let space = self.space(&nonce.space);
-        space.remove(&nonce.digest, &room);
+        let Self { room, spaces } = self;
+        let space = space_of(spaces, &nonce.space, room);
+        space.remove(&nonce.digest, room);
         room.add(&space.part, 1);
         space.insert(nonce.digest, claimed);
     }
@@ -126,12 +126,11 @@ impl Nonces {
     pub(super) fn forget_expired(&mut self, now: Duration) {
         self.spaces.values_mut().for_each(|space| space.forget_expired(now, &self.room));
     }
+}
 
-    fn space(&mut self, pot: &Pot) -> &mut Space {
-        let Self { room, spaces } = self;
-        let space = || Space { part: room.part(pot), live: BTreeMap::new(), order: BTreeSet::new() };
-        spaces.entry(pot.name().clone()).or_insert_with(space)
-    }
+fn space_of<'s>(spaces: &'s mut BTreeMap<Arc<str>, Space>, pot: &Pot, room: &Room) -> &'s mut Space {
+    let space = || Space { part: room.part(pot), live: BTreeMap::new(), order: BTreeSet::new() };
+    spaces.entry(pot.name().clone()).or_insert_with(space)
 }
 
 impl Space {
