@@ -122,7 +122,7 @@ fn principal(principal: wire::PrincipalResult) -> Result<Principal, Violation> {
         return Err("it named a principal with too many roles, scopes or attributes".to_owned());
     }
     for text in texts.chain([&principal.id]) {
-        if text.len() > limits::PRINCIPAL_ITEM_BYTES_MAX || text.contains(char::is_control) {
+        if text.len() > limits::PRINCIPAL_ITEM_BYTES_MAX || text.chars().any(char::is_control) {
             return Err("it named a principal with text that is too long or not printable".to_owned());
         }
     }

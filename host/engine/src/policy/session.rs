@@ -29,8 +29,8 @@ impl BodyDigests {
     pub(super) async fn prepare(&self, body: &[u8], wanted: &[DigestAlgorithm]) {
         for algorithm in wanted {
             match algorithm {
-                DigestAlgorithm::Sha256 => fill::<Sha256, 32>(&self.sha256, body).await,
-                DigestAlgorithm::Sha512 => fill::<Sha512, 64>(&self.sha512, body).await,
+                DigestAlgorithm::Sha256 => fill::<Sha256>(&self.sha256, body).await,
+                DigestAlgorithm::Sha512 => fill::<Sha512>(&self.sha512, body).await,
             }
         }
     }
@@ -38,29 +38,26 @@ impl BodyDigests {
     /// One that was prepared.
     pub(super) fn get(&self, algorithm: DigestAlgorithm) -> &[u8] {
         match algorithm {
-            DigestAlgorithm::Sha256 => self.sha256.get().map_or(&[], <[u8; 32]>::as_slice),
-            DigestAlgorithm::Sha512 => self.sha512.get().map_or(&[], <[u8; 64]>::as_slice),
+            DigestAlgorithm::Sha256 => self.sha256.get().map_or(&[], |digest| digest),
+            DigestAlgorithm::Sha512 => self.sha512.get().map_or(&[], |digest| digest),
         }
     }
 }
 
-async fn fill<D, const BYTES: usize>(digest: &OnceLock<[u8; BYTES]>, body: &[u8])
-where
-    D: Digest,
-    [u8; BYTES]: From<sha2::digest::Output<D>>,
-{
+async fn fill<D: Digest>(digest: &OnceLock<Box<[u8]>>, body: &[u8]) {
     if digest.get().is_none() {
         let mut hasher = D::new();
         in_pieces(body, Breaks::BetweenPieces, |piece| hasher.update(piece)).await;
-        digest.get_or_init(|| hasher.finalize().into());
+        digest.get_or_init(|| hasher.finalize().as_slice().into());
     }
 }
 
-/// The digests of a body that some policy declared.
+/// The digests of a body that some policy declared. Few do: the others do not
+/// pay for their room.
 #[derive(Debug, Default)]
 pub(crate) struct BodyDigests {
-    sha256: OnceLock<[u8; 32]>,
-    sha512: OnceLock<[u8; 64]>,
+    sha256: OnceLock<Box<[u8]>>,
+    sha512: OnceLock<Box<[u8]>>,
 }
 
 impl Subject {

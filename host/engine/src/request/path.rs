@@ -39,7 +39,8 @@ impl CanonicalPath {
         }
         let path = target.split_once('?').map_or(target, |(path, _)| path);
         let normal = barmkin_path::normalize(path).map_err(reason)?;
-        let is_ascii = !normal.as_bytes().windows(2).any(|pair| matches!(pair, [b'%', b'8'..=b'9' | b'A'..=b'F']));
+        let is_ascii =
+            !normal.split('%').skip(1).any(|rest| rest.starts_with(|digit| matches!(digit, '8'..='9' | 'A'..='F')));
         let (normal, folded) = if is_ascii { (normal, None) } else { unicode(normal)? };
         let form = if normal == path { Form::AsReceived(path.len()) } else { Form::Rewritten(normal.into_owned()) };
         Ok(Self { form, folded })
