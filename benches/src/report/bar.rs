@@ -112,7 +112,7 @@ const LINES: [Line; 17] = [
         required: AtMost(1.25),
         aim: Some(AtMost(1.1)),
     },
-    Line { name: "p99_over_p50", measured: |it| it.get("p99_over_p50"), required: AtMost(4.0), aim: Some(AtMost(2.0)) },
+    Line { name: "p99_over_p50", measured: |it| it.get("p99_over_p50"), required: AtMost(3.0), aim: Some(AtMost(2.5)) },
     Line {
         name: "p50_over_check",
         measured: |it| it.get("p50_over_check"),

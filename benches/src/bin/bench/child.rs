@@ -9,8 +9,11 @@ pub(crate) enum Role {
     Steady(Steady),
     /// Checks that wait.
     Suspended,
-    /// A hyper server with the tower layer.
-    Http,
+    /// A hyper server with the tower layer, or with one that does nothing.
+    Http {
+        #[arg(long)]
+        empty: bool,
+    },
     /// An ext_authz service that is the gate.
     Gate { socket: PathBuf },
     /// An ext_authz service that allows everything.
@@ -21,7 +24,7 @@ pub(crate) fn run(role: Role) -> anyhow::Result<()> {
     match role {
         Role::Steady(steady) => steady.run(),
         Role::Suspended => suspend(),
-        Role::Http => serve_http(),
+        Role::Http { empty } => serve_http(empty),
         Role::Gate { socket } => serve_gate(&socket),
         Role::AllowAll { socket } => serve_all(&socket),
     }

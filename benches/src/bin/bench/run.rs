@@ -129,7 +129,13 @@ impl Options {
         if self.has(Group::Latency) {
             let lasting = Duration::from_secs(if self.quick { 1 } else { 18 });
             let latency = latency(lasting).context("latency")?;
-            summary.extend([("p99_over_p50", latency.p99 / latency.p50)]);
+            summary.extend([
+                ("p99_over_p50", latency.p99 / latency.p50),
+                ("p50_server", latency.p50),
+                ("p99_server", latency.p99),
+                ("p99_server_empty", latency.p99_empty),
+                ("p99_added", latency.p99 - latency.p99_empty),
+            ]);
             let check = summary.get("check_end_to_end");
             summary.extend(check.map(|check| ("p50_over_check", latency.p50 / check)));
         }
