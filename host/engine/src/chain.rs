@@ -8,9 +8,7 @@ use crate::policy::{BodyDigests, CheckError, Decision, Established, Policy, Poli
 use crate::principal::{Facts, Principal};
 use crate::reason::{HostReason, Reason};
 use crate::record::Decided;
-use crate::request::{
-    Body, BodyNeed, Form, METHOD_OVERRIDES, RefusedHead, Request, RequestId, TARGET_OVERRIDES, is_preflight,
-};
+use crate::request::{Body, BodyNeed, Form, RefusedHead, Request, RequestId, is_override, is_preflight};
 use crate::routes::{BuiltMember, BuiltRoute, Deciding, Shadow, Tried};
 use crate::store::Holder;
 use crate::trials::{Course, Trials};
@@ -429,7 +427,12 @@ fn forwarded(
     let mut all = Vec::with_capacity(gate_fields.len() + changes.len() + 2);
     all.extend(gate_fields.iter().cloned().map(Change::Remove));
     let known = generation.known_fields();
-    let misleads = |name: &&HeaderName| known.is_other_spelling(name) || is_override(name, route, request);
+    // The upstream could take another method or target out of these than was
+    // decided about.
+    let removes_overrides = route.deciding.overrides == Overrides::Remove;
+    let method_decides = request.method_decides || is_preflight(&request.head);
+    let overrides = |name: &HeaderName| removes_overrides && is_override(name.as_str(), method_decides);
+    let misleads = |name: &&HeaderName| known.is_other_spelling(name) || overrides(name);
     all.extend(request.head.headers.keys().filter(misleads).cloned().map(Change::Remove));
     all.extend(changes);
     if let (Some(field), Some(principal)) = (&generation.principal_field, &established.principal) {
@@ -439,15 +442,6 @@ fn forwarded(
         all.push(Change::Set(crate::verdict::REQUEST_ID_FIELD, id));
     }
     all
-}
-
-/// Whether the upstream could take another method or target out of field
-/// `name` than was decided about.
-fn is_override(name: &HeaderName, route: &BuiltRoute, request: &Request) -> bool {
-    let method_decides = request.method_decides || is_preflight(&request.head);
-    name.as_str().starts_with("x-")
-        && route.deciding.overrides == Overrides::Remove
-        && (TARGET_OVERRIDES.contains(&name.as_str()) || (method_decides && METHOD_OVERRIDES.contains(&name.as_str())))
 }
 
 /// `text` as a field value: percent-encoded where it is not printable ASCII.

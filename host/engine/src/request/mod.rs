@@ -23,7 +23,7 @@ pub(crate) use id::RequestIds;
 
 pub(crate) use authority::canonical_host;
 pub(crate) use framing::connection_options;
-pub(crate) use overrides::{METHOD_OVERRIDES, TARGET_OVERRIDES};
+pub(crate) use overrides::{METHOD_OVERRIDES, TARGET_OVERRIDES, is_override};
 pub(crate) use path::of_route;
 
 use crate::generation::spec::BackendFolding;

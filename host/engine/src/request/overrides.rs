@@ -11,6 +11,13 @@ pub(crate) const METHOD_OVERRIDES: [&str; 4] =
 /// it for those behind.
 pub(crate) const TARGET_OVERRIDES: [&str; 2] = ["x-original-url", "x-rewrite-url"];
 
+/// Whether field `name` replaces the target, or where `method_decides` the
+/// method. Nearly all fields begin otherwise, and are not compared with any.
+pub(crate) fn is_override(name: &str, method_decides: bool) -> bool {
+    matches!(name.as_bytes(), [b'x', b'-', b'h' | b'm' | b'o' | b'r', ..])
+        && (TARGET_OVERRIDES.contains(&name) || (method_decides && METHOD_OVERRIDES.contains(&name)))
+}
+
 /// Whether `query` has a `_method`, however it is written, and whatever
 /// separates parameters.
 pub(super) fn names_method(query: &str) -> bool {
@@ -23,7 +30,14 @@ pub(super) fn names_method(query: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::names_method;
+    use super::{METHOD_OVERRIDES, TARGET_OVERRIDES, is_override, names_method};
+
+    #[test]
+    fn every_field_that_overrides_is_found() {
+        assert!(TARGET_OVERRIDES.iter().all(|name| is_override(name, false)));
+        assert!(METHOD_OVERRIDES.iter().all(|name| is_override(name, true) && !is_override(name, false)));
+        assert!(!is_override("x-request-id", true));
+    }
 
     #[test]
     fn a_method_in_the_query_is_found_however_it_is_written() {
