@@ -32,7 +32,7 @@ pub(crate) struct Deciding {
     pub(crate) body_need: BodyNeed,
     pub(crate) backend_foldings: Vec<BackendFolding>,
     pub(crate) overrides: Overrides,
-    /// Whether a policy of the chain looks at the method.
+    /// Whether a policy of the chain looks at the method, and is kept to.
     pub(crate) reads_method: bool,
 }
 

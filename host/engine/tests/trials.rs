@@ -116,6 +116,50 @@ fn no_field_is_stripped_for_a_shadow() {
     assert_eq!(permit.into_forwarded().0.headers["x-set-1"], "the client's");
 }
 
+/// What is read on trial only is nobody's: the client may spell it as it likes,
+/// and have its connection drop it.
+#[test]
+fn no_field_is_guarded_for_a_trial() {
+    let fields = [
+        act(0, "allow"),
+        ("x_script_1".to_owned(), "the client's".to_owned()),
+        ("connection".to_owned(), "x-script-1".to_owned()),
+    ];
+    let (gate, _) = trial(&[shadow("second"), policy("first")], |_| {});
+    let Verdict::Allow(permit) = check(&gate, &fields) else { panic!("denied") };
+    assert_eq!(permit.into_forwarded().0.headers["x_script_1"], "the client's");
+    let (gate, _) = trial(&[policy("second")], |spec| spec.routes[0].observe = true);
+    let Verdict::Allow(permit) = check(&gate, &fields) else { panic!("denied") };
+    assert_eq!(permit.into_forwarded().0.headers["x_script_1"], "the client's");
+    let (gate, _) = trial(&[policy("first"), policy("second")], |_| {});
+    assert_eq!(check(&gate, &fields).reason(), Some(&HostReason::ConnectionNamesField.into()));
+}
+
+/// A policy that looks at the method, and is not kept to, has nothing to guard.
+#[test]
+fn a_route_that_observes_lets_the_method_be_overridden() {
+    for observe in [true, false] {
+        let (gate, _) = trial(&[policy("first")], |spec| {
+            let reads =
+                serde_json::json!({ "declares": { "parts": true }, "always": { "answers": { "abstain": {} } } });
+            let mut reading = PolicySpec::new(common::fixture("declared"));
+            reading.settings = reads;
+            spec.policies.insert("first".into(), reading);
+            spec.routes[0].observe = observe;
+            spec.routes[0].public = true;
+        });
+        let mut overriding = head("/r", &[("x-http-method-override".to_owned(), "DELETE".to_owned())]);
+        let Verdict::Allow(permit) = gate.check_now(overriding.clone(), Body::NotCarried).unwrap() else {
+            panic!("denied")
+        };
+        assert_eq!(permit.into_forwarded().0.headers.contains_key("x-http-method-override"), observe);
+        overriding.method = http::Method::POST;
+        overriding.target = "/r?_method=DELETE".to_owned();
+        let reason = gate.check_now(overriding, Body::NotCarried).unwrap().reason().map(Reason::to_string);
+        assert_eq!(reason.as_deref(), (!observe).then_some("method-overridden"));
+    }
+}
+
 #[test]
 fn a_shadow_may_set_what_the_policy_sets_that_it_is_to_replace() {
     for chain in [[shadow("second"), policy("first")], [policy("first"), shadow("second")]] {

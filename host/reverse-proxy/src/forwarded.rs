@@ -1,7 +1,8 @@
 //! Tells the upstream where a request came from.
 
-use http::header::{FORWARDED, HOST, HeaderName, HeaderValue};
+use http::header::{HOST, HeaderName, HeaderValue};
 use http::{HeaderMap, Uri};
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -9,23 +10,37 @@ const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const HOST_AS_ASKED: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 /// What else servers take for the client's address or the connection's scheme.
-const OTHER_CLAIMS: [HeaderName; 5] = [
-    FORWARDED,
-    HeaderName::from_static("x-real-ip"),
-    HeaderName::from_static("x-client-ip"),
-    HeaderName::from_static("true-client-ip"),
-    HeaderName::from_static("front-end-https"),
+const OTHER_CLAIMS: [&str; 10] = [
+    "cf-connecting-ip",
+    "fastly-client-ip",
+    "forwarded",
+    "front-end-https",
+    "true-client-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-forwarded",
+    "x-original-forwarded-for",
+    "x-real-ip",
 ];
 
+/// Whether field `name` claims where a request came from, and whether it is
+/// written as proxies write it: servers that speak CGI or WSGI read `_`, and some
+/// any punctuation, as `-`.
+fn claim(name: &HeaderName) -> (bool, bool) {
+    let is_plain = |char: char| char.is_ascii_alphanumeric() || char == '-';
+    let as_written = name.as_str().chars().all(is_plain);
+    let folded =
+        if as_written { name.as_str().into() } else { Cow::from(name.as_str().replace(|char| !is_plain(char), "-")) };
+    (folded.starts_with("x-forwarded-") || OTHER_CLAIMS.contains(&&*folded), as_written)
+}
+
 /// Sets `x-forwarded-for`, `-proto` and `-host`. What the client said of them
-/// is kept only if it is a trusted proxy.
+/// is kept only if it is a trusted proxy, which would not have written it otherwise.
 pub(crate) fn tell(headers: &mut HeaderMap, peer: Option<IpAddr>, trusted: bool, tls: bool, uri: &Uri) {
-    if !trusted {
-        let claims = |name: &HeaderName| name.as_str().starts_with("x-forwarded-") || OTHER_CLAIMS.contains(name);
-        let claims: Vec<_> = headers.keys().filter(|name| claims(name)).cloned().collect();
-        for name in claims {
-            headers.remove(name);
-        }
+    let is_forged = |name: &&HeaderName| matches!(claim(name), (true, as_written) if !(trusted && as_written));
+    let forged: Vec<_> = headers.keys().filter(is_forged).cloned().collect();
+    for name in forged {
+        headers.remove(name);
     }
     if let Some(peer) = peer {
         let mut path = Vec::new();
@@ -49,14 +64,24 @@ pub(crate) fn tell(headers: &mut HeaderMap, peer: Option<IpAddr>, trusted: bool,
 mod tests {
     use super::*;
 
+    const CLAIMS: [&str; 6] = [
+        "x-real-ip",
+        "x-forwarded-port",
+        "x-forwarded-prefix",
+        "true-client-ip",
+        "cf-connecting-ip",
+        "x-original-forwarded-for",
+    ];
+    const SPELT: [&str; 4] = ["x_forwarded_ssl", "x-forwarded_prefix", "true_client_ip", "front.end.https"];
+
     fn told(trusted: bool, tls: bool) -> HeaderMap {
         let mut headers = HeaderMap::new();
         headers.insert(HOST, "app".parse().unwrap());
         headers.append(FOR, "192.0.2.1".parse().unwrap());
         headers.append(FOR, "192.0.2.2".parse().unwrap());
         headers.insert(PROTO, "https".parse().unwrap());
-        headers.insert(FORWARDED, "for=192.0.2.1".parse().unwrap());
-        for claim in ["x-real-ip", "x-forwarded-port", "x-forwarded-prefix", "true-client-ip"] {
+        headers.insert("forwarded", "for=192.0.2.1".parse().unwrap());
+        for claim in CLAIMS.into_iter().chain(SPELT) {
             headers.insert(claim, "1".parse().unwrap());
         }
         tell(&mut headers, Some("10.0.0.1".parse().unwrap()), trusted, tls, &Uri::from_static("/"));
@@ -68,7 +93,12 @@ mod tests {
         let headers = told(true, false);
         assert_eq!(headers[FOR], "192.0.2.1, 192.0.2.2, 10.0.0.1");
         assert_eq!(headers[PROTO], "https");
-        assert!(headers.contains_key(FORWARDED));
+        for claim in CLAIMS {
+            assert!(headers.contains_key(claim), "{claim}");
+        }
+        for spelt in SPELT {
+            assert!(!headers.contains_key(spelt), "{spelt}");
+        }
     }
 
     #[test]
@@ -76,7 +106,7 @@ mod tests {
         let headers = told(false, false);
         assert_eq!(headers.get_all(FOR).iter().collect::<Vec<_>>(), ["10.0.0.1"]);
         assert_eq!((&headers[PROTO], &headers[HOST_AS_ASKED]), (&"http".parse().unwrap(), &"app".parse().unwrap()));
-        for claim in ["forwarded", "x-real-ip", "x-forwarded-port", "x-forwarded-prefix", "true-client-ip"] {
+        for claim in CLAIMS.into_iter().chain(SPELT).chain(["forwarded"]) {
             assert!(!headers.contains_key(claim), "{claim}");
         }
         assert_eq!(told(false, true)[PROTO], "https");

@@ -11,7 +11,7 @@ use std::process::Command;
 pub struct Stack {
     /// `flask` or `django`.
     pub framework: &'static str,
-    /// `werkzeug`, `wsgiref`, `waitress`, `uvicorn` or `hypercorn`.
+    /// `werkzeug`, `gunicorn`, `wsgiref`, `waitress`, `uvicorn` or `hypercorn`.
     pub server: &'static str,
 }
 

@@ -7,8 +7,15 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The versions that the tests were written against.
-const PACKAGES: [&str; 6] =
-    ["django==5.2.19", "flask==3.1.3", "hypercorn==0.18.0", "uvicorn==0.54.0", "waitress==3.0.2", "werkzeug==3.1.9"];
+const PACKAGES: [&str; 7] = [
+    "django==5.2.19",
+    "flask==3.1.3",
+    "gunicorn==27.0.1",
+    "hypercorn==0.18.0",
+    "uvicorn==0.54.0",
+    "waitress==3.0.2",
+    "werkzeug==3.1.9",
+];
 
 /// The Python of an environment of its own that has them, made if needed.
 pub(crate) fn get() -> Result<PathBuf> {

@@ -1,7 +1,7 @@
 //! Envoy, by gRPC or by HTTP.
 
 use super::template::Values;
-use super::{Gate, Printing, reachable};
+use super::{CLAIMS, Gate, Printing, reachable};
 use anyhow::Result;
 use barmkin_config::{Address, ListenerKind};
 
@@ -21,6 +21,7 @@ pub(super) fn print(values: Values, gate: &Gate<'_>, args: &Printing) -> Result<
         .when("http", present(!by_grpc))
         .when("client_certificate", present(client_certificate))
         .when("body_bytes", body_bytes.map(|bytes| bytes.to_string()))
+        .text("claims", CLAIMS.join(", "))
         .text("patterns", patterns.join(", "))
         .text("gate_address", at)
         .text("upstream_address", socket(&args.upstream.to_string()));

@@ -30,6 +30,27 @@ pub(crate) enum Proxy {
     Envoy,
 }
 
+/// Fields by which a client could speak for a proxy to the upstream, besides
+/// those that every proxy overwrites.
+const CLAIMS: [&str; 16] = [
+    "forwarded",
+    "front-end-https",
+    "true-client-ip",
+    "x-client-ip",
+    "x-forwarded-method",
+    "x-forwarded-port",
+    "x-forwarded-prefix",
+    "x-forwarded-scheme",
+    "x-forwarded-server",
+    "x-forwarded-ssl",
+    "x-forwarded-uri",
+    "x-original-forwarded-for",
+    "x-original-method",
+    "x-original-uri",
+    "x-original-url",
+    "x-real-ip",
+];
+
 /// What is to be printed.
 #[derive(clap::Args)]
 pub(crate) struct Printing {
@@ -101,6 +122,7 @@ impl Gate<'_> {
             .text("port", args.at.port().to_string())
             .text("upstream", args.upstream.to_string())
             .text("fields", self.fields.join(","))
+            .each("claim", CLAIMS.map(|claim| -> Item { vec![("claim", claim.to_owned())] }))
             .each("field", fields.collect::<Vec<_>>())
             .each("protocol", protocols.collect::<Vec<_>>());
         Ok(match &self.listener.address {

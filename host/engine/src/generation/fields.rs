@@ -79,12 +79,13 @@ pub(crate) struct KnownFields {
 }
 
 impl KnownFields {
-    pub(super) fn new(gate_fields: &[HeaderName], policies: &[Policy]) -> Self {
+    /// `policies` are those that decide: what is read on trial is nobody's yet.
+    pub(super) fn new<'p>(gate_fields: &[HeaderName], policies: impl Iterator<Item = &'p Policy>) -> Self {
         debug_assert_eq!(REQUEST_ID_FIELD.as_str(), REQUEST_ID_FIELD_NAME);
         let by_themselves = all(&[&OF_SERVERS, &OF_PROXIES, &OF_EVERYBODY, &METHOD_OVERRIDES, &TARGET_OVERRIDES]);
         let mut names: BTreeSet<Box<str>> = by_themselves.map(Into::into).collect();
         names.extend(gate_fields.iter().map(|field| field.as_str().into()));
-        let inputs = policies.iter().flat_map(|policy| policy.manifest.headers());
+        let inputs = policies.flat_map(|policy| policy.manifest.headers());
         names.extend(inputs.map(|input| input.name.as_str().into()));
         let folded: BTreeSet<Box<str>> = names.iter().map(|name| fold(name).into()).collect();
         let has_punctuation = names.iter().any(|name| has_punctuation(name));
@@ -135,7 +136,7 @@ mod tests {
 
     #[test]
     fn other_spellings_of_what_is_read_or_set_are_found() {
-        let known = KnownFields::new(&[name("barmkin-principal"), name("x_odd")], &[]);
+        let known = KnownFields::new(&[name("barmkin-principal"), name("x_odd")], std::iter::empty());
         for spelling in [
             "barmkin_principal",
             "Barmkin.Principal",
@@ -146,6 +147,9 @@ mod tests {
             "X_HTTP_Method_Override",
             "transfer_encoding",
             "x_request_id",
+            "SCRIPT_NAME",
+            "path_info",
+            "X_Script_Name",
         ] {
             assert!(known.is_other_spelling(&name(spelling)), "{spelling}");
         }
@@ -156,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_connection_names_its_own_fields_only() {
-        let known = KnownFields::new(&[name("barmkin-principal")], &[]);
+        let known = KnownFields::new(&[name("barmkin-principal")], std::iter::empty());
         for lost in
             ["barmkin-principal", "x-forwarded-for", "authorization", "host", "content-length", "barmkin_principal"]
         {

@@ -23,7 +23,7 @@ use crate::routes::{BuiltMatch, BuiltMember, BuiltRoute, Deciding, RouteTable, S
 use crate::store::{Store, TRIAL_PREFIX};
 use crate::verdict::{Denial, Digest, REQUEST_ID_FIELD};
 use http::HeaderName;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -152,7 +152,7 @@ impl Generation {
             principal_field: self.principal_field.clone(),
             documentation: self.documentation.clone(),
             compiled: 0,
-            known_fields: KnownFields::new(&self.gate_fields, &policies),
+            known_fields: KnownFields::new(&self.gate_fields, enforced(&self.spec, &policies)),
             gate_fields: self.gate_fields.clone(),
             configuration: self.configuration,
             digest: digest::digest(self.configuration, &policies),
@@ -215,7 +215,7 @@ impl Generation {
             recorder: services.recorder,
             principal_field: spec.principal_field.clone(),
             documentation: spec.documentation.as_deref().map(Arc::from),
-            known_fields: KnownFields::new(&gate_fields, &policies),
+            known_fields: KnownFields::new(&gate_fields, enforced(spec, &policies)),
             gate_fields,
             digest: digest::digest(configuration, &policies),
             configuration,
@@ -418,10 +418,11 @@ fn build_route(
     }
     let deciding = Deciding {
         body_need: body_need(route, &chain, policies),
-        reads_method: chain
-            .iter()
-            .flat_map(BuiltMember::policies)
-            .any(|index| policies.get(*index).is_some_and(|policy| policy.manifest.reads_method())),
+        reads_method: !route.observe
+            && chain
+                .iter()
+                .flat_map(BuiltMember::policies)
+                .any(|index| policies.get(*index).is_some_and(|policy| policy.manifest.reads_method())),
         chain,
         public: route.public,
         preflight: route.preflight,
@@ -448,6 +449,16 @@ fn body_need(route: &spec::Route, chain: &[BuiltMember], policies: &[Policy]) ->
 
 /// A policy that is a shadow and nothing else sets no field: clients keep
 /// theirs.
+/// The policies whose decisions are kept to on some route.
+fn enforced<'p>(spec: &Spec, policies: &'p [Policy]) -> impl Iterator<Item = &'p Policy> {
+    let members = spec.routes.iter().filter(|route| !route.observe).flat_map(|route| &route.chain);
+    let names: BTreeSet<&str> = members
+        .filter(|member| !matches!(member, spec::Member::Shadow(_)))
+        .flat_map(|member| member.policies().iter().map(String::as_str))
+        .collect();
+    policies.iter().filter(move |policy| names.contains(&*policy.name))
+}
+
 fn gate_fields(spec: &Spec, policies: &[Policy]) -> Vec<HeaderName> {
     let members = || spec.routes.iter().flat_map(|route| &route.chain);
     let names = |member: &spec::Member, policy: &Policy| member.policies().iter().any(|name| **name == *policy.name);

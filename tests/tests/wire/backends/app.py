@@ -81,6 +81,19 @@ def serve(server, app, port):
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         WSGIRequestHandler.protocol_version = "HTTP/1.1"
         run_simple("127.0.0.1", port, app, threaded=True)
+    elif server == "gunicorn":
+        from gunicorn.app.base import BaseApplication
+
+        class Site(BaseApplication):
+            def load_config(self):
+                self.cfg.set("bind", f"127.0.0.1:{port}")
+                self.cfg.set("threads", 4)
+                self.cfg.set("loglevel", "critical")
+
+            def load(self):
+                return app
+
+        Site().run()
     elif server == "wsgiref":
         from wsgiref.simple_server import WSGIRequestHandler, make_server
 

@@ -1,8 +1,8 @@
 //! Fields: what the gate reads and sets is what arrives.
 
-use super::{Caller, RULES, request};
+use super::{Caller, RULES, Site, request};
 use crate::connection::{Answer, Connection};
-use barmkin_tests::harness::{Barmkin, ListenerKind, Received, Upstream};
+use barmkin_tests::harness::{Barmkin, ListenerKind, Received, Stack, Upstream};
 use barmkin_tests::rules::{SECRETS, with_hashes};
 
 struct Gate {
@@ -48,6 +48,19 @@ fn no_spelling_of_a_field_of_the_gate_arrives() {
         "transfer_encoding",
         "x-http_method_override",
         "true-client-ip",
+        "True_Client_IP",
+        "Front_End_Https",
+        "X_Forwarded_Ssl",
+        "x_forwarded-prefix",
+        "X-Client_IP",
+        "cf-connecting-ip",
+        "SCRIPT_NAME",
+        "script-name",
+        "Path_Info",
+        "X-Script-Name",
+        "x_script_name",
+        "X_Original_Url",
+        "X-Rewrite_URL",
     ] {
         let forged = request("GET", "/", Caller::Nobody, &format!("{field}: 6.6.6.6\r\nx-kept: 1\r\n"));
         let (_, received) = gate.send(&forged);
@@ -167,4 +180,23 @@ fn the_principal_has_a_field_of_its_own() {
         assert_eq!(checked.status.success(), accepted, "{field}: {told}");
         assert!(accepted || told.contains(&format!("cannot be told in `{field}`")), "{told}");
     }
+}
+
+/// gunicorn mounts an application where a field says so, and takes that part from
+/// the front of the path.
+#[test]
+fn no_field_takes_a_part_from_the_front_of_the_path() {
+    let Some(site) = Site::start(Stack { framework: "flask", server: "gunicorn" }) else { return };
+    for field in ["SCRIPT_NAME", "script_name", "Script_Name", "Script-Name", "script.name", "X-Script-Name"] {
+        for path in ["/x/v1/users:delete", "/x/v1/@me/data", "/x/admin"] {
+            let mounted =
+                request("GET", path, Caller::Nobody, &format!("{field}: /x\r\nPATH_INFO: {}\r\n", &path[2..]));
+            let answer = site.gate().send(&mounted).expect("an answer");
+            assert_eq!(answer.field("x-view"), Some("open"), "{field}: {answer:?}");
+        }
+    }
+    // Without a gate it does.
+    let mounted = request("GET", "/x/admin", Caller::Nobody, "SCRIPT_NAME: /x\r\n");
+    let answer = Connection::to(site.upstream).send(&mounted).expect("an answer");
+    assert_eq!(answer.field("x-view"), Some("admin"), "{answer:?}");
 }

@@ -88,3 +88,34 @@ fn large_and_many_fields_are_judged_alike() {
     ];
     attack(&Front::ALL, &cases);
 }
+
+/// To the upstream no client says what only proxies do. All of it arrived before,
+/// but for the last, which was refused.
+#[test]
+fn no_client_speaks_for_a_proxy() {
+    for front in Front::ALL {
+        let Some(setup) = front.start() else { continue };
+        for field in [
+            "X-Original-Url",
+            "X-Original-Uri",
+            "X-Original-Method",
+            "X-Forwarded-Host",
+            "X-Forwarded-Proto",
+            "X-Forwarded-Prefix",
+            "X-Forwarded-Uri",
+            "X-Forwarded-Port",
+            "X-Real-Ip",
+            "Forwarded",
+            "X-Script-Name",
+            "X-Rewrite-Url",
+        ] {
+            let request = get("/public", &format!("{field}: /admin\r\n"));
+            exchange(&setup, request.as_bytes());
+            for arrived in setup.origin.take() {
+                let Arrived::Request { fields, .. } = arrived else { panic!("{front:?}: it was no upgrade") };
+                let forged = fields.iter().find(|(_, value)| value == "/admin");
+                assert_eq!(forged, None, "{front:?}, {field}");
+            }
+        }
+    }
+}
