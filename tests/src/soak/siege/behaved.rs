@@ -64,7 +64,7 @@ impl Behaved {
         while began.elapsed() < span {
             let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
             let body = format!("delivery {serial}");
-            let is_new = serial % NEW_EVERY == 0;
+            let is_new = serial.is_multiple_of(NEW_EVERY);
             let sent = now();
             let answered = if is_new {
                 connect(self.targets.proxy).and_then(|mut stream| deliver(&mut stream, &body))

@@ -148,3 +148,17 @@ fn http_1_0_needs_no_host_where_no_route_names_one() {
         "{outcomes:?}"
     );
 }
+
+/// No target has a fragment (RFC 9112, section 3.2): nobody sees one.
+#[test]
+fn what_follows_a_hash_is_decided_about_and_forwarded_by_nobody() {
+    let upstream = Upstream::start();
+    let gate = Barmkin::serve(ANY_HOST, &[], &[("in", ListenerKind::ReverseProxy(upstream.address()))]);
+    for target in ["/x#/../admin", "/x#?a", "/x#"] {
+        let request = format!("GET {target} HTTP/1.1\r\nhost: app.example\r\nconnection: close\r\n\r\n");
+        Connection::to(gate.address("in")).send(request.as_bytes());
+        for received in upstream.take_received() {
+            assert_eq!(received.target, "/x", "{target}");
+        }
+    }
+}
