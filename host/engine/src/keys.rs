@@ -1,6 +1,6 @@
 //! Keys stay here; policies name them.
 
-use crate::limits::{PUBLIC_KEY_CANDIDATES, SECRETS_MAX};
+use crate::limits::{HASH_NS_PER_KIB, PUBLIC_KEY_CANDIDATES, SECRETS_MAX, SHA512_NS_PER_KIB};
 use crate::pieces::{Breaks, in_pieces};
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
@@ -37,6 +37,14 @@ impl Algorithm {
     /// Whether what verifies with it cannot sign.
     pub(crate) const fn is_public_key(self) -> bool {
         matches!(self, Self::Ed25519)
+    }
+
+    /// Nanoseconds for a KiB that is hashed for it.
+    pub(crate) const fn hash_ns_per_kib(self) -> u64 {
+        match self {
+            Self::HmacSha1 | Self::HmacSha256 | Self::KeyedHashSha256 => HASH_NS_PER_KIB,
+            Self::HmacSha512 | Self::Ed25519 => SHA512_NS_PER_KIB,
+        }
     }
 
     /// Its name in configurations.

@@ -36,8 +36,15 @@ impl Default for Opening {
     }
 }
 
+/// Connections that wait to be accepted: as many as Linux lets by default. What
+/// finds no place among them is tried again by its client after a second, and who
+/// connects in crowds would keep others out by that alone.
+const BACKLOG: i32 = 4_096;
+
 impl From<TcpListener> for Socket {
     fn from(listener: TcpListener) -> Self {
+        // It listens already, with a shorter queue if this fails.
+        let _ = socket2::SockRef::from(&listener).listen(BACKLOG);
         Self { listener, opening: Opening::default() }
     }
 }

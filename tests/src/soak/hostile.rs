@@ -6,7 +6,7 @@ use super::{Scenario, Verdict, usage};
 use crate::hostile::{COMPONENTS, PROGRAMS, component, demanding, head, program};
 use anyhow::{Context, ensure};
 use barmkin_host::limits::{
-    DEADLINE_DEFAULT, HASH_NS_PER_KIB, PUBLIC_KEY_CANDIDATES, QUARANTINE_AFTER, QUARANTINE_MAX,
+    DEADLINE_DEFAULT, PUBLIC_KEY_CANDIDATES, QUARANTINE_AFTER, QUARANTINE_MAX, SHA512_NS_PER_KIB,
 };
 use barmkin_host::{
     Body, BuildErrors, Engine, EngineSettings, Gate, Gcra, Generation, Keep, KeyRing, Member, MemoryStore, PathMatch,
@@ -28,13 +28,9 @@ const TICK: Duration = Duration::from_millis(4);
 /// How often each demand on the host is made.
 const DEMANDED: [u32; 2] = [40, 4];
 
-/// What hashing a byte of a body under one secret may cost: what it is charged
-/// with where it is, and more in a build without optimisations.
-const BODY_BYTE: Duration = if cfg!(debug_assertions) {
-    Duration::from_nanos(20)
-} else {
-    Duration::from_nanos(HASH_NS_PER_KIB.div_ceil(1024))
-};
+/// What hashing a KiB of a body under one secret may cost: what it is charged with
+/// where it is, and more in a build without optimisations.
+const BODY_KIB: Duration = Duration::from_nanos(if cfg!(debug_assertions) { 20_480 } else { SHA512_NS_PER_KIB });
 
 /// What a call that was within the budget when it began may take besides: its
 /// bytes are copied before they are charged, which takes long without optimisations.
@@ -188,7 +184,7 @@ fn demand(engine: &Engine, rounds: u32, verdict: &mut Verdict) -> anyhow::Result
     let _settled = ask("nothing");
     let before = usage::peak_bytes()?;
     let hashed = (1 + PUBLIC_KEY_CANDIDATES) * demanding::BODY_BYTES;
-    let bound = DEADLINE_DEFAULT + 2 * TICK + BODY_BYTE * u32::try_from(hashed)? + ONE_CALL;
+    let bound = DEADLINE_DEFAULT + 2 * TICK + BODY_KIB * u32::try_from(hashed / 1024)? + ONE_CALL;
     let mut worst = (Duration::ZERO, "nothing");
     for what in demanding::DEMANDS.into_iter().flat_map(|what| std::iter::repeat_n(what, rounds as usize)) {
         let began = usage::thread_cpu()?;

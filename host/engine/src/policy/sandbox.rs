@@ -2,7 +2,7 @@
 
 use crate::clock::monotonic;
 use crate::generation::spec::{Keep, NonceSpace, QuotaKey};
-use crate::keys::Key;
+use crate::keys::{Algorithm, Key};
 use crate::limits;
 use crate::policy::deadline::{Deadline, Meter, Pause};
 use crate::policy::failure::Failure;
@@ -138,9 +138,9 @@ impl Sandbox {
         self.charge(cost(bytes, limits::COPY_NS_PER_KIB).saturating_add(limits::ITEM_NS * items as u64))
     }
 
-    /// Charges bytes that the host hashes.
-    pub(super) fn charge_hashed(&mut self, bytes: usize) -> Result<(), Failure> {
-        self.charge(cost(bytes, limits::HASH_NS_PER_KIB))
+    /// Charges bytes that the host hashes for a key.
+    pub(super) fn charge_hashed(&mut self, bytes: usize, algorithm: Algorithm) -> Result<(), Failure> {
+        self.charge(cost(bytes, algorithm.hash_ns_per_kib()))
     }
 
     /// Looks at the time where a tick came, when the host did something for the

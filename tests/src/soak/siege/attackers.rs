@@ -17,8 +17,9 @@ const ADDRESSES: u8 = 64;
 /// Connections of each kind that each address has open.
 const EACH: usize = 2;
 
-/// Before what was cut off is tried again.
-const PAUSE: Duration = Duration::from_millis(500);
+/// Before what was cut off is tried again, and within which all begin: it is a
+/// siege, and not a storm, which `overload` is for.
+const PAUSE: Duration = Duration::from_secs(2);
 
 /// Between two bytes of what drips.
 const DRIP: Duration = Duration::from_secs(2);
@@ -148,6 +149,7 @@ async fn attack(
     mut stopped: watch::Receiver<bool>,
 ) {
     let again = async {
+        sleep(PAUSE * u32::from(from.octets()[3]) / u32::from(ADDRESSES)).await;
         loop {
             count.fetch_add(1, Ordering::Relaxed);
             // However it ends, it is tried again.

@@ -43,7 +43,7 @@ impl Sandbox {
         let candidates: Vec<_> = candidates.iter().map(candidate).collect();
 
         let hashings = key.hashings(&candidates, subject.now);
-        self.charge_hashed(literal.bytes.saturating_mul(hashings))?;
+        self.charge_hashed(literal.bytes.saturating_mul(hashings), key.algorithm())?;
         if key.algorithm().is_public_key() {
             self.charge(limits::PUBLIC_KEY_NS.saturating_mul(hashings as u64))?;
         }
@@ -51,7 +51,7 @@ impl Sandbox {
         let pause = match (literal.has_body, self.is_first_with_body(index)) {
             (true, true) => Some(self.pause()),
             (true, false) => {
-                self.charge_hashed(body_bytes.saturating_mul(hashings))?;
+                self.charge_hashed(body_bytes.saturating_mul(hashings), key.algorithm())?;
                 None
             }
             (false, _) => None,
@@ -83,7 +83,7 @@ impl Sandbox {
         if key.algorithm() != Algorithm::KeyedHashSha256 {
             return Err(Failure::new(HostReason::ContractViolation, "a key that verifies signatures makes no hashes"));
         }
-        self.charge_hashed(data.len().saturating_mul(key.in_force_count(now)))?;
+        self.charge_hashed(data.len().saturating_mul(key.in_force_count(now)), key.algorithm())?;
         Ok(key.keyed_hashes(data, now))
     }
 }

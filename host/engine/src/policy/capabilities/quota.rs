@@ -9,8 +9,8 @@ use crate::policy::sandbox::Sandbox;
 use crate::policy::session::Session;
 use crate::reason::HostReason;
 use crate::store::{Draw, Take};
+use barmkin_shares::Client;
 use std::borrow::Cow;
-use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
 impl Sandbox {
@@ -74,15 +74,9 @@ fn caller(session: &Session, key: QuotaKey) -> Option<String> {
             let principal = session.established.principal.as_ref()?;
             Some(format!("principal\0{}\0{}", principal.tenant.as_deref().unwrap_or_default(), principal.id))
         }
-        QuotaKey::ClientAddress => Some(format!("address\0{}", network(session.subject.request.head.client.address?))),
+        QuotaKey::ClientAddress => {
+            Some(format!("address\0{}", Client::from(session.subject.request.head.client.address?)))
+        }
         QuotaKey::Route => Some(format!("route\0{}", session.subject.route)),
-    }
-}
-
-/// What one client controls: an IPv4 address, or the /64 of an IPv6 one.
-fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
     }
 }
