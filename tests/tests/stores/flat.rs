@@ -83,8 +83,21 @@ fn costs(store: &dyn LocalStore, ids: std::ops::Range<usize>, call: Call, expect
     Costs { median: costs[costs.len() / 2], longest: costs[costs.len() - 1] }
 }
 
+/// What a machine does to one of so many calls it does not do again and again; a
+/// store that moves or looks through everything does.
 #[test]
 fn no_call_costs_more_the_more_is_stored() {
+    let mut problems = Vec::new();
+    for _ in 0..3 {
+        match compare_costs() {
+            Ok(()) => return,
+            Err(problem) => problems.push(problem),
+        }
+    }
+    panic!("{problems:#?}");
+}
+
+fn compare_costs() -> Result<(), String> {
     for (what, call) in [("claims", claims as Call), ("takes", takes)] {
         let [small, large] = SIZES.map(|entries| {
             stores(entries).map(|(kind, stored)| {
@@ -101,13 +114,17 @@ fn no_call_costs_more_the_more_is_stored() {
             for ((when, small), (_, large)) in small.into_iter().zip(large) {
                 println!("{kind} {what} {when}: {small:?} {large:?}");
                 let floor = Duration::from_micros(20);
-                assert!(large.median < DEEPER * small.median.max(floor), "{kind} {what} {when}: {small:?} {large:?}");
-                // One that moves or looks through everything takes 20 ms and
-                // more; a page fault or a tick takes less than this.
-                assert!(large.longest < Duration::from_millis(10), "{kind} {what} {when}: {small:?} {large:?}");
+                let is_flat = large.median < DEEPER * small.median.max(floor)
+                    // One that moves or looks through everything takes 20 ms and
+                    // more; a page fault or a tick takes less than this.
+                    && large.longest < Duration::from_millis(10);
+                if !is_flat {
+                    return Err(format!("{kind} {what} {when}: {small:?} {large:?}"));
+                }
             }
         }
     }
+    Ok(())
 }
 
 /// While the log is rewritten, claims go on.
