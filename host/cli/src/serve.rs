@@ -69,6 +69,10 @@ fn start_log(format: LogFormat) {
 }
 
 async fn serve(gate: Arc<Gate>, listeners: &[Listener], admin: Option<&Admin>, operate: Arc<Operate>) -> Result<()> {
+    // Before it says that it listens: whoever reads that may send one at once.
+    tokio::spawn(reload_on_hangup(signal(SignalKind::hangup())?, operate.clone()));
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
     let (stop, stopped) = watch::channel(false);
     let mut open = JoinSet::new();
     for listener in listeners {
@@ -78,9 +82,6 @@ async fn serve(gate: Arc<Gate>, listeners: &[Listener], admin: Option<&Admin>, o
     if let Some(admin) = admin {
         open.spawn(start_admin(admin, operate.clone(), stopped.clone()).await.context("the admin listener")?);
     }
-    tokio::spawn(reload_on_hangup(signal(SignalKind::hangup())?, operate.clone()));
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
     operate.set_ready(true);
     let failed = tokio::select! {
         _ = interrupt.recv() => None,

@@ -6,7 +6,12 @@ mod support;
 use serde_json::Value;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
-use support::webhooks::{NEW, OLD, RULES, Webhooks, with_rules, without_old_entry};
+use std::time::{Duration, Instant};
+use support::webhooks::{NEW, OLD, RULES, Webhooks, get, with_rules, without_old_entry};
+
+/// How often a secret is removed and put back: each time something else may
+/// come first.
+const ROUNDS: usize = 12;
 
 const BROKEN: &str = "\n[[routes]]\nname = \"broken\"\nchain = [\"absent\"]\n";
 
@@ -149,6 +154,22 @@ fn a_key_is_revoked_although_the_rest_is_broken() {
 }
 
 #[test]
+fn a_secret_that_is_put_back_verifies_again_each_time() {
+    let gate = Webhooks::start();
+    let old = gate.folder.path().join("secrets/old");
+    let has_old = || get(gate.folder.path(), "/status").contains("\"old\"");
+    for round in 0..ROUNDS {
+        std::fs::remove_file(&old).unwrap();
+        wait_until(|| !has_old());
+        // At once, so that loading may have seen nothing of it.
+        gate.replace("secrets/old", OLD);
+        wait_until(has_old);
+        assert_eq!(gate.deliver("/hooks", OLD, &round.to_string()), None);
+    }
+    assert_eq!(gate.status()["problem"], Value::Null);
+}
+
+#[test]
 fn going_back_never_brings_back_a_secret() {
     let mut gate = Webhooks::start();
     gate.replace("barmkin.toml", &without_old_entry().replace("/hooks", "/others"));
@@ -224,4 +245,14 @@ fn metrics_and_status_say_what_was_decided() {
     assert!(status["policies"]["github"]["component"].as_str().unwrap().starts_with("sha256:"));
     assert_eq!(status["routes"]["hooks"], serde_json::json!({ "allow": 1, "deny": 1, "observed": 0 }));
     assert_eq!(status["history"][0]["serving"], true);
+}
+
+/// Asks until `is_so`; fails when it has not been for ten seconds.
+fn wait_until(mut is_so: impl FnMut() -> bool) {
+    #[expect(clippy::disallowed_methods, reason = "how long a real gate takes")]
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < Duration::from_secs(10), "it has not been so for ten seconds");
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }

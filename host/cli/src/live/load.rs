@@ -4,9 +4,12 @@
 use super::watch::Watch;
 use super::{Live, Refused, State, Turn, warn};
 use barmkin_admin::{Answered, Attempt, By, Outcome, rfc3339};
-use barmkin_config::{Config, Files, LoadOptions};
+use barmkin_config::{Config, Files, LoadOptions, Report};
 use barmkin_host::{Clock, Generation, SystemClock};
 use serde_json::json;
+
+/// What was on disk.
+pub(super) type Read = (Result<Config, Report>, Files);
 
 /// How what is on disk is to be taken.
 enum Plan {
@@ -30,20 +33,31 @@ impl Live {
     /// Takes what is on disk, which was asked for at `turn`.
     pub(super) fn reload(&self, by: &By, turn: Turn, watch: &mut Watch) -> Answered {
         self.set_loading(Some((rfc3339(SystemClock.now()), by.to_string())));
+        let read = self.read(watch);
+        let answered = self.take_or_refuse(read, by, turn);
+        self.set_loading(None);
+        answered
+    }
+
+    /// Reads what is on disk.
+    pub(super) fn read(&self, watch: &mut Watch) -> Read {
         let (config, files) = Config::read(&self.path, &LoadOptions::at(SystemClock.now()));
         // What serves may be put back where it was: it stays watched.
         let served = self.state().files.clone();
         let mut watched = files.watched();
         watched.extend(&served.watched());
         watch.follow(watched);
+        (config, files)
+    }
+
+    /// Takes what was read, if it can be used.
+    pub(super) fn take_or_refuse(&self, (config, files): Read, by: &By, turn: Turn) -> Answered {
         let contents = files.digest();
         let taken = match self.known_problem(by, contents) {
             Some(problem) => Err(problem),
             None => config.map_err(|report| report.to_string()).and_then(|config| self.take(config, files, by, turn)),
         };
-        let answered = taken.unwrap_or_else(|problem| self.refuse(Refused { contents, problem }, by));
-        self.set_loading(None);
-        answered
+        taken.unwrap_or_else(|problem| self.refuse(Refused { contents, problem }, by))
     }
 
     fn set_loading(&self, loading: Option<(String, String)>) {
@@ -66,7 +80,10 @@ impl Live {
         let built = {
             let mut state = self.state();
             match plan(&state, &config, &files, by)? {
-                Plan::Nothing => return Ok(self.end(&mut state, Attempt::Unchanged, 0, by)),
+                Plan::Nothing => {
+                    state.reads += 1;
+                    return Ok(self.end(&mut state, Attempt::Unchanged, 0, by));
+                }
                 Plan::Keys => None,
                 Plan::Whole => {
                     drop(state);
@@ -92,11 +109,13 @@ impl Live {
         turn: Turn,
     ) -> Result<Answered, NotTaken> {
         let mut built = built;
+        let mut is_less = false;
         let mut state = loop {
             let withdrawals = self.state().withdrawals;
             // It may have taken a while: secrets may have gone since they were
             // read, and must not come back for a moment.
             let withdrawn = config.withdraw();
+            is_less |= !withdrawn.is_empty();
             let regranted = built.as_ref().filter(|_| !withdrawn.is_empty());
             let regranted = regranted.map(|built| built.with_keys(&self.engine, config.keys())).transpose();
             built = regranted.map_err(|errors| NotTaken::Problem(errors.to_string()))?.or(built);
@@ -131,7 +150,9 @@ impl Live {
         warn(&config);
         state.config = config;
         state.files = files;
-        state.loads += 1;
+        // INVARIANT (withdrawn since): the files were read before it was built.
+        state.is_less = is_less;
+        state.reads += 1;
         let previous = self.gate.generation();
         self.swap(generation);
         let answered = if was_whole && is_overtaken {
@@ -189,7 +210,9 @@ impl Live {
 fn plan(state: &State, config: &Config, files: &Files, by: &By) -> Result<Plan, String> {
     let by_itself = *by == By::FileChange;
     let is_the_same = files.digest() == state.files.digest();
-    if is_the_same && state.refused.is_none() && (by_itself || state.left.is_none()) {
+    // INVARIANT (withdrawn since).
+    let serves = is_the_same && !state.is_less;
+    if serves && state.refused.is_none() && (by_itself || state.left.is_none()) {
         return Ok(Plan::Nothing);
     }
     let differences = state.config.fixed().differences(config.fixed());

@@ -16,6 +16,9 @@ mod roll_back;
 mod watch;
 mod withdrawer;
 
+#[cfg(test)]
+mod interleaved;
+
 pub(crate) use loader::compile_in_the_background;
 pub(crate) use operate::{Counts, Operate};
 pub(crate) use orders::Orders;
@@ -23,7 +26,7 @@ pub(crate) use orders::Orders;
 use crate::load as loading;
 use anyhow::{Result, bail};
 use barmkin_admin::{Answered, Attempt, By, Outcome, Reloads, rfc3339};
-use barmkin_config::{Config, Files, Fixed, LoadOptions, StoreConfig};
+use barmkin_config::{Config, Files, Fixed, Gone, LoadOptions, StoreConfig};
 use barmkin_host::{Clock, Digest, Engine, Gate, Generation, Metrics, Services, Store, SystemClock};
 use history::History;
 use serde_json::{Value, json};
@@ -56,10 +59,17 @@ struct State {
     turns: Turns,
     /// Since when something is loaded, and by whom.
     loading: Option<(String, String)>,
-    /// How often secrets were withdrawn, and a configuration taken: whoever
-    /// looked at files before looks again.
+    /// Whether something was withdrawn from `config` since `files` were read.
+    //
+    // INVARIANT (withdrawn since): what serves is what is on disk, less what was
+    // withdrawn since that was read. So what is on disk serves already only if it
+    // is what was read and nothing was withdrawn since: a secret that is put back
+    // as it was makes no difference in the files, and has to be taken again.
+    is_less: bool,
+    /// How often secrets were withdrawn, and what is on disk was taken or found
+    /// to serve already: whoever looked at files before looks again.
     withdrawals: u64,
-    loads: u64,
+    reads: u64,
 }
 
 /// The order in which changes were asked for.
@@ -96,6 +106,13 @@ struct Refused {
     /// The files, by their contents.
     contents: [u8; 32],
     problem: String,
+}
+
+/// The secrets that were gone when the files were looked at.
+struct Looked {
+    gone: Gone,
+    /// [`State::reads`] before that.
+    reads: u64,
 }
 
 impl Live {
@@ -135,8 +152,9 @@ impl Live {
             refused: None,
             turns: Turns::default(),
             loading: None,
+            is_less: false,
             withdrawals: 0,
-            loads: 0,
+            reads: 0,
         };
         let live = Self {
             path: path.to_owned(),
@@ -180,27 +198,41 @@ impl Live {
     /// Withdraws the secrets that are gone from what serves, and says which.
     fn withdraw(&self) -> Vec<String> {
         loop {
-            let (whereabouts, loads) = {
-                let state = self.state();
-                (state.config.whereabouts(), state.loads)
-            };
-            let gone = whereabouts.look();
-            if gone.is_empty() {
-                return Vec::new();
+            if let Some(withdrawn) = self.withdraw_gone(&self.look()) {
+                return withdrawn;
             }
-            let mut state = self.state();
-            // What was taken meanwhile was read later.
-            if state.loads != loads {
-                continue;
-            }
-            let withdrawn: Vec<String> = state.config.withdraw_gone(&gone).iter().map(ToString::to_string).collect();
-            if !withdrawn.is_empty() {
-                state.withdrawals += 1;
-                self.grant_again(&state, &withdrawn);
-                self.show(&state);
-            }
-            return withdrawn;
         }
+    }
+
+    /// Which secrets are gone.
+    fn look(&self) -> Looked {
+        let (whereabouts, reads) = {
+            let state = self.state();
+            (state.config.whereabouts(), state.reads)
+        };
+        Looked { gone: whereabouts.look(), reads }
+    }
+
+    /// Withdraws what was found to be gone, and says which secrets that is;
+    /// `None` if the files were read meanwhile: what was gone may be back, and
+    /// whoever read it there does not read it again.
+    fn withdraw_gone(&self, looked: &Looked) -> Option<Vec<String>> {
+        if looked.gone.is_empty() {
+            return Some(Vec::new());
+        }
+        let mut state = self.state();
+        if state.reads != looked.reads {
+            return None;
+        }
+        let withdrawn: Vec<String> = state.config.withdraw_gone(&looked.gone).iter().map(ToString::to_string).collect();
+        if !withdrawn.is_empty() {
+            // INVARIANT (withdrawn since).
+            state.is_less = true;
+            state.withdrawals += 1;
+            self.grant_again(&state, &withdrawn);
+            self.show(&state);
+        }
+        Some(withdrawn)
     }
 
     /// Grants what serves the keys in force, which are fewer.
