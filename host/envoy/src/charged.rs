@@ -1,11 +1,12 @@
 //! Messages on their way in: a check is decided when all of it has come, and what
-//! has come of it until then is held.
+//! has come of it until then is held. And on their way out: a check is under way
+//! until its answer is.
 
-use crate::incoming::Caller;
+use crate::incoming::{Asking, Caller};
 use barmkin_host::{BodyRoom, Gate};
 use bytes::Bytes;
-use http::{Request, Uri};
-use http_body::{Body, Frame};
+use http::{Request, Response, Uri};
+use http_body::{Body, Frame, SizeHint};
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -38,15 +39,14 @@ impl<S: NamedService> NamedService for Charging<S> {
 
 impl<S, B> Service<Request<B>> for Charging<S>
 where
-    S: Service<Request<Charged<B>>> + Clone + Send + 'static,
-    S::Response: Send,
+    S: Service<Request<Charged<B>>, Response = Response<tonic::body::Body>> + Clone + Send + 'static,
     S::Error: Send,
     S::Future: Send,
     B: Send + 'static,
 {
-    type Response = S::Response;
+    type Response = Response<tonic::body::Body>;
     type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, S::Error>> + Send>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.service.poll_ready(context)
@@ -60,13 +60,44 @@ where
         Box::pin(async move {
             let answer = answer.await;
             if !account.is_full.load(Ordering::Relaxed) {
-                return answer;
+                return answer.map(until_it_is_sent);
             }
             let mut instead = Request::new(Charged::of(Message::Is(Bytes::from_static(NOTHING)), account));
             *instead.uri_mut() = Uri::from_static(CHECK);
             instead.extensions_mut().insert(NoRoom);
             service.call(instead).await
         })
+    }
+}
+
+/// What is asked is under way until the answer's body is gone.
+fn until_it_is_sent(mut answer: Response<tonic::body::Body>) -> Response<tonic::body::Body> {
+    match answer.extensions_mut().remove::<Arc<Asking>>() {
+        Some(asking) => answer.map(|body| tonic::body::Body::new(Answer { body, _asking: asking })),
+        None => answer,
+    }
+}
+
+/// The answer to a check.
+struct Answer {
+    body: tonic::body::Body,
+    _asking: Arc<Asking>,
+}
+
+impl Body for Answer {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

@@ -43,7 +43,7 @@ impl Authorization for Authorizer {
         if check.extensions().get::<NoRoom>().is_some() {
             return Ok(Response::new(response::overloaded()));
         }
-        let _asking = check.extensions().get::<Caller>().map(Caller::asks);
+        let asking = check.extensions().get::<Caller>().map(Caller::asks);
         let answer = match request::read(check.into_inner(), &self.options) {
             Ok((head, body)) => {
                 let intake = self.gate.intake(head);
@@ -60,6 +60,11 @@ impl Authorization for Authorizer {
                 response::refuse()
             }
         };
-        Ok(Response::new(answer))
+        let mut response = Response::new(answer);
+        if let Some(asking) = asking {
+            // Until the answer is on its way: see [`Charging`](crate::charged::Charging).
+            response.extensions_mut().insert(Arc::new(asking));
+        }
+        Ok(response)
     }
 }

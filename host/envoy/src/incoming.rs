@@ -46,11 +46,17 @@ struct Place {
     holding: Holding<Client>,
     /// Where it comes from.
     from: Mutex<IpAddr>,
-    /// Checks that are under way.
-    checks: Mutex<usize>,
+    checks: Mutex<Checks>,
 }
 
-/// A check that is under way.
+#[derive(Debug, Default)]
+struct Checks {
+    under_way: usize,
+    /// None is, and the last answer may not be on its way yet.
+    is_answered: bool,
+}
+
+/// A check that is under way, until its answer's body is gone.
 pub(crate) struct Asking(Arc<Place>);
 
 impl Caller {
@@ -59,11 +65,12 @@ impl Caller {
     }
 
     /// It asks about a client's request: its connection is nobody's share, and
-    /// does not rest until the answer is there.
+    /// does not rest until the answer is sent.
     pub(crate) fn asks(&self) -> Asking {
         self.0.count(|checks, holding| {
-            *checks += 1;
-            if *checks == 1 {
+            checks.under_way += 1;
+            checks.is_answered = false;
+            if checks.under_way == 1 {
                 holding.belong(None);
                 holding.resume();
             }
@@ -74,11 +81,9 @@ impl Caller {
 
 impl Drop for Asking {
     fn drop(&mut self) {
-        self.0.count(|checks, holding| {
-            *checks -= 1;
-            if *checks == 0 {
-                holding.rest();
-            }
+        self.0.count(|checks, _| {
+            checks.under_way -= 1;
+            checks.is_answered = checks.under_way == 0;
         });
     }
 }
@@ -90,7 +95,17 @@ impl Place {
         self.holding.belong(Some([address.into()]));
     }
 
-    fn count(&self, change: impl FnOnce(&mut usize, &Holding<Client>)) {
+    /// All that was to be sent is sent: what gave way before that would take an
+    /// answer with it.
+    fn has_sent(&self) {
+        self.count(|checks, holding| {
+            if std::mem::take(&mut checks.is_answered) {
+                holding.rest();
+            }
+        });
+    }
+
+    fn count(&self, change: impl FnOnce(&mut Checks, &Holding<Client>)) {
         change(&mut self.checks.lock().unwrap_or_else(PoisonError::into_inner), &self.holding);
     }
 }
@@ -202,7 +217,7 @@ pub(crate) fn unix(
 async fn place(places: &Arc<Shares<Client>>, peer: IpAddr) -> Option<Arc<Place>> {
     let taken = timeout(PLACE_WITHIN, places.take_in_turn(Some([peer.into()]), 1)).await;
     let holding = taken.ok().flatten()?;
-    Some(Arc::new(Place { holding, from: Mutex::new(peer), checks: Mutex::new(0) }))
+    Some(Arc::new(Place { holding, from: Mutex::new(peer), checks: Mutex::default() }))
 }
 
 impl<S> Connected for Connection<S> {
@@ -251,7 +266,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.keeps_place(cx)?;
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        if let Poll::Ready(Ok(())) = flushed {
+            self.caller.0.has_sent();
+        }
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -336,7 +336,10 @@ impl<K: Copy + Ord + Hash, M: Mark, const D: usize> Ledger<K, M, D> {
         if let Some(rested) = rested {
             return Some(rested.id);
         }
-        self.resting_without_key.first().map(|(_, id)| *id).filter(|id| Some(*id) != own)
+        // One without a key counts as one that holds what it holds, and no more.
+        let resting = self.resting_without_key.first().map(|(_, id)| *id).filter(|id| Some(*id) != own)?;
+        let holds = self.holders.get(&resting).map_or(0, |holder| holder.weight);
+        (holds >= mine.saturating_add(need)).then_some(resting)
     }
 
     /// The holder of `key` with the earliest mark, once marks that are out of

@@ -132,6 +132,7 @@ fn who_has_no_key_gives_way_only_at_rest_and_last() {
     let proxies = [own(&mut shares), own(&mut shares)];
     assert_eq!(take(&mut shares, 'a', 60_000), None);
     shares.rest(proxies[1], ms(0));
+    assert!(took(&mut shares, Some(['a']), 2, 60_000).is_err(), "not for more than it holds");
     assert!(take(&mut shares, 'a', 60_000).is_some());
     assert!(is_leaving(&shares, proxies[1]));
     // A request that it carries counts by the client that it names.
