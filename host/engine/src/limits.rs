@@ -196,12 +196,17 @@ pub const CONCURRENCY_RETRY: Duration = Duration::from_secs(1);
 
 /// How long loading a policy may take, by the estimate, unless the policy says
 /// otherwise. The largest guests that are planned (2 MB of Cedar) are estimated
-/// at half of it; what Rust makes of a rule of its own, at a hundredth.
-pub const COMPILE_BUDGET_DEFAULT: Duration = Duration::from_secs(20);
+/// at half of it; what Rust makes of a rule of its own, at a fortieth.
+pub const COMPILE_BUDGET_DEFAULT: Duration = Duration::from_secs(50);
 
 /// The longest that a policy may be given: past it a gate that restarts without
 /// its cache is away for minutes.
 pub const COMPILE_BUDGET_MAX: Duration = Duration::from_secs(120);
+
+/// Bytes of memory that compiling one function may take, by the estimate. As
+/// many are compiled at once as there are processors; what all of them take
+/// together is bounded by the budget of time, since memory is a part of that.
+pub const COMPILE_MEMORY_MAX: u64 = 1 << 30;
 
 /// Levels of components within components. Tools that compose make three.
 pub const COMPONENT_DEPTH_MAX: u64 = 16;
@@ -233,7 +238,7 @@ pub const ELEMENTS_MAX: u64 = 500_000;
 /// guests of 2 MB have some thousands.
 pub const ITEMS_MAX: u64 = 200_000;
 
-/// Locals of a function times its blocks: the compiler keeps four bytes for
+/// Locals of a function times its blocks: the compiler keeps something for
 /// each pair. The largest function of a 2 MB guest has a million.
 pub const LOCALS_IN_BLOCKS_MAX: u64 = 32_000_000;
 

@@ -17,8 +17,8 @@ pub struct Bomb {
     pub make: fn(u32) -> Vec<u8>,
 }
 
-/// All of them.
-pub const BOMBS: &[Bomb] = &[
+/// Those that are made of parts.
+pub(super) const BOMBS: &[Bomb] = &[
     Bomb { name: "nested components", refused_at: 8_000, estimated_at: None, make: nested_components },
     Bomb { name: "empty components", refused_at: 8_000, estimated_at: None, make: empty_components },
     Bomb { name: "empty modules", refused_at: 8_000, estimated_at: Some(200), make: empty_modules },

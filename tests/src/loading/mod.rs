@@ -4,14 +4,20 @@
 
 mod bombs;
 mod guests;
+mod operators;
 
-pub use bombs::{BOMBS, Bomb};
+pub use bombs::Bomb;
 pub use guests::{Guest, PLANNED, padded};
 
 use wasm_encoder::{Component, RawSection};
 
 /// The id of a section that holds a core module.
 const CORE_MODULE: u8 = 1;
+
+/// All bombs.
+pub fn bombs() -> impl Iterator<Item = &'static Bomb> {
+    bombs::BOMBS.iter().chain(operators::OPERATORS)
+}
 
 /// `component` with `module` added to it, which nothing instantiates.
 pub fn with_module(component: &[u8], module: &[u8]) -> Vec<u8> {

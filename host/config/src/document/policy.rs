@@ -28,7 +28,7 @@ pub(crate) struct Policy {
     /// Linear memory; `2MiB` unless given.
     pub(crate) memory: Option<Text<SizeUnit>>,
     /// How long loading it may take, by an estimate from its code; defaults to
-    /// `20s`, and may be `120s` at most.
+    /// `50s`, and may be `120s` at most.
     pub(crate) compile_budget: Option<Text<DurationUnit>>,
 }
 

@@ -98,6 +98,16 @@ pub enum Problem {
         /// How long it may.
         budget: Duration,
     },
+    /// Compiling one of its functions takes more memory than
+    /// [`COMPILE_MEMORY_MAX`](crate::limits::COMPILE_MEMORY_MAX), by the
+    /// estimate.
+    #[error("compiling a function of the component takes about {} MiB of memory, but may take {} MiB", estimate >> 20, max >> 20)]
+    CompileMemory {
+        /// Bytes that it takes.
+        estimate: u64,
+        /// Bytes that it may.
+        max: u64,
+    },
     /// It does not export the interface of any contract this host runs.
     #[error("the component exports {found}, but this host runs `{expected}`")]
     OtherContract {
@@ -259,6 +269,7 @@ impl Problem {
                 "if it is the component you mean, give the policy `compile-budget = \"{}s\"`, or make it smaller",
                 estimate.as_secs() + 1
             ),
+            Self::CompileMemory { .. } => "split its largest function, or its largest table".into(),
             Self::MoreSettings(_) => "correct those that are listed first".into(),
             Self::OtherContract { .. } => "build it against the contract of this host, or update the host".into(),
             Self::ForeignImport(import) if import.starts_with("wasi:") => {

@@ -1,6 +1,7 @@
 //! The cost of one function, where it is not that of its bytes.
 
 use super::module::{Arity, Module};
+use super::weight::{asks_runtime, held};
 use super::{check, invalid};
 use crate::generation::error::Problem;
 use crate::limits::LOCALS_IN_BLOCKS_MAX;
@@ -22,20 +23,47 @@ mod nanoseconds {
     /// function's are looked through for a place. A thousand calls of two bytes
     /// that move a thousand values each take a minute.
     pub(super) const VALUE_IN_MEMORY: u64 = 30_000;
-    /// A byte, by each [`LARGE_BYTES`] of the function: registers are
-    /// allocated for the whole of it.
-    pub(super) const BYTE_OF_LARGE: u64 = 500;
+    /// What is held for the function, by the KB.
+    pub(super) const KB_HELD: u64 = 3_000;
+    /// A pair of joins.
+    pub(super) const JOIN_OF_JOINS: u64 = 15;
 }
 
-/// Bytes from which on a function costs more than as many small ones.
-const LARGE_BYTES: u64 = 64 * 1024;
+/// Bytes that the compiler holds for each, besides what it does for the
+/// [operator](super::weight).
+mod bytes_held {
+    pub(super) const LOCAL_IN_BLOCK: u64 = 100;
+    pub(super) const VALUE: u64 = 1_000;
+}
+
+/// Joins that a loop is: with each there is a place from which the runtime is
+/// called, around which all values are kept.
+const JOINS_OF_LOOP: u64 = 5;
+
+/// Joins that an operator is that asks the runtime.
+const JOINS_OF_RUNTIME: u64 = 2;
 
 /// Values that a call moves in registers: more than compilers of guests give a
 /// function.
 const VALUES_IN_REGISTERS: u64 = 16;
 
-/// Counts what `body`, the next of `module`, costs besides its bytes.
-pub(super) fn cost(body: &FunctionBody<'_>, module: &mut Module) -> Result<u64, Problem> {
+/// What compiling a function takes.
+pub(super) struct Taken {
+    /// Besides what its bytes take.
+    pub(super) nanoseconds: u64,
+    /// Bytes of memory, until it is compiled.
+    pub(super) held: u64,
+}
+
+impl Taken {
+    /// Of a function of which only that is known.
+    pub(super) fn for_held(held: u64) -> Self {
+        Self { nanoseconds: (held / 1_000).saturating_mul(nanoseconds::KB_HELD), held }
+    }
+}
+
+/// Counts what compiling `body`, the next of `module`, takes.
+pub(super) fn taken(body: &FunctionBody<'_>, module: &mut Module) -> Result<Taken, Problem> {
     let own = module.next_body();
     let mut counts = Counts::default();
     // Labels of the blocks that are open, by the values that a jump takes.
@@ -46,7 +74,12 @@ pub(super) fn cost(body: &FunctionBody<'_>, module: &mut Module) -> Result<u64, 
     }
     let mut operators = body.get_operators_reader().map_err(invalid)?;
     while !operators.eof() {
-        match operators.read().map_err(invalid)? {
+        let operator = operators.read().map_err(invalid)?;
+        counts.held += held(&operator);
+        if asks_runtime(&operator) {
+            counts.joins += JOINS_OF_RUNTIME;
+        }
+        match operator {
             Operator::Block { blockty } | Operator::If { blockty } => {
                 let arity = module.block(blockty);
                 counts.open(arity);
@@ -56,6 +89,7 @@ pub(super) fn cost(body: &FunctionBody<'_>, module: &mut Module) -> Result<u64, 
                 let arity = module.block(blockty);
                 counts.open(arity);
                 counts.loops += 1;
+                counts.joins += JOINS_OF_LOOP;
                 labels.push(arity.params.into());
             }
             Operator::Else => counts.blocks += 1,
@@ -74,30 +108,43 @@ pub(super) fn cost(body: &FunctionBody<'_>, module: &mut Module) -> Result<u64, 
             Operator::CallIndirect { type_index, .. } | Operator::ReturnCallIndirect { type_index, .. } => {
                 counts.move_values(module.ty(type_index).values());
             }
-            Operator::LocalGet { local_index }
-            | Operator::LocalSet { local_index }
-            | Operator::LocalTee { local_index } => counts.touch(local_index),
+            Operator::LocalGet { local_index } => counts.touch(local_index),
+            Operator::LocalSet { local_index } | Operator::LocalTee { local_index } => {
+                counts.touch(local_index);
+                counts.joins += u64::from(labels.len() > 1);
+            }
             _ => {}
         }
     }
     let blocks = counts.blocks.saturating_mul(counts.locals);
     check("pairs of a local and a block in one function", blocks, LOCALS_IN_BLOCKS_MAX)?;
-    let bytes = u64::try_from(body.range().len()).unwrap_or(u64::MAX);
+    counts.held = [
+        counts.held,
+        blocks.saturating_mul(bytes_held::LOCAL_IN_BLOCK),
+        counts.values.saturating_mul(bytes_held::VALUE),
+    ]
+    .into_iter()
+    .fold(0, u64::saturating_add);
     let sum = [
         counts.locals.saturating_mul(counts.loops).saturating_mul(nanoseconds::LOCAL_IN_LOOP),
         blocks.saturating_mul(nanoseconds::LOCAL_IN_BLOCK),
         counts.values.saturating_mul(nanoseconds::VALUE),
         counts.values_in_memory.saturating_mul(nanoseconds::VALUE_IN_MEMORY),
         declared.saturating_mul(nanoseconds::LOCAL),
-        bytes.saturating_mul(bytes / LARGE_BYTES).saturating_mul(nanoseconds::BYTE_OF_LARGE),
+        (counts.held / 1_000).saturating_mul(nanoseconds::KB_HELD),
+        counts.joins.saturating_mul(counts.joins).saturating_mul(nanoseconds::JOIN_OF_JOINS),
     ];
-    Ok(sum.into_iter().fold(0, u64::saturating_add))
+    Ok(Taken { nanoseconds: sum.into_iter().fold(0, u64::saturating_add), held: counts.held })
 }
 
 #[derive(Default)]
 struct Counts {
+    held: u64,
     blocks: u64,
     loops: u64,
+    /// Places where the compiler joins what a value may be: for a place to keep
+    /// it, all of the others are looked through.
+    joins: u64,
     values: u64,
     values_in_memory: u64,
     /// Locals that are used: the others cost nothing.

@@ -8,13 +8,15 @@
 
 mod function;
 mod module;
+mod weight;
 
 use crate::engine::features;
 use crate::generation::error::Problem;
 use crate::limits::{
-    COMPONENT_DEPTH_MAX, COMPONENT_TYPE_DEPTH_MAX, COMPONENTS_MAX, ELEMENTS_MAX, GLOBALS_MUTABLE_MAX, ITEMS_MAX,
-    MEMORIES_MAX, TABLES_MAX,
+    COMPILE_MEMORY_MAX, COMPONENT_DEPTH_MAX, COMPONENT_TYPE_DEPTH_MAX, COMPONENTS_MAX, ELEMENTS_MAX,
+    GLOBALS_MUTABLE_MAX, ITEMS_MAX, MEMORIES_MAX, TABLES_MAX,
 };
+use function::Taken;
 use module::Module;
 use std::ops::Range;
 use std::time::Duration;
@@ -26,7 +28,7 @@ use wasmparser::{BinaryReaderError, Encoding, Parser, Payload};
 /// requests.
 mod nanoseconds {
     /// A byte of code, in both compilations.
-    pub(super) const CODE_BYTE: u64 = 2_000;
+    pub(super) const CODE_BYTE: u64 = 1_000;
     /// A function beside its code: its frame, its symbols, its unwinding.
     pub(super) const FUNCTION: u64 = 150_000;
     /// A mutable global: the snapshotter makes a function that reads it, in a
@@ -35,6 +37,9 @@ mod nanoseconds {
     /// A function that crosses between a component and a module: the code of
     /// its adapter.
     pub(super) const CANONICAL: u64 = 400_000;
+    /// A value that the type of a module's function has: the code with which
+    /// the host calls such functions moves it.
+    pub(super) const VALUE_OF_TYPE: u64 = 50_000;
     /// A module or component, besides what is in it.
     pub(super) const PART: u64 = 500_000;
     /// Anything that has a name or an index.
@@ -77,7 +82,11 @@ pub(super) fn of(component: &[u8]) -> Result<Cost, Problem> {
                 cost.spend(1, nanoseconds::PART);
                 open.push((encoding == Encoding::Module).then(Module::default));
             }
-            Payload::End(_) => drop(open.pop()),
+            Payload::End(_) => {
+                if let Some(Some(module)) = open.pop() {
+                    cost.add_function(module.start())?;
+                }
+            }
             payload => match open.last_mut() {
                 Some(Some(module)) => cost.add_to_module(payload, module)?,
                 _ => cost.add_to_component(payload, component)?,
@@ -96,6 +105,12 @@ impl Cost {
 
     fn spend(&mut self, count: u64, nanoseconds: u64) {
         self.nanoseconds = self.nanoseconds.saturating_add(count.saturating_mul(nanoseconds));
+    }
+
+    fn add_function(&mut self, taken: Taken) -> Result<(), Problem> {
+        self.spend(1, taken.nanoseconds);
+        let (estimate, max) = (taken.held, COMPILE_MEMORY_MAX);
+        if estimate > max { Err(Problem::CompileMemory { estimate, max }) } else { Ok(()) }
     }
 
     fn add_items(&mut self, count: u32) -> Result<(), Problem> {
@@ -133,7 +148,9 @@ impl Cost {
         match payload {
             Payload::TypeSection(section) => {
                 self.add_items(section.count())?;
-                module.add_types(section)
+                let values = module.add_types(section)?;
+                self.spend(values, nanoseconds::VALUE_OF_TYPE);
+                Ok(())
             }
             Payload::ImportSection(section) => {
                 let imports = module.add_imports(section)?;
@@ -153,16 +170,19 @@ impl Cost {
             }
             Payload::GlobalSection(section) => {
                 self.add_items(section.count())?;
-                let mutable = module::mutable_globals(section)?;
+                let mutable = module.add_globals(section)?;
                 self.mutable_globals += mutable;
                 self.spend(mutable, nanoseconds::MUTABLE_GLOBAL);
                 check("mutable globals", self.mutable_globals, GLOBALS_MUTABLE_MAX)
             }
             Payload::ExportSection(section) => self.add_items(section.count()),
-            Payload::DataSection(section) => self.add_items(section.count()),
+            Payload::DataSection(section) => {
+                self.add_items(section.count())?;
+                module.add_data(section)
+            }
             Payload::ElementSection(section) => {
                 self.add_items(section.count())?;
-                self.elements += module::elements(section)?;
+                self.elements += module.add_elements(section)?;
                 check("elements of tables", self.elements, ELEMENTS_MAX)
             }
             Payload::CodeSectionStart { size, .. } => {
@@ -170,11 +190,7 @@ impl Cost {
                 self.spend(size.into(), nanoseconds::CODE_BYTE);
                 Ok(())
             }
-            Payload::CodeSectionEntry(body) => {
-                let own = function::cost(&body, module)?;
-                self.spend(1, own);
-                Ok(())
-            }
+            Payload::CodeSectionEntry(body) => self.add_function(function::taken(&body, module)?),
             _ => Ok(()),
         }
     }

@@ -1,10 +1,12 @@
 //! A core module, as far as the cost of its functions depends on it.
 
+use super::function::Taken;
 use super::invalid;
+use super::weight::{self, held};
 use crate::generation::error::Problem;
 use wasmparser::{
-    BlockType, ElementItems, ElementSectionReader, FunctionSectionReader, GlobalSectionReader, ImportSectionReader,
-    TypeRef, TypeSectionReader,
+    BlockType, ConstExpr, DataKind, DataSectionReader, ElementItems, ElementKind, ElementSectionReader,
+    FunctionSectionReader, GlobalSectionReader, ImportSectionReader, TypeRef, TypeSectionReader,
 };
 
 /// The types of a module's functions, by how many values they take and give:
@@ -16,6 +18,9 @@ pub(super) struct Module {
     functions: Vec<u32>,
     /// How many bodies were seen, the imported ones among them.
     bodies: usize,
+    /// Bytes that the compiler holds for the function with which an instance
+    /// begins: it fills its tables, and computes what they are filled with.
+    start_held: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,14 +36,18 @@ impl Arity {
 }
 
 impl Module {
-    pub(super) fn add_types(&mut self, section: TypeSectionReader<'_>) -> Result<(), Problem> {
+    /// Adds types, and says how many values they have.
+    pub(super) fn add_types(&mut self, section: TypeSectionReader<'_>) -> Result<u64, Problem> {
+        let mut values = 0;
         for ty in section.into_iter_err_on_gc_types() {
             let ty = ty.map_err(invalid)?;
             let [params, results] =
                 [ty.params().len(), ty.results().len()].map(|values| u16::try_from(values).unwrap_or(u16::MAX));
-            self.types.push(Arity { params, results });
+            let arity = Arity { params, results };
+            values += arity.values();
+            self.types.push(arity);
         }
-        Ok(())
+        Ok(values)
     }
 
     /// Adds the functions that are imported, and says how many imports there
@@ -89,24 +98,60 @@ impl Module {
             BlockType::FuncType(index) => self.ty(index),
         }
     }
-}
 
-pub(super) fn mutable_globals(section: GlobalSectionReader<'_>) -> Result<u64, Problem> {
-    let mut mutable = 0;
-    for global in section {
-        mutable += u64::from(global.map_err(invalid)?.ty.mutable);
+    /// Adds globals, and says how many of them are mutable.
+    pub(super) fn add_globals(&mut self, section: GlobalSectionReader<'_>) -> Result<u64, Problem> {
+        let mut mutable = 0;
+        for global in section {
+            let global = global.map_err(invalid)?;
+            mutable += u64::from(global.ty.mutable);
+            self.compute(&global.init_expr)?;
+        }
+        Ok(mutable)
     }
-    Ok(mutable)
-}
 
-/// How many entries of tables the segments have.
-pub(super) fn elements(section: ElementSectionReader<'_>) -> Result<u64, Problem> {
-    let mut elements = 0;
-    for element in section {
-        elements += u64::from(match element.map_err(invalid)?.items {
-            ElementItems::Functions(items) => items.count(),
-            ElementItems::Expressions(_, items) => items.count(),
-        });
+    /// Adds segments, and says how many entries of tables they have.
+    pub(super) fn add_elements(&mut self, section: ElementSectionReader<'_>) -> Result<u64, Problem> {
+        let mut elements = 0;
+        for element in section {
+            let element = element.map_err(invalid)?;
+            if let ElementKind::Active { offset_expr, .. } = &element.kind {
+                self.compute(offset_expr)?;
+            }
+            elements += u64::from(match element.items {
+                ElementItems::Functions(items) => items.count(),
+                ElementItems::Expressions(_, items) => {
+                    let count = items.count();
+                    for item in items {
+                        self.compute(&item.map_err(invalid)?)?;
+                    }
+                    count
+                }
+            });
+        }
+        self.start_held += elements.saturating_mul(weight::ELEMENT);
+        Ok(elements)
     }
-    Ok(elements)
+
+    pub(super) fn add_data(&mut self, section: DataSectionReader<'_>) -> Result<(), Problem> {
+        for data in section {
+            if let DataKind::Active { offset_expr, .. } = &data.map_err(invalid)?.kind {
+                self.compute(offset_expr)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds what computes a value as an instance begins.
+    fn compute(&mut self, value: &ConstExpr<'_>) -> Result<(), Problem> {
+        for operator in value.get_operators_reader() {
+            self.start_held += held(&operator.map_err(invalid)?);
+        }
+        Ok(())
+    }
+
+    /// What the function takes with which an instance begins.
+    pub(super) fn start(&self) -> Taken {
+        Taken::for_held(self.start_held)
+    }
 }
