@@ -2,7 +2,6 @@
 
 use crate::document::Encoding;
 use crate::files::Files;
-use barmkin_files::NotRegular;
 use base64::Engine as _;
 use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -64,8 +63,8 @@ pub(crate) fn from_file(path: &Path, files: &mut Files) -> Result<(SecretBytes, 
 }
 
 /// Whether `path` no longer has the secret that it had: there is no file, it
-/// holds something else, or what is there is not a file. A file that cannot be
-/// read says nothing.
+/// holds something else, or what is there is not such a file. A file that cannot
+/// be read says nothing.
 pub(crate) fn has_left(path: &Path, encoding: Encoding, fingerprint: &Fingerprint) -> bool {
     match barmkin_files::read(path, SECRET_BYTES_MAX) {
         Ok(text) => {
@@ -73,7 +72,7 @@ pub(crate) fn has_left(path: &Path, encoding: Encoding, fingerprint: &Fingerprin
             trim_newline(&mut text);
             decode(&text, encoding).map_or(true, |secret| Fingerprint::of(&secret) != *fingerprint)
         }
-        Err(error) => error.kind() == std::io::ErrorKind::NotFound || NotRegular::is(&error),
+        Err(error) => barmkin_files::is_absent(&error),
     }
 }
 

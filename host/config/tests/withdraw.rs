@@ -4,6 +4,8 @@
 mod support;
 
 use barmkin_config::Config;
+use std::os::unix::fs::symlink;
+use std::path::Path;
 use support::{folder, load, write};
 use tempfile::TempDir;
 
@@ -61,12 +63,23 @@ fn a_secret_goes_with_its_file_or_what_is_in_it() {
 
 #[test]
 fn a_secret_goes_when_something_else_than_a_file_is_in_its_place() {
-    let gone = after(|folder| {
-        let path = folder.path().join("a1");
-        std::fs::remove_file(&path).unwrap();
-        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
-    });
-    assert_eq!(gone, [LEFT]);
+    let ways: [(&str, fn(&Path)); 5] = [
+        ("a FIFO", |path| assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success())),
+        ("a folder", |path| std::fs::create_dir(path).unwrap()),
+        ("a link to itself", |path| symlink("a1", path).unwrap()),
+        ("a link to nothing", |path| symlink("absent", path).unwrap()),
+        ("a path through a file", |path| symlink("a2/absent", path).unwrap()),
+    ];
+    for (what, put) in ways {
+        let gone = after(|folder| {
+            let path = folder.path().join("a1");
+            std::fs::remove_file(&path).unwrap();
+            put(&path);
+        });
+        assert_eq!(gone, [LEFT], "{what}");
+    }
+    let long = [b"secret a1", &[b'x'; 70_000][..]].concat();
+    assert_eq!(after(|folder| write(folder, "a1", &long, 0o600)), [LEFT], "a file that is too long");
 }
 
 #[test]

@@ -117,6 +117,27 @@ pub fn read_text(path: &Path, max: usize) -> io::Result<String> {
     String::from_utf8(read(path, max)?).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))
 }
 
+/// Whether `error` says that what is looked for is not there: nothing is, or
+/// something that is no such file. Other errors (no permission, no room for one
+/// more open file) say nothing of that.
+pub fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::InvalidFilename)
+        || NotRegular::is(error)
+        || TooLarge::is(error)
+        || is_loop(error)
+}
+
+/// Whether links lead round and round.
+#[cfg(unix)]
+fn is_loop(error: &io::Error) -> bool {
+    rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::LOOP)
+}
+
+#[cfg(not(unix))]
+fn is_loop(_: &io::Error) -> bool {
+    false
+}
+
 #[cfg(unix)]
 fn without_blocking() -> OpenOptions {
     use rustix::fs::OFlags;

@@ -45,9 +45,11 @@ const GROWTH_MAX_KIB: u64 =
     (CONNECTIONS + TUNNELS + 3 * OTHERS + 2 * TURNED_AWAY) * CONNECTION_KIB + BODIES_MIB * 1024 * 9 / 8;
 
 /// The client's slowest hundredth under siege: this many times what it is alone,
-/// or this long where that is less.
+/// or this long where that is less. Without optimisations the attackers' requests
+/// alone keep the machine busy: then it must be answered, in a time that its
+/// senders wait.
 const SLOWER_MAX: u32 = 10;
-const P99_ALWAYS: Duration = Duration::from_millis(50);
+const P99_ALWAYS: Duration = Duration::from_millis(if cfg!(debug_assertions) { 4_000 } else { 50 });
 
 pub(super) fn run(short: bool) -> Result<Verdict> {
     let pick = usize::from(short);

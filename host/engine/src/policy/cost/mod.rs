@@ -30,7 +30,7 @@ mod nanoseconds {
     /// A byte of code, in both compilations.
     pub(super) const CODE_BYTE: u64 = 1_000;
     /// A function beside its code: its frame, its symbols, its unwinding.
-    pub(super) const FUNCTION: u64 = 150_000;
+    pub(super) const FUNCTION: u64 = 250_000;
     /// A mutable global: the snapshotter makes a function that reads it, in a
     /// module of its own, and lifts that.
     pub(super) const MUTABLE_GLOBAL: u64 = 400_000;
