@@ -2,10 +2,11 @@
 //! it, and not at all while none runs.
 //!
 //! A tick advances the epoch of the engines. A check that is running when that
-//! happens is called back, and asks for the next ticks at short intervals; one
-//! that ends before costs nothing. So most of the time the thread wakes every
-//! [`SLOW_TICK`], every [`FAST_TICK`] only while some check goes on and on, and
-//! after a second in which none began or was under way it rests until one begins.
+//! happens is called back, and if its time is up before the next one asks for
+//! ticks at short intervals; one that ends before costs nothing. So most of the
+//! time the thread wakes every [`SLOW_TICK`], every [`FAST_TICK`] only while some
+//! check nears its deadline, and after a second in which none began or was under
+//! way it rests until one begins.
 //!
 //! One that is under way may be suspended for as long as its executor likes, and
 //! asks for its next tick only when it is resumed: so it counts although it does
@@ -21,7 +22,7 @@ use std::time::{Duration, Instant};
 /// How often checks are looked at that come and go.
 pub(crate) const SLOW_TICK: Duration = Duration::from_millis(4);
 
-/// How often a check is looked at that has been running for a tick.
+/// How often a check is looked at that nears its deadline.
 pub(crate) const FAST_TICK: Duration = Duration::from_millis(1);
 
 /// Fast ticks that one request for them gives: a check that goes on asks again
@@ -95,7 +96,8 @@ impl Pulse {
         }
     }
 
-    /// A check was running at a tick: the next ones come at short intervals.
+    /// A check may have used its time before the next slow tick: the next ones come
+    /// at short intervals.
     pub(crate) fn hurry(&self) {
         if self.shared.fast.swap(FAST_TICKS, Ordering::SeqCst) == 0 {
             self.wake();

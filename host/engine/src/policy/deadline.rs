@@ -40,6 +40,12 @@ pub(super) struct Deadline {
     began: Instant,
 }
 
+/// What was used of a budget, and what is left.
+pub(super) struct Look {
+    pub(super) used: Duration,
+    pub(super) left: Duration,
+}
+
 /// Time that is not this budget's. See [`Deadline::pause`].
 #[must_use]
 pub(super) struct Pause {
@@ -70,7 +76,15 @@ impl Deadline {
 
     /// Looks at the time, and says whether there is any left.
     pub(super) fn has_time(&mut self) -> bool {
-        self.used() < self.budget && self.began.elapsed() < (self.budget * WALL_PER_DEADLINE).max(WALL_MIN)
+        !self.look().left.is_zero()
+    }
+
+    /// Looks at the time.
+    pub(super) fn look(&mut self) -> Look {
+        let used = self.used();
+        let waited_too_long = self.began.elapsed() >= (self.budget * WALL_PER_DEADLINE).max(WALL_MIN);
+        let left = if waited_too_long { Duration::ZERO } else { self.budget.saturating_sub(used) };
+        Look { used, left }
     }
 
     /// Looks at the time, and says whether far more was used than there was:

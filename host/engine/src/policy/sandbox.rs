@@ -4,11 +4,11 @@ use crate::clock::monotonic;
 use crate::generation::spec::{Keep, NonceSpace, QuotaKey};
 use crate::keys::{Algorithm, Key};
 use crate::limits;
-use crate::policy::deadline::{Deadline, Meter, Pause};
+use crate::policy::deadline::{Deadline, Look, Meter, Pause};
 use crate::policy::failure::Failure;
 use crate::policy::log::LogBudget;
 use crate::policy::session::Session;
-use crate::pulse::Pulse;
+use crate::pulse::{FAST_TICK, Pulse, SLOW_TICK};
 use crate::reason::HostReason;
 use crate::store::{Draw, Pot, Take};
 use std::sync::Arc;
@@ -240,11 +240,17 @@ pub(super) fn limit(store: &mut wasmtime::Store<Sandbox>, suspends: bool) {
     }
 }
 
+/// A tick has come in the middle of a check: most are about to end. One that
+/// would meet the next slow tick too late asks for fast ones, and one that has
+/// gone on for a while lets others on, if it can.
 fn tick(mut store: StoreContextMut<'_, Sandbox>, go_on: UpdateDeadline) -> wasmtime::Result<UpdateDeadline> {
     let sandbox = store.data_mut();
-    if sandbox.deadline.has_time() {
-        sandbox.pulse.hurry();
-        return Ok(go_on);
+    let Look { used, left } = sandbox.deadline.look();
+    if left.is_zero() {
+        return Ok(UpdateDeadline::Interrupt);
     }
-    Ok(UpdateDeadline::Interrupt)
+    if left <= SLOW_TICK {
+        sandbox.pulse.hurry();
+    }
+    Ok(if used < FAST_TICK { UpdateDeadline::Continue(1) } else { go_on })
 }
