@@ -1,5 +1,6 @@
 //! Text that others wrote, for terminals and logs.
 
+use barmkin_host::misleads;
 use std::fmt::{self, Write};
 
 /// Shows text such that it cannot command a terminal, begin a line of its own,
@@ -22,12 +23,6 @@ impl<T: fmt::Display> fmt::Display for VisibleLines<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(Escaping(f, &['\n', '\t']), "{}", self.0)
     }
-}
-
-/// Whether a terminal or a reader could be misled by `char`.
-pub(crate) fn misleads(char: char) -> bool {
-    char.is_control()
-        || matches!(char, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 struct Escaping<'a, 'f>(&'a mut fmt::Formatter<'f>, &'static [char]);

@@ -78,6 +78,7 @@ mod record;
 mod request;
 mod routes;
 mod store;
+mod text;
 mod trials;
 mod verdict;
 
@@ -104,6 +105,7 @@ pub use store::{
     QuotaRule, Recent, RemoteStore, Store, StoreError, StoreFuture, SubjectId, TRIAL_PREFIX, Take, Tally, Window,
     share,
 };
+pub use text::misleads;
 pub use verdict::{Change, Denial, Digest, Outcome, Permit, REASON_FIELD, REQUEST_ID_FIELD, Step, Verdict};
 
 /// Writes `bytes`, half as many as `DIGITS`, as hexadecimal digits.

@@ -15,15 +15,18 @@ pub(crate) enum Unreadable {
     Incomplete,
     Method,
     Field,
+    /// What it says in two places is not the same.
+    Contradiction(&'static str),
 }
 
 impl std::fmt::Display for Unreadable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Incomplete => "the check is not about an HTTP request",
-            Self::Method => "the method cannot be read",
-            Self::Field => "a field cannot be read",
-        })
+        match self {
+            Self::Incomplete => f.write_str("the check is not about an HTTP request"),
+            Self::Method => f.write_str("the method cannot be read"),
+            Self::Field => f.write_str("a field cannot be read"),
+            Self::Contradiction(name) => write!(f, "the check says two things of the {name}"),
+        }
     }
 }
 
@@ -60,9 +63,20 @@ fn take_headers(http: &mut HttpRequest) -> Result<HeaderMap, Unreadable> {
     let fields = http.header_map.take().map(|map| map.headers).unwrap_or_default();
     let room = texts.len() + fields.len();
     let mut headers = HeaderMap::try_with_capacity(room).map_err(|_| Unreadable::Field)?;
+    let (method, path, host) = (&http.method, &http.path, &http.host);
     let mut append = |name: &str, value: Vec<u8>| {
-        // What pseudo-headers say stands in fields of its own.
-        if !name.starts_with(':') {
+        if let Some(pseudo) = name.strip_prefix(':') {
+            // What it says stands in an attribute, which is what counts.
+            let (what, attribute) = match pseudo {
+                "method" => ("method", method),
+                "path" => ("path", path),
+                "authority" => ("host", host),
+                _ => return Ok(()),
+            };
+            if value != attribute.as_bytes() {
+                return Err(Unreadable::Contradiction(what));
+            }
+        } else {
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| Unreadable::Field)?;
             let value = HeaderValue::from_maybe_shared(Bytes::from(value)).map_err(|_| Unreadable::Field)?;
             headers.try_append(name, value).map_err(|_| Unreadable::Field)?;
@@ -148,7 +162,7 @@ mod tests {
 
     #[test]
     fn raw_fields_keep_duplicates_and_bytes() {
-        let fields: &[(&str, &[u8])] = &[(":path", b"/"), ("x-a", b"1"), ("x-a", b"\xff"), ("x-b", b"")];
+        let fields: &[(&str, &[u8])] = &[(":path", b"/a%2fb?x"), ("x-a", b"1"), ("x-a", b"\xff"), ("x-b", b"")];
         let (head, _) = read(check(raw(fields)), &Options::default()).unwrap();
         let values: Vec<_> = head.headers.get_all("x-a").iter().map(HeaderValue::as_bytes).collect();
         assert_eq!(values, [&b"1"[..], b"\xff"]);
@@ -197,5 +211,14 @@ mod tests {
         assert_eq!(read(check(HttpRequest::default())), Err(Unreadable::Method));
         assert_eq!(read(check(raw(&[("x-a", b"a\nb")]))), Err(Unreadable::Field));
         assert_eq!(read(check(raw(&[("a b", b"")]))), Err(Unreadable::Field));
+        for (name, other, what) in
+            [(":path", "/admin", "path"), (":authority", "admin:1", "host"), (":method", "POST", "method")]
+        {
+            let fields = [(name, other.as_bytes())];
+            assert_eq!(read(check(raw(&fields))), Err(Unreadable::Contradiction(what)));
+            let texts = [(name.to_owned(), other.to_owned())].into();
+            let http = HttpRequest { headers: texts, header_map: None, ..raw(&[]) };
+            assert_eq!(read(check(http)), Err(Unreadable::Contradiction(what)));
+        }
     }
 }

@@ -18,6 +18,7 @@ pub(super) const OPERATORS: &[Bomb] = &[
     Bomb { name: "loads", refused_at: 400_000, estimated_at: Some(40_000), make: loads },
     Bomb { name: "terms of a constant", refused_at: 600_000, estimated_at: Some(60_000), make: terms },
     Bomb { name: "values of types", refused_at: 2_000, estimated_at: Some(100), make: values_of_types },
+    Bomb { name: "functions in tables", refused_at: 132_000, estimated_at: Some(4_000), make: functions_in_tables },
     Bomb { name: "passive elements", refused_at: 300_000, estimated_at: Some(15_000), make: passive_elements },
 ];
 
@@ -92,6 +93,12 @@ fn values_of_types(count: u32) -> Vec<u8> {
 fn passive_elements(count: u32) -> Vec<u8> {
     let elements = "$f ".repeat(usize::try_from(count).unwrap_or_default());
     module(&format!("(func $f) (elem func {elements})"))
+}
+
+fn functions_in_tables(count: u32) -> Vec<u8> {
+    let functions: String = (0..count).map(|at| format!("(func $f{at})")).collect();
+    let names: String = (0..count).map(|at| format!("$f{at} ")).collect();
+    module(&format!("{functions} (elem declare func {names})"))
 }
 
 #[expect(clippy::unwrap_used, reason = "what is written here can be read")]

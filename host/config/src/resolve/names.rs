@@ -1,7 +1,7 @@
 use crate::document::{Document, Entry};
 use crate::resolve::Context;
 use crate::source::Site;
-use crate::visible::misleads;
+use barmkin_host::misleads;
 use std::collections::BTreeMap;
 
 /// Names go into logs, metrics and terminals, where nobody escapes them.

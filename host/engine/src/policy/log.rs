@@ -2,6 +2,7 @@
 
 use crate::limits;
 use crate::metrics::Metrics;
+use crate::text::misleads;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -83,11 +84,11 @@ impl LogBudget {
     }
 }
 
-/// `text` cut to `bytes_max`, with control characters replaced: a guest must
-/// not forge log lines.
+/// `text` cut to `bytes_max`, with characters replaced that [mislead](misleads):
+/// a guest must not forge log lines.
 pub(super) fn clean(text: &str, bytes_max: usize) -> String {
     let mut clean = String::with_capacity(text.len().min(bytes_max));
-    for char in text.chars().map(|char| if char.is_control() { '\u{fffd}' } else { char }) {
+    for char in text.chars().map(|char| if misleads(char) { '\u{fffd}' } else { char }) {
         if clean.len() + char.len_utf8() > bytes_max {
             break;
         }
@@ -103,6 +104,7 @@ mod tests {
     #[test]
     fn lines_cannot_be_forged_and_end_at_their_bound() {
         assert_eq!(clean("a\r\nb\u{1b}", 64), "a\u{fffd}\u{fffd}b\u{fffd}");
+        assert_eq!(clean("a\u{202e}b\u{200b}", 64), "a\u{fffd}b\u{fffd}");
         assert_eq!(clean("aé", 2), "a");
         assert_eq!(clean("aé", 3), "aé");
     }

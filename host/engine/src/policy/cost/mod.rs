@@ -31,6 +31,9 @@ mod nanoseconds {
     pub(super) const CODE_BYTE: u64 = 1_000;
     /// A function beside its code: its frame, its symbols, its unwinding.
     pub(super) const FUNCTION: u64 = 250_000;
+    /// A function that the host could call, as it is exported or in a table:
+    /// another one, which does that.
+    pub(super) const CALLED_BY_HOST: u64 = 250_000;
     /// A mutable global: the snapshotter makes a function that reads it, in a
     /// module of its own, and lifts that.
     pub(super) const MUTABLE_GLOBAL: u64 = 400_000;
@@ -84,6 +87,7 @@ pub(super) fn of(component: &[u8]) -> Result<Cost, Problem> {
             }
             Payload::End(_) => {
                 if let Some(Some(module)) = open.pop() {
+                    cost.spend(module.called_by_host(), nanoseconds::CALLED_BY_HOST);
                     cost.add_function(module.start())?;
                 }
             }
@@ -175,7 +179,10 @@ impl Cost {
                 self.spend(mutable, nanoseconds::MUTABLE_GLOBAL);
                 check("mutable globals", self.mutable_globals, GLOBALS_MUTABLE_MAX)
             }
-            Payload::ExportSection(section) => self.add_items(section.count()),
+            Payload::ExportSection(section) => {
+                module.add_exports(section.count());
+                self.add_items(section.count())
+            }
             Payload::DataSection(section) => {
                 self.add_items(section.count())?;
                 module.add_data(section)

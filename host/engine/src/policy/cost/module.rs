@@ -18,6 +18,8 @@ pub(super) struct Module {
     functions: Vec<u32>,
     /// How many bodies were seen, the imported ones among them.
     bodies: usize,
+    /// Exports and entries of tables: each may be another function.
+    referred_to: u64,
     /// Bytes that the compiler holds for the function with which an instance
     /// begins: it fills its tables, and computes what they are filled with.
     start_held: u64,
@@ -99,6 +101,15 @@ impl Module {
         }
     }
 
+    pub(super) fn add_exports(&mut self, count: u32) {
+        self.referred_to += u64::from(count);
+    }
+
+    /// How many of its functions the host could call, at most.
+    pub(super) fn called_by_host(&self) -> u64 {
+        self.referred_to.min(self.functions.len() as u64)
+    }
+
     /// Adds globals, and says how many of them are mutable.
     pub(super) fn add_globals(&mut self, section: GlobalSectionReader<'_>) -> Result<u64, Problem> {
         let mut mutable = 0;
@@ -129,6 +140,7 @@ impl Module {
                 }
             });
         }
+        self.referred_to += elements;
         self.start_held += elements.saturating_mul(weight::ELEMENT);
         Ok(elements)
     }
