@@ -63,7 +63,8 @@ fn a_secret_goes_with_its_file_or_what_is_in_it() {
 
 #[test]
 fn a_secret_goes_when_something_else_than_a_file_is_in_its_place() {
-    let ways: [(&str, fn(&Path)); 5] = [
+    type Put = fn(&Path);
+    let ways: [(&str, Put); 5] = [
         ("a FIFO", |path| assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success())),
         ("a folder", |path| std::fs::create_dir(path).unwrap()),
         ("a link to itself", |path| symlink("a1", path).unwrap()),
