@@ -51,8 +51,7 @@ pub(crate) fn run(no_skip: bool) -> Result<ExitCode> {
     if let Some(vectors) = tools.path("vectors") {
         step(&mut tally, "conformance", &mut conformance(vectors)?)?;
     }
-    // Not `siege`: what it holds a gate to takes a build with optimisations.
-    for scenario in ["hostile", "overload", "reload", "crash", "fleet"] {
+    for scenario in ["hostile", "overload", "reload", "crash", "fleet", "siege"] {
         if scenario == "fleet" && tools.path("redis").is_none() {
             continue;
         }
