@@ -70,7 +70,7 @@ const OF_CONNECTIONS: [&str; 9] = [
 
 const METHOD_OVERRIDES: [&str; 4] = ["x-http-method", "x-http-method-override", "x-method-override", "x-http-override"];
 
-const TARGET_OVERRIDES: [&str; 2] = ["x-original-url", "x-rewrite-url"];
+const TARGET_OVERRIDES: [&str; 5] = ["path-info", "script-name", "x-original-url", "x-rewrite-url", "x-script-name"];
 
 /// One route of each kind that forwards.
 static GATE: LazyLock<Gate> = LazyLock::new(|| {
