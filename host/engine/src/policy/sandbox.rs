@@ -249,6 +249,9 @@ fn tick(mut store: StoreContextMut<'_, Sandbox>, go_on: UpdateDeadline) -> wasmt
     if left.is_zero() {
         return Ok(UpdateDeadline::Interrupt);
     }
+    // What configures may go on for seconds, and is no check that is counted: the
+    // pulse must not rest meanwhile.
+    sandbox.pulse.begin();
     if left <= SLOW_TICK {
         sandbox.pulse.hurry();
     }
