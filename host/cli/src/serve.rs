@@ -69,7 +69,7 @@ fn start_log(format: LogFormat) {
 }
 
 async fn serve(gate: Arc<Gate>, listeners: &[Listener], admin: Option<&Admin>, operate: Arc<Operate>) -> Result<()> {
-    // Before it says that it listens: whoever reads that may send one at once.
+    // Before the log says that it listens: a signal may follow at once.
     tokio::spawn(reload_on_hangup(signal(SignalKind::hangup())?, operate.clone()));
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;

@@ -96,9 +96,17 @@ impl Pulse {
         }
     }
 
-    /// A check may have used its time before the next slow tick: the next ones come
-    /// at short intervals.
-    pub(crate) fn hurry(&self) {
+    /// A tick found a check, or a `configure`, that has `left` of its time: another
+    /// tick follows, and soon where that would be up before the next slow one.
+    pub(crate) fn found(&self, left: Duration) {
+        self.begin();
+        if left <= SLOW_TICK {
+            self.hurry();
+        }
+    }
+
+    /// The next ticks come at short intervals.
+    fn hurry(&self) {
         if self.shared.fast.swap(FAST_TICKS, Ordering::SeqCst) == 0 {
             self.wake();
         }
@@ -229,13 +237,24 @@ mod tests {
     }
 
     #[test]
+    fn it_does_not_rest_while_ticks_find_something() {
+        let pulse = pulse();
+        let first = pulse.ticks();
+        // As `configure` does, which is not counted and has seconds left.
+        wait_for(|| {
+            pulse.found(Duration::from_secs(5));
+            pulse.ticks() - first > 2 * u64::from(REST_AFTER)
+        });
+    }
+
+    #[test]
     fn what_goes_on_gets_fast_ticks() {
         let pulse = pulse();
         // On a busy machine ticks come late, but not early: some window shows it.
         wait_for(|| {
             let (first, since) = (pulse.ticks(), monotonic());
             while since.elapsed() < 4 * SLOW_TICK {
-                pulse.hurry();
+                pulse.found(SLOW_TICK);
                 std::thread::sleep(FAST_TICK / 2);
             }
             pulse.ticks() - first >= 10

@@ -1,8 +1,7 @@
 //! Text that others wrote.
 
-/// Whether a terminal, a log's reader or whoever reviews a text could be misled by
-/// `char`: it is a control, cannot be seen, or changes the order in which text is
-/// read (Unicode TR 36, section 2.2).
+/// Whether `char` could mislead a terminal or a reader: it is a control, cannot be
+/// seen, or changes the order in which text is read (Unicode TR 36, section 2.2).
 pub fn misleads(char: char) -> bool {
     char.is_control()
         || matches!(char, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')

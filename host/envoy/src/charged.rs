@@ -1,12 +1,12 @@
 //! Messages on their way in: a check is decided when all of it has come, and what
-//! has come of it until then is held. And on their way out: a check is under way
-//! until its answer is.
+//! has come of it until then is held.
 
-use crate::incoming::{Asking, Caller};
+use crate::check::until_it_is_sent;
+use crate::incoming::Caller;
 use barmkin_host::{BodyRoom, Gate};
 use bytes::Bytes;
 use http::{Request, Response, Uri};
-use http_body::{Body, Frame, SizeHint};
+use http_body::{Body, Frame};
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -67,37 +67,6 @@ where
             instead.extensions_mut().insert(NoRoom);
             service.call(instead).await
         })
-    }
-}
-
-/// What is asked is under way until the answer's body is gone.
-fn until_it_is_sent(mut answer: Response<tonic::body::Body>) -> Response<tonic::body::Body> {
-    match answer.extensions_mut().remove::<Arc<Asking>>() {
-        Some(asking) => answer.map(|body| tonic::body::Body::new(Answer { body, _asking: asking })),
-        None => answer,
-    }
-}
-
-/// The answer to a check.
-struct Answer {
-    body: tonic::body::Body,
-    _asking: Arc<Asking>,
-}
-
-impl Body for Answer {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 

@@ -1,12 +1,13 @@
 //! The gRPC service.
 
 use crate::charged::NoRoom;
-use crate::incoming::Caller;
+use crate::incoming::{Asking, Caller};
 use crate::options::Options;
 use crate::request;
 use crate::response;
 use barmkin_host::{Body, Gate, Intake, Verdict};
 use envoy_types::ext_authz::v3::pb::{Authorization, CheckRequest, CheckResponse};
+use http_body_util::BodyExt;
 use std::sync::Arc;
 use tonic::{Request, Response, Status};
 
@@ -62,9 +63,19 @@ impl Authorization for Authorizer {
         };
         let mut response = Response::new(answer);
         if let Some(asking) = asking {
-            // Until the answer is on its way: see [`Charging`](crate::charged::Charging).
             response.extensions_mut().insert(Arc::new(asking));
         }
         Ok(response)
     }
+}
+
+/// Has the check that `answer` answers be under way until its body is gone.
+pub(crate) fn until_it_is_sent(mut answer: http::Response<tonic::body::Body>) -> http::Response<tonic::body::Body> {
+    let Some(asking) = answer.extensions_mut().remove::<Arc<Asking>>() else { return answer };
+    answer.map(|body| {
+        tonic::body::Body::new(body.map_frame(move |frame| {
+            let _under_way = &asking;
+            frame
+        }))
+    })
 }

@@ -277,3 +277,27 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::AsyncWriteExt;
+
+    #[tokio::test]
+    async fn a_connection_gives_way_only_when_its_answer_is_sent() {
+        let places = Shares::new(1);
+        let own = place(&places, IpAddr::from([192, 0, 2, 1])).await.unwrap();
+        let (stream, _peer) = tokio::io::duplex(64);
+        let bounds = Bounds::default();
+        let mut connection = Connection::new(stream, own, &bounds, bounds.stall);
+        let another = || places.take(Some([IpAddr::from([192, 0, 2, 2]).into()]), 1);
+
+        let asking = connection.connect_info().asks();
+        connection.flush().await.unwrap();
+        assert!(another().is_none(), "a check is under way");
+        drop(asking);
+        assert!(another().is_none(), "its answer is not sent");
+        connection.flush().await.unwrap();
+        assert!(another().is_some());
+    }
+}

@@ -6,62 +6,68 @@ use super::only;
 
 /// Bombs of an operator each, and of what is computed as an instance begins.
 pub(super) const OPERATORS: &[Bomb] = &[
-    Bomb { name: "indirect calls", refused_at: 80_000, estimated_at: Some(8_000), make: indirect_calls },
-    Bomb { name: "copies of memory", refused_at: 80_000, estimated_at: Some(8_000), make: copies },
-    Bomb { name: "reads of a table", refused_at: 80_000, estimated_at: Some(8_000), make: table_reads },
-    Bomb { name: "loops", refused_at: 30_000, estimated_at: Some(4_000), make: loops },
+    Bomb {
+        name: "indirect calls",
+        refused_at: 80_000,
+        estimated_at: Some(8_000),
+        make: |count| repeated("(call_indirect (type $empty) (local.get 0))", count),
+    },
+    Bomb {
+        name: "copies of memory",
+        refused_at: 80_000,
+        estimated_at: Some(8_000),
+        make: |count| repeated("(memory.copy (local.get 0) (local.get 0) (local.get 0))", count),
+    },
+    Bomb {
+        name: "reads of a table",
+        refused_at: 80_000,
+        estimated_at: Some(8_000),
+        make: |count| repeated("(drop (table.get 0 (local.get 0)))", count),
+    },
+    Bomb { name: "loops", refused_at: 30_000, estimated_at: Some(4_000), make: |count| repeated("(loop)", count) },
     Bomb { name: "locals set in branches", refused_at: 30_000, estimated_at: Some(4_000), make: sets_in_branches },
-    Bomb { name: "divisions", refused_at: 400_000, estimated_at: Some(40_000), make: divisions },
-    Bomb { name: "rotations", refused_at: 400_000, estimated_at: Some(20_000), make: rotations },
-    Bomb { name: "vectors", refused_at: 400_000, estimated_at: Some(20_000), make: vectors },
-    Bomb { name: "additions", refused_at: 600_000, estimated_at: Some(60_000), make: additions },
-    Bomb { name: "loads", refused_at: 400_000, estimated_at: Some(40_000), make: loads },
+    Bomb {
+        name: "divisions",
+        refused_at: 400_000,
+        estimated_at: Some(40_000),
+        make: |count| repeated("(local.set 1 (i64.rem_s (local.get 1) (local.get 1)))", count),
+    },
+    Bomb {
+        name: "rotations",
+        refused_at: 400_000,
+        estimated_at: Some(20_000),
+        make: |count| repeated("(local.set 1 (i64.rotl (local.get 1) (local.get 1)))", count),
+    },
+    Bomb {
+        name: "vectors",
+        refused_at: 400_000,
+        estimated_at: Some(20_000),
+        make: |count| repeated("(local.set 2 (i32x4.trunc_sat_f32x4_u (local.get 2)))", count),
+    },
+    Bomb {
+        name: "additions",
+        refused_at: 600_000,
+        estimated_at: Some(60_000),
+        make: |count| repeated("(local.set 0 (i32.add (local.get 0) (i32.const 1)))", count),
+    },
+    Bomb {
+        name: "loads",
+        refused_at: 400_000,
+        estimated_at: Some(40_000),
+        make: |count| {
+            repeated("(local.set 1 (i64.add (local.get 1) (i64.load offset=4000000000 (local.get 0))))", count)
+        },
+    },
     Bomb { name: "terms of a constant", refused_at: 600_000, estimated_at: Some(60_000), make: terms },
     Bomb { name: "values of types", refused_at: 2_000, estimated_at: Some(100), make: values_of_types },
     Bomb { name: "functions in tables", refused_at: 132_000, estimated_at: Some(4_000), make: functions_in_tables },
     Bomb { name: "passive elements", refused_at: 300_000, estimated_at: Some(15_000), make: passive_elements },
 ];
 
-fn indirect_calls(count: u32) -> Vec<u8> {
-    repeated("(call_indirect (type $empty) (local.get 0))", count)
-}
-
-fn copies(count: u32) -> Vec<u8> {
-    repeated("(memory.copy (local.get 0) (local.get 0) (local.get 0))", count)
-}
-
-fn table_reads(count: u32) -> Vec<u8> {
-    repeated("(drop (table.get 0 (local.get 0)))", count)
-}
-
-fn loops(count: u32) -> Vec<u8> {
-    repeated("(loop)", count)
-}
-
 fn sets_in_branches(count: u32) -> Vec<u8> {
     let sets = "(local.set 3 (i32.add (local.get 4) (local.get 3))) (local.set 4 (local.get 5)) \
                 (local.set 5 (local.get 6)) (local.set 6 (local.get 3))";
     repeated(&format!("(if (local.get 0) (then {sets}))"), count)
-}
-
-fn divisions(count: u32) -> Vec<u8> {
-    repeated("(local.set 1 (i64.rem_s (local.get 1) (local.get 1)))", count)
-}
-
-fn rotations(count: u32) -> Vec<u8> {
-    repeated("(local.set 1 (i64.rotl (local.get 1) (local.get 1)))", count)
-}
-
-fn vectors(count: u32) -> Vec<u8> {
-    repeated("(local.set 2 (i32x4.trunc_sat_f32x4_u (local.get 2)))", count)
-}
-
-fn additions(count: u32) -> Vec<u8> {
-    repeated("(local.set 0 (i32.add (local.get 0) (i32.const 1)))", count)
-}
-
-fn loads(count: u32) -> Vec<u8> {
-    repeated("(local.set 1 (i64.add (local.get 1) (i64.load offset=4000000000 (local.get 0))))", count)
 }
 
 /// The function's results are kept, or else it would be compiled to nothing.

@@ -67,7 +67,7 @@ struct State {
     // as it was makes no difference in the files, and has to be taken again.
     is_less: bool,
     /// How often secrets were withdrawn, and what is on disk was taken or found
-    /// to serve already: whoever looked at files before looks again.
+    /// to serve already: a look at the files from before that is out of date.
     withdrawals: u64,
     reads: u64,
 }
@@ -215,7 +215,7 @@ impl Live {
 
     /// Withdraws what was found to be gone, and says which secrets that is;
     /// `None` if the files were read meanwhile: what was gone may be back, and
-    /// whoever read it there does not read it again.
+    /// the loader, which saw it there, does not read it again.
     fn withdraw_gone(&self, looked: &Looked) -> Option<Vec<String>> {
         if looked.gone.is_empty() {
             return Some(Vec::new());

@@ -8,7 +8,7 @@ use crate::policy::deadline::{Deadline, Look, Meter, Pause};
 use crate::policy::failure::Failure;
 use crate::policy::log::LogBudget;
 use crate::policy::session::Session;
-use crate::pulse::{FAST_TICK, Pulse, SLOW_TICK};
+use crate::pulse::{FAST_TICK, Pulse};
 use crate::reason::HostReason;
 use crate::store::{Draw, Pot, Take};
 use std::sync::Arc;
@@ -240,20 +240,14 @@ pub(super) fn limit(store: &mut wasmtime::Store<Sandbox>, suspends: bool) {
     }
 }
 
-/// A tick has come in the middle of a check: most are about to end. One that
-/// would meet the next slow tick too late asks for fast ones, and one that has
-/// gone on for a while lets others on, if it can.
+/// A tick has come in the middle of a check, and most are about to end: only one
+/// that has gone on for a while lets others on, if it can.
 fn tick(mut store: StoreContextMut<'_, Sandbox>, go_on: UpdateDeadline) -> wasmtime::Result<UpdateDeadline> {
     let sandbox = store.data_mut();
     let Look { used, left } = sandbox.deadline.look();
     if left.is_zero() {
         return Ok(UpdateDeadline::Interrupt);
     }
-    // What configures may go on for seconds, and is no check that is counted: the
-    // pulse must not rest meanwhile.
-    sandbox.pulse.begin();
-    if left <= SLOW_TICK {
-        sandbox.pulse.hurry();
-    }
+    sandbox.pulse.found(left);
     Ok(if used < FAST_TICK { UpdateDeadline::Continue(1) } else { go_on })
 }

@@ -46,8 +46,8 @@ const GROWTH_MAX_KIB: u64 =
 
 /// The client's slowest hundredth under siege: this many times what it is alone,
 /// or this long where that is less. Without optimisations the attackers' requests
-/// alone keep the machine busy: then it must be answered, in a time that its
-/// senders wait.
+/// alone keep the machine busy: then it must be answered while its sender still
+/// waits.
 const SLOWER_MAX: u32 = 10;
 const P99_ALWAYS: Duration = Duration::from_millis(if cfg!(debug_assertions) { 4_000 } else { 50 });
 

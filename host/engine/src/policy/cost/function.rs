@@ -1,7 +1,7 @@
 //! The cost of one function, where it is not that of its bytes.
 
 use super::module::{Arity, Module};
-use super::weight::{asks_runtime, held};
+use super::weight::{self, Weight};
 use super::{check, invalid};
 use crate::generation::error::Problem;
 use crate::limits::LOCALS_IN_BLOCKS_MAX;
@@ -36,13 +36,6 @@ mod bytes_held {
     pub(super) const VALUE: u64 = 1_000;
 }
 
-/// Joins that a loop is: with each there is a place from which the runtime is
-/// called, around which all values are kept.
-const JOINS_OF_LOOP: u64 = 5;
-
-/// Joins that an operator is that asks the runtime.
-const JOINS_OF_RUNTIME: u64 = 2;
-
 /// Values that a call moves in registers: more than compilers of guests give a
 /// function.
 const VALUES_IN_REGISTERS: u64 = 16;
@@ -56,7 +49,7 @@ pub(super) struct Taken {
 }
 
 impl Taken {
-    /// Of a function of which only that is known.
+    /// For a function of which only that is known.
     pub(super) fn for_held(held: u64) -> Self {
         Self { nanoseconds: (held / 1_000).saturating_mul(nanoseconds::KB_HELD), held }
     }
@@ -75,10 +68,7 @@ pub(super) fn taken(body: &FunctionBody<'_>, module: &mut Module) -> Result<Take
     let mut operators = body.get_operators_reader().map_err(invalid)?;
     while !operators.eof() {
         let operator = operators.read().map_err(invalid)?;
-        counts.held += held(&operator);
-        if asks_runtime(&operator) {
-            counts.joins += JOINS_OF_RUNTIME;
-        }
+        counts.add(weight::of(&operator));
         match operator {
             Operator::Block { blockty } | Operator::If { blockty } => {
                 let arity = module.block(blockty);
@@ -89,7 +79,6 @@ pub(super) fn taken(body: &FunctionBody<'_>, module: &mut Module) -> Result<Take
                 let arity = module.block(blockty);
                 counts.open(arity);
                 counts.loops += 1;
-                counts.joins += JOINS_OF_LOOP;
                 labels.push(arity.params.into());
             }
             Operator::Else => counts.blocks += 1,
@@ -118,23 +107,25 @@ pub(super) fn taken(body: &FunctionBody<'_>, module: &mut Module) -> Result<Take
     }
     let blocks = counts.blocks.saturating_mul(counts.locals);
     check("pairs of a local and a block in one function", blocks, LOCALS_IN_BLOCKS_MAX)?;
-    counts.held = [
+    let held = sum([
         counts.held,
         blocks.saturating_mul(bytes_held::LOCAL_IN_BLOCK),
         counts.values.saturating_mul(bytes_held::VALUE),
-    ]
-    .into_iter()
-    .fold(0, u64::saturating_add);
-    let sum = [
+    ]);
+    let nanoseconds = sum([
+        Taken::for_held(held).nanoseconds,
         counts.locals.saturating_mul(counts.loops).saturating_mul(nanoseconds::LOCAL_IN_LOOP),
         blocks.saturating_mul(nanoseconds::LOCAL_IN_BLOCK),
         counts.values.saturating_mul(nanoseconds::VALUE),
         counts.values_in_memory.saturating_mul(nanoseconds::VALUE_IN_MEMORY),
         declared.saturating_mul(nanoseconds::LOCAL),
-        (counts.held / 1_000).saturating_mul(nanoseconds::KB_HELD),
         counts.joins.saturating_mul(counts.joins).saturating_mul(nanoseconds::JOIN_OF_JOINS),
-    ];
-    Ok(Taken { nanoseconds: sum.into_iter().fold(0, u64::saturating_add), held: counts.held })
+    ]);
+    Ok(Taken { nanoseconds, held })
+}
+
+fn sum<const N: usize>(parts: [u64; N]) -> u64 {
+    parts.into_iter().fold(0, u64::saturating_add)
 }
 
 #[derive(Default)]
@@ -142,8 +133,7 @@ struct Counts {
     held: u64,
     blocks: u64,
     loops: u64,
-    /// Places where the compiler joins what a value may be: for a place to keep
-    /// it, all of the others are looked through.
+    /// For a place to keep a value at one, all of the others are looked through.
     joins: u64,
     values: u64,
     values_in_memory: u64,
@@ -154,6 +144,11 @@ struct Counts {
 }
 
 impl Counts {
+    fn add(&mut self, weight: Weight) {
+        self.held += weight.held;
+        self.joins += weight.joins;
+    }
+
     fn open(&mut self, arity: Arity) {
         self.blocks += 1;
         self.move_values(arity.values());

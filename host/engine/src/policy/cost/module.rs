@@ -2,7 +2,7 @@
 
 use super::function::Taken;
 use super::invalid;
-use super::weight::{self, held};
+use super::weight;
 use crate::generation::error::Problem;
 use wasmparser::{
     BlockType, ConstExpr, DataKind, DataSectionReader, ElementItems, ElementKind, ElementSectionReader,
@@ -157,7 +157,7 @@ impl Module {
     /// Adds what computes a value as an instance begins.
     fn compute(&mut self, value: &ConstExpr<'_>) -> Result<(), Problem> {
         for operator in value.get_operators_reader() {
-            self.start_held += held(&operator.map_err(invalid)?);
+            self.start_held += weight::of(&operator.map_err(invalid)?).held;
         }
         Ok(())
     }
