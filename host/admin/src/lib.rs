@@ -30,7 +30,7 @@ pub use control::{Answered, By, Command, Control, Outcome};
 pub use pool::pool;
 pub use prometheus_client::registry::Registry;
 pub use reloads::{Attempt, Reloads};
-pub use server::{Listener, serve};
+pub use server::{Listener, Timeouts, serve};
 pub use store::StoreHealth;
 pub use tally::Tally;
 

@@ -25,12 +25,6 @@ use tokio::time::timeout;
 /// closed.
 const CONNECTIONS_MAX: usize = 32;
 
-/// For the header of a request.
-const HEADER_READ: Duration = Duration::from_secs(5);
-
-/// For an answer of which nothing goes while some waits to be sent.
-const STALL: Duration = Duration::from_secs(10);
-
 /// For those that give way to be gone, where many arrive at once.
 const PLACE_WITHIN: Duration = Duration::from_millis(100);
 
@@ -46,8 +40,29 @@ pub enum Listener {
     Unix(UnixListener),
 }
 
+/// How long it waits for those who ask.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    /// For the header of a request.
+    pub header_read: Duration,
+    /// For an answer of which nothing goes while some waits to be sent.
+    pub stall: Duration,
+}
+
+impl Default for Timeouts {
+    /// Those who ask are near, and places are few: 5 s and 10 s.
+    fn default() -> Self {
+        Self { header_read: Duration::from_secs(5), stall: Duration::from_secs(10) }
+    }
+}
+
 /// Answers operators on `listener` until `shutdown`.
-pub async fn serve(listener: Listener, control: Arc<dyn Control>, shutdown: impl Future<Output = ()>) {
+pub async fn serve(
+    listener: Listener,
+    timeouts: Timeouts,
+    control: Arc<dyn Control>,
+    shutdown: impl Future<Output = ()>,
+) {
     let places = Shares::new(CONNECTIONS_MAX);
     let mut connections = JoinSet::new();
     let mut shortage = Shortage::default();
@@ -71,7 +86,7 @@ pub async fn serve(listener: Listener, control: Arc<dyn Control>, shutdown: impl
                 let (control, opening, place) = (control.clone(), opening.clone(), Arc::new(Place(place)));
                 connections.spawn(async move {
                     tokio::select! {
-                        () = serve_one(accepted, &opening, place.clone(), control) => {}
+                        () = serve_one(accepted, &opening, timeouts, place.clone(), control) => {}
                         () = place.0.evicted() => tracing::debug!("an operator's connection had to give way"),
                     }
                 });
@@ -85,9 +100,18 @@ pub async fn serve(listener: Listener, control: Arc<dyn Control>, shutdown: impl
     let _ = timeout(DRAIN, all_end).await;
 }
 
-async fn serve_one(accepted: Accepted, opening: &Opening, place: Arc<Place>, control: Arc<dyn Control>) {
+async fn serve_one(
+    accepted: Accepted,
+    opening: &Opening,
+    timeouts: Timeouts,
+    place: Arc<Place>,
+    control: Arc<dyn Control>,
+) {
     match begin(accepted, opening).await {
-        Ok((stream, by)) => connection(Watched::new(stream, STALL, place.clone()), by, place, control).await,
+        Ok((stream, by)) => {
+            let stream = Watched::new(stream, timeouts.stall, place.clone());
+            connection(stream, timeouts.header_read, by, place, control).await;
+        }
         Err(error) => tracing::debug!(%error, "an operator's connection did not begin"),
     }
 }
@@ -146,7 +170,13 @@ async fn begin(accepted: Accepted, opening: &Opening) -> io::Result<(Box<dyn Str
     }
 }
 
-async fn connection(stream: Watched<Box<dyn Stream>>, by: By, place: Arc<Place>, control: Arc<dyn Control>) {
+async fn connection(
+    stream: Watched<Box<dyn Stream>>,
+    header_read: Duration,
+    by: By,
+    place: Arc<Place>,
+    control: Arc<dyn Control>,
+) {
     let service = service_fn(|request| {
         let (control, by, place) = (control.clone(), by.clone(), place.clone());
         async move {
@@ -160,7 +190,7 @@ async fn connection(stream: Watched<Box<dyn Stream>>, by: By, place: Arc<Place>,
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_READ)
+        .header_read_timeout(header_read)
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), service);
     if let Err(error) = served.await {

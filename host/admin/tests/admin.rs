@@ -1,12 +1,13 @@
 //! Operators and the gate, over real sockets.
 #![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
 
-use barmkin_admin::{Answered, By, Command, Control, Listener, Outcome, ask, serve};
+use barmkin_admin::{Answered, By, Command, Control, Listener, Outcome, Timeouts, ask, serve};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixListener};
 
@@ -45,7 +46,7 @@ async fn over_tcp() -> (String, Arc<Scripted>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let control = Arc::new(Scripted::default());
-    tokio::spawn(serve(Listener::Tcp(listener.into()), control.clone(), std::future::pending()));
+    tokio::spawn(serve(Listener::Tcp(listener.into()), Timeouts::default(), control.clone(), std::future::pending()));
     (address, control)
 }
 
@@ -87,7 +88,7 @@ async fn who_asks_by_a_unix_socket_is_known() {
     let path = folder.path().join("admin.sock");
     let listener = UnixListener::bind(&path).unwrap();
     let control = Arc::new(Scripted::default());
-    tokio::spawn(serve(Listener::Unix(listener), control.clone(), std::future::pending()));
+    tokio::spawn(serve(Listener::Unix(listener), Timeouts::default(), control.clone(), std::future::pending()));
     let address = format!("unix:{}", path.display());
     let answer = ask(&address, Method::POST, "/reload").await.unwrap();
     assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
@@ -122,6 +123,31 @@ async fn web_pages_cannot_command() {
 }
 
 #[tokio::test]
+async fn it_waits_for_a_header_and_for_readers_as_long_as_it_is_told() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let control = Arc::new(Scripted::default());
+    control.has_much_to_tell.store(true, Ordering::SeqCst);
+    let timeouts = Timeouts { header_read: Duration::from_millis(50), stall: Duration::from_millis(50) };
+    tokio::spawn(serve(Listener::Tcp(listener.into()), timeouts, control, std::future::pending()));
+
+    let ends = async {
+        let mut half = TcpStream::connect(address).await.unwrap();
+        half.write_all(b"GET /healthz HTTP/1.1\r\n").await.unwrap();
+        let _ = half.read_to_end(&mut Vec::new()).await;
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4_096).unwrap();
+        let mut deaf = socket.connect(address).await.unwrap();
+        deaf.write_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+        // It reads nothing, and learns by writing that it was given up.
+        while deaf.write_all(b"\r\n").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(4), ends).await.unwrap();
+}
+
+#[tokio::test]
 async fn those_who_say_nothing_keep_nobody_out() {
     let (address, _) = over_tcp().await;
     let mut silent = Vec::new();
@@ -130,7 +156,7 @@ async fn those_who_say_nothing_keep_nobody_out() {
         socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
         silent.push(socket.connect(address.parse().unwrap()).await.unwrap());
     }
-    let asked = tokio::time::timeout(std::time::Duration::from_secs(2), get(&address, "/healthz")).await;
+    let asked = tokio::time::timeout(Duration::from_secs(2), get(&address, "/healthz")).await;
     assert_eq!(asked.unwrap(), (StatusCode::OK, "ok\n".to_owned()));
 }
 
@@ -151,6 +177,6 @@ async fn those_who_do_not_read_keep_nobody_out() {
         let _ = stream.read(&mut [0; 16]).await;
         deaf.push(stream);
     }
-    let asked = tokio::time::timeout(std::time::Duration::from_secs(2), get(&address, "/healthz")).await;
+    let asked = tokio::time::timeout(Duration::from_secs(2), get(&address, "/healthz")).await;
     assert_eq!(asked.unwrap(), (StatusCode::OK, "ok\n".to_owned()));
 }

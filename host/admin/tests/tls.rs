@@ -4,7 +4,7 @@
 #[path = "../../tls/tests/support/mod.rs"]
 mod support;
 
-use barmkin_admin::{Answered, By, Command, Control, Listener, Outcome, serve};
+use barmkin_admin::{Answered, By, Command, Control, Listener, Outcome, Timeouts, serve};
 use barmkin_tls::{HTTP1, Opening, ServerTls, Socket};
 use serde_json::Value;
 use std::net::SocketAddr;
@@ -67,7 +67,7 @@ async fn who_asks_from_elsewhere_has_a_certificate_and_is_named_by_it() {
     let address = listener.local_addr().unwrap();
     let socket = Socket::from(listener).with_tls(ServerTls::load(files, HTTP1).unwrap());
     let asked = Arc::new(Asked::default());
-    tokio::spawn(serve(Listener::Tcp(socket), asked.clone(), std::future::pending()));
+    tokio::spawn(serve(Listener::Tcp(socket), Timeouts::default(), asked.clone(), std::future::pending()));
 
     let operator = ca.issue(&[], &["spiffe://example/operator"]);
     let answer = reload(address, &ca, Some(&operator)).await.unwrap();
@@ -92,7 +92,7 @@ async fn web_pages_cannot_command_with_the_certificate_of_an_operator() {
     let opening = Opening { tls: Some(ServerTls::load(files, HTTP1).unwrap()), ..Opening::default() };
     let socket = Socket { listener, opening };
     let asked = Arc::new(Asked::default());
-    tokio::spawn(serve(Listener::Tcp(socket), asked.clone(), std::future::pending()));
+    tokio::spawn(serve(Listener::Tcp(socket), Timeouts::default(), asked.clone(), std::future::pending()));
     let operator = ca.issue(&[], &["spiffe://example/operator"]);
     for fields in ["origin: https://a.example\r\n", "origin: null\r\n", "sec-fetch-site: cross-site\r\n"] {
         let answer = reload_with(address, &ca, Some(&operator), fields).await.unwrap();

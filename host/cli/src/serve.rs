@@ -113,6 +113,7 @@ async fn start_admin(admin: &Admin, operate: Arc<Operate>, mut stopped: watch::R
             let socket = TcpListener::bind(address).await.with_context(|| format!("cannot listen at {address}"))?;
             tracing::info!(address = %socket.local_addr()?, "admin listening");
             let mut socket = Socket::from(socket);
+            set(&mut socket.opening.within, admin.timeouts.handshake);
             socket.opening.tls = admin.tls.as_ref().map(|tls| ServerTls::load(tls.files(), HTTP1)).transpose()?;
             barmkin_admin::Listener::Tcp(socket)
         }
@@ -123,12 +124,15 @@ async fn start_admin(admin: &Admin, operate: Arc<Operate>, mut stopped: watch::R
             barmkin_admin::Listener::Unix(bound)
         }
     };
+    let mut timeouts = barmkin_admin::Timeouts::default();
+    set(&mut timeouts.header_read, admin.timeouts.header);
+    set(&mut timeouts.stall, admin.timeouts.stall);
     let shutdown = async move {
         // It ends with the sender, too.
         let _ = stopped.wait_for(|stop| *stop).await;
     };
     Ok(Box::pin(async move {
-        barmkin_admin::serve(listener, operate, shutdown).await;
+        barmkin_admin::serve(listener, timeouts, operate, shutdown).await;
         Ok(())
     }))
 }

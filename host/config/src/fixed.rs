@@ -4,6 +4,7 @@ use crate::listener::{Address, Listener, Tls};
 use crate::store::StoreConfig;
 use barmkin_host::{Digest, GateLimits};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// The part of a configuration that takes a restart to change: sockets are
 /// opened once, and the store outlives every generation.
@@ -31,6 +32,19 @@ pub struct Admin {
     pub address: Address,
     /// TLS, on a port.
     pub tls: Option<Tls>,
+    /// How long it waits for those who ask.
+    pub timeouts: AdminTimeouts,
+}
+
+/// How long the admin listener waits for others, where the operator says so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AdminTimeouts {
+    /// For a TLS handshake.
+    pub handshake: Option<Duration>,
+    /// For the header of a request.
+    pub header: Option<Duration>,
+    /// For an answer of which nothing goes while some waits to be sent.
+    pub stall: Option<Duration>,
 }
 
 /// What may be loaded; everything, where it does not say.

@@ -3,12 +3,29 @@
 
 mod support;
 
-use barmkin_config::{Address, Config, LoadOptions};
+use barmkin_config::{Address, AdminTimeouts, Config, LoadOptions};
 use sha2::{Digest, Sha256};
+use std::time::Duration;
 use support::{NOW, folder, load, relative, report, report_of, write};
 
 fn admin(lines: &str) -> String {
     format!("version = 1\n[admin]\n{lines}\n")
+}
+
+#[test]
+fn the_admin_listener_waits_as_long_as_it_is_told() {
+    let times = "timeouts = { header = \"1s\", stall = \"2s\" }";
+    let config = load(&folder(&[("barmkin.toml", &admin(&format!("address = \"127.0.0.1:0\"\n{times}")))])).unwrap();
+    let times =
+        AdminTimeouts { handshake: None, header: Some(Duration::from_secs(1)), stall: Some(Duration::from_secs(2)) };
+    assert_eq!(config.fixed().admin.as_ref().unwrap().timeouts, times);
+    for (address, times, expected) in [
+        ("unix:a", "handshake = \"1s\"", "a Unix socket has no handshake\n  help: remove it"),
+        ("127.0.0.1:0", "stall = \"0s\"", "in no time nothing is done\n  help: write at least `1ms`"),
+    ] {
+        let report = report_of(&admin(&format!("address = \"{address}\"\ntimeouts = {{ {times} }}")));
+        assert!(report.ends_with(expected), "{report}");
+    }
 }
 
 #[test]

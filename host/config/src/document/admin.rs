@@ -1,5 +1,5 @@
 use crate::document::Tls;
-use crate::units::{ModeUnit, Text};
+use crate::units::{DurationUnit, ModeUnit, Text};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -16,6 +16,22 @@ pub(crate) struct Admin {
     pub(crate) group: Option<u32>,
     /// TLS, on a port.
     pub(crate) tls: Option<Tls>,
+    /// How long it waits for those who ask.
+    pub(crate) timeouts: Option<AdminTimeouts>,
+}
+
+/// How long the admin listener waits for those who ask. It has few places, and
+/// those who ask are near.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct AdminTimeouts {
+    /// For a TLS handshake, 10 s by default.
+    pub(crate) handshake: Option<Text<DurationUnit>>,
+    /// For the whole header of a request, 5 s by default.
+    pub(crate) header: Option<Text<DurationUnit>>,
+    /// For an answer of which nothing goes while some waits to be sent, 10 s by
+    /// default.
+    pub(crate) stall: Option<Text<DurationUnit>>,
 }
 
 /// What may be loaded. It is read at the start: a reload cannot change it.

@@ -8,7 +8,7 @@ mod policy;
 mod route;
 mod store;
 
-pub(crate) use admin::{Admin, Pin};
+pub(crate) use admin::{Admin, AdminTimeouts, Pin};
 pub(crate) use key::{Encoding, Key, KeyAlgorithm, Secret};
 pub(crate) use listen::{ClientCertificate, Dialect, Listen, ListenKind, Tls};
 pub(crate) use policy::{OnError, OneOrMore, Policy};

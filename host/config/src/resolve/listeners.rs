@@ -7,6 +7,7 @@ use barmkin_host::limits::BODY_BYTES_MAX;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::time::Duration;
 
 /// Who may connect to a socket that says nothing of it: the group that the
 /// operator gives it.
@@ -216,11 +217,7 @@ fn timeouts(listen: &Listen, site: &Site, context: &mut Context<'_>) -> Timeouts
             let message = format!("a listener of kind `{}` has no time for `{option}`", kind_name(listen.kind));
             context.findings.error(site.key(option), message).help("remove it");
         }
-        let time = context.read(site.key(option), text.as_ref())?;
-        if time.is_zero() {
-            context.findings.error(site.key(option), "in no time nothing is done").help("write at least `1ms`");
-        }
-        Some(time)
+        time(site.key(option), text.as_ref(), context)
     };
     const ALL: &[ListenKind] = &[ExtAuthz, ForwardAuth, ReverseProxy];
     const GRPC: &[ListenKind] = &[ExtAuthz];
@@ -239,6 +236,15 @@ fn timeouts(listen: &Listen, site: &Site, context: &mut Context<'_>) -> Timeouts
         response: read("response", &declared.response, PROXY),
         tunnel: read("tunnel", &declared.tunnel, PROXY),
     }
+}
+
+/// Reads how long something may take.
+pub(super) fn time(site: Site, text: Option<&Text<DurationUnit>>, context: &mut Context<'_>) -> Option<Duration> {
+    let time = context.read(site.clone(), text)?;
+    if time.is_zero() {
+        context.findings.error(site, "in no time nothing is done").help("write at least `1ms`");
+    }
+    Some(time)
 }
 
 fn body_limit(listen: &Listen, site: &Site, context: &mut Context<'_>) -> Option<usize> {
