@@ -3,7 +3,7 @@
 use crate::fixture::{DELIVERIES, QUOTA, SECRET, SECRET_ID, quota_rate, retain};
 use barmkin_guest::native::HostCalls;
 use barmkin_guest::types::{Candidate, Claim, DuplicateTreatment, Encoding, Level, Outcome, Part, Refusal, Verified};
-use barmkin_host::{Draw, Holder, LocalStore, NonceId, StoreError, Take};
+use barmkin_host::{Draw, Hold, Holder, Lapse, LocalStore, NonceId, StoreError, Take};
 use bytes::Bytes;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
@@ -141,9 +141,11 @@ impl HostCalls for Host<'_> {
     fn claim_delivery(&self, _: u32, valid_until_unix_ms: u64) -> Claim {
         let Some(digest) = self.delivery() else { return Claim::Unidentified };
         let Granted { store, space, retain, .. } = self.granted;
-        let nonce = NonceId { space: space.clone().into(), digest };
+        let nonce = NonceId { space: space.clone().into(), digest, former: None };
         let retain = (*retain).max(Duration::from_millis(valid_until_unix_ms.saturating_sub(self.now_unix_ms)));
-        let claim = store.claim(&nonce, retain, Some(self.holder)).expect("the store has room");
+        let claim = store
+            .claim(&nonce, retain, Some(Hold { holder: self.holder, lapse: Lapse::Free }))
+            .expect("the store has room");
         match claim {
             barmkin_host::Claim::FirstUse => {
                 self.effects.borrow_mut().push(Effect::Claimed(nonce));

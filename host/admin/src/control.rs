@@ -15,6 +15,9 @@ pub trait Control: Send + Sync + 'static {
     /// The same in Prometheus' text format.
     fn metrics(&self) -> String;
 
+    /// Looks into a nonce space, or frees a nonce of it, and says what came of it.
+    fn nonces(&self, wanted: Nonces, by: By) -> Pin<Box<dyn Future<Output = Answered> + Send>>;
+
     /// Does what an operator asks, and says what came of it.
     fn command(&self, command: Command, by: By) -> Pin<Box<dyn Future<Output = Answered> + Send>>;
 }
@@ -28,6 +31,23 @@ pub enum Command {
     Rollback {
         /// Its number in the history.
         to: Option<u64>,
+    },
+}
+
+/// What an operator can ask about nonces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Nonces {
+    /// What is claimed in a space.
+    List {
+        /// Its name.
+        space: String,
+    },
+    /// That a nonce is free again.
+    Forget {
+        /// The space.
+        space: String,
+        /// Its digest.
+        digest: [u8; 32],
     },
 }
 
@@ -85,6 +105,8 @@ pub enum Outcome {
     Done,
     /// There is no such generation to go back to.
     NoSuchGeneration,
+    /// There is no such nonce, or space.
+    NoSuchNonce,
     /// It failed; what served before goes on serving.
     Failed,
 }

@@ -12,6 +12,8 @@
 //! | `GET /status` | what serves, since when, and what it did, as JSON |
 //! | `GET /metrics` | the same for Prometheus |
 //! | `POST /reload` | 200 when what is on disk serves, else 500 and why |
+//! | `GET /nonces?space=NAME` | what is claimed in a nonce space |
+//! | `POST /nonces/forget?space=NAME&digest=HEX` | 200 when that was claimed and is free again, else 404 |
 //! | `POST /rollback` | 200 when an earlier generation serves, else 409 or 500 and why |
 //!
 //! Architecture invariant: this crate knows no configuration file and no way
@@ -20,13 +22,14 @@
 mod client;
 mod control;
 mod pool;
+mod query;
 mod reloads;
 mod server;
 mod store;
 mod tally;
 
 pub use client::{Answer, AskError, ask, ask_by_tls};
-pub use control::{Answered, By, Command, Control, Outcome};
+pub use control::{Answered, By, Command, Control, Nonces, Outcome};
 pub use pool::pool;
 pub use prometheus_client::registry::Registry;
 pub use reloads::{Attempt, Reloads};

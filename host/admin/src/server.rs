@@ -1,6 +1,7 @@
 //! Answers operators.
 
-use crate::control::{Answered, By, Command, Control, Outcome};
+use crate::control::{Answered, By, Command, Control, Nonces, Outcome};
+use crate::query;
 use barmkin_shares::{Client, Holding, Shares};
 use barmkin_tls::{Opening, Shortage, Socket, Watch, Watched};
 use bytes::Bytes;
@@ -109,6 +110,10 @@ async fn serve_one(
 ) {
     match begin(accepted, opening).await {
         Ok((stream, by)) => {
+            if let By::Client { .. } = by {
+                // It has proved who it is, which those that crowd it out cannot.
+                place.0.keep();
+            }
             let stream = Watched::new(stream, timeouts.stall, place.clone());
             connection(stream, timeouts.header_read, by, place, control).await;
         }
@@ -221,12 +226,20 @@ async fn answer<B>(request: &Request<B>, by: By, control: &dyn Control) -> Respo
             response
         }
         (Method::POST, "/reload") => answered(&control.command(Command::Reload, by).await),
-        (Method::POST, "/rollback") => match rollback_to(request.uri().query()) {
+        (Method::POST, "/rollback") => match query::rollback_to(request.uri().query()) {
             Some(to) => answered(&control.command(Command::Rollback { to }, by).await),
             None => text(StatusCode::BAD_REQUEST, "write `to=` and the number of a generation\n"),
         },
-        (_, "/healthz" | "/readyz" | "/status" | "/metrics") => not_allowed("GET"),
-        (_, "/reload" | "/rollback") => not_allowed("POST"),
+        (Method::GET, "/nonces") => match query::space(request.uri().query()) {
+            Some(space) => answered(&control.nonces(Nonces::List { space }, by).await),
+            None => text(StatusCode::BAD_REQUEST, "write `space=` and the name of a nonce space\n"),
+        },
+        (Method::POST, "/nonces/forget") => match query::nonce(request.uri().query()) {
+            Some((space, digest)) => answered(&control.nonces(Nonces::Forget { space, digest }, by).await),
+            None => text(StatusCode::BAD_REQUEST, "write `space=`, the name of a nonce space, and `digest=`\n"),
+        },
+        (_, "/healthz" | "/readyz" | "/status" | "/metrics" | "/nonces") => not_allowed("GET"),
+        (_, "/reload" | "/rollback" | "/nonces/forget") => not_allowed("POST"),
         _ => text(StatusCode::NOT_FOUND, "there is no such thing here\n"),
     }
 }
@@ -244,17 +257,11 @@ fn is_named_here(headers: &HeaderMap) -> bool {
     name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-fn rollback_to(query: Option<&str>) -> Option<Option<u64>> {
-    match query {
-        None | Some("") => Some(None),
-        Some(query) => query.strip_prefix("to=")?.parse().ok().map(Some),
-    }
-}
-
 fn answered(answered: &Answered) -> Response<Full<Bytes>> {
     let status = match answered.outcome {
         Outcome::Done => StatusCode::OK,
         Outcome::NoSuchGeneration => StatusCode::CONFLICT,
+        Outcome::NoSuchNonce => StatusCode::NOT_FOUND,
         Outcome::Failed => StatusCode::INTERNAL_SERVER_ERROR,
     };
     json(status, &answered.body)

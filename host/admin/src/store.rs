@@ -2,7 +2,8 @@
 
 use crate::rfc3339;
 use barmkin_host::{
-    Claim, Clock, Draw, Holder, LocalStore, MemoryLimits, NonceId, RemoteStore, Store, StoreError, StoreFuture, Take,
+    Claim, Clock, Draw, Hold, Holder, Listed, LocalStore, MemoryLimits, NonceId, RemoteStore, Store, StoreError,
+    StoreFuture, Take,
 };
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
@@ -31,6 +32,7 @@ struct Health {
 #[derive(Clone, Copy)]
 enum Call {
     Claim,
+    Renew,
     Confirm,
     Release,
     Take,
@@ -38,11 +40,12 @@ enum Call {
 }
 
 impl Call {
-    const ALL: [Self; 5] = [Self::Claim, Self::Confirm, Self::Release, Self::Take, Self::GiveBack];
+    const ALL: [Self; 6] = [Self::Claim, Self::Renew, Self::Confirm, Self::Release, Self::Take, Self::GiveBack];
 
     fn as_str(self) -> &'static str {
         match self {
             Self::Claim => "claim",
+            Self::Renew => "renew",
             Self::Confirm => "confirm",
             Self::Release => "release",
             Self::Take => "take",
@@ -116,8 +119,12 @@ struct Watched<S: ?Sized> {
 }
 
 impl LocalStore for Watched<dyn LocalStore> {
-    fn claim(&self, nonce: &NonceId, retain: Duration, holder: Option<Holder>) -> Result<Claim, StoreError> {
-        self.health.note(Call::Claim, self.store.claim(nonce, retain, holder))
+    fn claim(&self, nonce: &NonceId, retain: Duration, hold: Option<Hold>) -> Result<Claim, StoreError> {
+        self.health.note(Call::Claim, self.store.claim(nonce, retain, hold))
+    }
+
+    fn renew(&self, nonce: &NonceId, holder: Holder) -> Result<(), StoreError> {
+        self.health.note(Call::Renew, self.store.renew(nonce, holder))
     }
 
     fn confirm(&self, nonce: &NonceId, holder: Holder) -> Result<(), StoreError> {
@@ -136,6 +143,14 @@ impl LocalStore for Watched<dyn LocalStore> {
         self.health.note(Call::GiveBack, self.store.give_back(subject, draw, cost, at))
     }
 
+    fn list(&self, space: &str, most: usize) -> Result<Vec<Listed>, StoreError> {
+        self.store.list(space, most)
+    }
+
+    fn forget(&self, space: &str, digest: &[u8; 32]) -> Result<bool, StoreError> {
+        self.store.forget(space, digest)
+    }
+
     fn lost_at(&self) -> Option<Duration> {
         self.store.lost_at()
     }
@@ -152,8 +167,12 @@ impl Watched<dyn RemoteStore> {
 }
 
 impl RemoteStore for Watched<dyn RemoteStore> {
-    fn claim<'a>(&'a self, nonce: &'a NonceId, retain: Duration, holder: Option<Holder>) -> StoreFuture<'a, Claim> {
-        self.note(Call::Claim, self.store.claim(nonce, retain, holder))
+    fn claim<'a>(&'a self, nonce: &'a NonceId, retain: Duration, hold: Option<Hold>) -> StoreFuture<'a, Claim> {
+        self.note(Call::Claim, self.store.claim(nonce, retain, hold))
+    }
+
+    fn renew<'a>(&'a self, nonce: &'a NonceId, holder: Holder) -> StoreFuture<'a, ()> {
+        self.note(Call::Renew, self.store.renew(nonce, holder))
     }
 
     fn confirm<'a>(&'a self, nonce: &'a NonceId, holder: Holder) -> StoreFuture<'a, ()> {
@@ -170,6 +189,14 @@ impl RemoteStore for Watched<dyn RemoteStore> {
 
     fn give_back<'a>(&'a self, subject: &'a Arc<str>, draw: &'a Draw, cost: u32, at: Duration) -> StoreFuture<'a, ()> {
         self.note(Call::GiveBack, self.store.give_back(subject, draw, cost, at))
+    }
+
+    fn list<'a>(&'a self, space: &'a str, most: usize) -> StoreFuture<'a, Vec<Listed>> {
+        self.store.list(space, most)
+    }
+
+    fn forget<'a>(&'a self, space: &'a str, digest: &'a [u8; 32]) -> StoreFuture<'a, bool> {
+        self.store.forget(space, digest)
     }
 
     fn lost_at(&self) -> Option<Duration> {

@@ -1,7 +1,7 @@
 //! Operators and the gate, over real sockets.
 #![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
 
-use barmkin_admin::{Answered, By, Command, Control, Listener, Outcome, Timeouts, ask, serve};
+use barmkin_admin::{Answered, By, Command, Control, Listener, Nonces, Outcome, Timeouts, ask, serve};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::pin::Pin;
@@ -29,6 +29,14 @@ impl Control for Scripted {
 
     fn metrics(&self) -> String {
         "a_metric 1\n".repeat(if self.has_much_to_tell.load(Ordering::SeqCst) { 500_000 } else { 1 })
+    }
+
+    fn nonces(&self, wanted: Nonces, _: By) -> Pin<Box<dyn Future<Output = Answered> + Send>> {
+        let outcome = match &wanted {
+            Nonces::Forget { digest: [0, ..], .. } => Outcome::NoSuchNonce,
+            Nonces::List { .. } | Nonces::Forget { .. } => Outcome::Done,
+        };
+        Box::pin(async move { Answered { outcome, body: json!({ "wanted": format!("{wanted:?}") }) } })
     }
 
     fn command(&self, command: Command, by: By) -> Pin<Box<dyn Future<Output = Answered> + Send>> {
@@ -80,6 +88,20 @@ async fn commands_take_a_post_and_say_how_they_ended() {
     assert_eq!(post("/rollback?to=x").await, StatusCode::BAD_REQUEST);
     let asked: Vec<_> = control.asked.lock().unwrap().iter().map(|(command, _)| *command).collect();
     assert_eq!(asked, [Command::Reload, Command::Rollback { to: None }, Command::Rollback { to: Some(7) }]);
+}
+
+#[tokio::test]
+async fn nonces_are_looked_at_with_a_get_and_forgotten_with_a_post() {
+    let (address, _) = over_tcp().await;
+    let (status, body) = get(&address, "/nonces?space=a%20b").await;
+    assert!(status == StatusCode::OK && body.contains(r#"List { space: \"a b\" }"#), "{body}");
+    assert_eq!(get(&address, "/nonces").await.0, StatusCode::BAD_REQUEST);
+    let post = async |target: &str| ask(&address, Method::POST, target).await.unwrap().status;
+    let digest = |byte: &str| format!("/nonces/forget?space=a&digest={}", byte.repeat(32));
+    assert_eq!(post(&digest("01")).await, StatusCode::OK);
+    assert_eq!(post(&digest("00")).await, StatusCode::NOT_FOUND);
+    assert_eq!(post("/nonces/forget?space=a&digest=01").await, StatusCode::BAD_REQUEST);
+    assert_eq!(get(&address, &digest("01")).await.0, StatusCode::METHOD_NOT_ALLOWED);
 }
 
 #[tokio::test]

@@ -29,10 +29,13 @@ const TAKE: Take =
     Take { admitted: true, remaining: 3, reset_after: Duration::ZERO, retry_after: None, at: Duration::ZERO };
 
 impl LocalStore for Told {
-    fn claim(&self, _: &NonceId, _: Duration, _: Option<Holder>) -> Result<Claim, StoreError> {
+    fn claim(&self, _: &NonceId, _: Duration, _: Option<Hold>) -> Result<Claim, StoreError> {
         self.answer(Claim::Replayed)
     }
 
+    fn renew(&self, _: &NonceId, _: Holder) -> Result<(), StoreError> {
+        self.answer(())
+    }
     fn confirm(&self, _: &NonceId, _: Holder) -> Result<(), StoreError> {
         self.answer(())
     }
@@ -55,10 +58,13 @@ impl LocalStore for Told {
 }
 
 impl RemoteStore for Told {
-    fn claim<'a>(&'a self, _: &'a NonceId, _: Duration, _: Option<Holder>) -> StoreFuture<'a, Claim> {
+    fn claim<'a>(&'a self, _: &'a NonceId, _: Duration, _: Option<Hold>) -> StoreFuture<'a, Claim> {
         Box::pin(async { self.answer(Claim::Replayed) })
     }
 
+    fn renew<'a>(&'a self, _: &'a NonceId, _: Holder) -> StoreFuture<'a, ()> {
+        Box::pin(async { self.answer(()) })
+    }
     fn confirm<'a>(&'a self, _: &'a NonceId, _: Holder) -> StoreFuture<'a, ()> {
         Box::pin(async { self.answer(()) })
     }
@@ -86,7 +92,7 @@ impl RemoteStore for Told {
 
 /// Asks everything once, and says what came of it.
 async fn ask(store: &Store) -> [Result<(), StoreError>; 5] {
-    let nonce = NonceId { space: "space".into(), digest: [0; 32] };
+    let nonce = NonceId { space: "space".into(), digest: [0; 32], former: None };
     let (subject, retain): (Arc<str>, _) = ("subject".into(), Duration::from_secs(1));
     let draw = Draw { quota: "quota".into(), rule: Gcra { interval: retain, limit: 3 }.into() };
     let claimed = |claim| assert_eq!(claim, Claim::Replayed);

@@ -4,7 +4,7 @@
 #[path = "../../tls/tests/support/mod.rs"]
 mod support;
 
-use barmkin_admin::{Answered, By, Command, Control, Listener, Outcome, Timeouts, serve};
+use barmkin_admin::{Answered, By, Command, Control, Listener, Nonces, Outcome, Timeouts, serve};
 use barmkin_tls::{HTTP1, Opening, ServerTls, Socket};
 use serde_json::Value;
 use std::net::SocketAddr;
@@ -29,6 +29,10 @@ impl Control for Asked {
 
     fn metrics(&self) -> String {
         String::new()
+    }
+
+    fn nonces(&self, _: Nonces, _: By) -> Pin<Box<dyn Future<Output = Answered> + Send>> {
+        Box::pin(async { Answered { outcome: Outcome::Done, body: Value::Null } })
     }
 
     fn command(&self, _: Command, by: By) -> Pin<Box<dyn Future<Output = Answered> + Send>> {

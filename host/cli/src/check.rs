@@ -1,6 +1,6 @@
 //! `barmkin check`: proves a configuration before it is used.
 
-use crate::{head_requests, load, proxies};
+use crate::{deliveries, head_requests, load, proxies};
 use anyhow::Result;
 use barmkin_config::{Report, Secrets};
 use std::process::ExitCode;
@@ -54,7 +54,7 @@ fn prove(args: &Args) -> Result<()> {
         let asked = if policies.is_empty() { "nobody".to_owned() } else { policies.join(", ") };
         println!("route `{}` asks {asked}{only}", route.name);
     }
-    for line in head_requests::opened(config.spec()) {
+    for line in head_requests::opened(config.spec()).into_iter().chain(deliveries::lines(&config)) {
         println!("{line}");
     }
     let fields: Vec<_> = generation.gate_fields().iter().map(|field| field.as_str()).collect();

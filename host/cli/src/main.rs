@@ -8,11 +8,13 @@ mod api_key;
 mod ask;
 mod build;
 mod check;
+mod deliveries;
 mod eval;
 mod head_requests;
 mod live;
 mod load;
 mod new;
+mod nonce;
 mod policies;
 mod proxies;
 mod reload;
@@ -46,6 +48,7 @@ enum Command {
     Reload(reload::Args),
     Rollback(rollback::Args),
     Status(status::Args),
+    Nonce(nonce::Args),
     ApiKey(api_key::Args),
     Policies(policies::Args),
     Schema(schema::Args),
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
         Command::Reload(args) => reload::run(&args),
         Command::Rollback(args) => rollback::run(&args),
         Command::Status(args) => status::run(&args),
+        Command::Nonce(args) => nonce::run(&args),
         Command::ApiKey(args) => api_key::run(args),
         Command::Policies(args) => policies::run(args),
         Command::Schema(args) => schema::run(args),

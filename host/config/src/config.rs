@@ -121,6 +121,11 @@ impl Config {
         &self.fixed.listeners
     }
 
+    /// The listeners by which requests come that claim nonces of `space`.
+    pub fn ways_in(&self, space: &str) -> impl Iterator<Item = &Listener> {
+        resolve::ways_in(space, &self.spec, self.listeners())
+    }
+
     /// Where nonces and quotas live.
     pub fn store(&self) -> &StoreConfig {
         &self.fixed.store

@@ -46,6 +46,7 @@ pub(crate) async fn run(
         facts: request.head.client.facts.clone().map(Arc::new),
         signed: None,
     };
+    let sees = request.head.client.sees;
     let subject = Arc::new(Subject {
         request,
         body,
@@ -54,14 +55,14 @@ pub(crate) async fn run(
         digests: BodyDigests::default(),
     });
     let journal = Journal::new(generation.store.clone(), generation.metrics.clone(), holder);
-    let session = Box::new(Session { subject, established, journal, began, name_space: None });
+    let session = Box::new(Session { subject, established, journal, began, name_space: None, repeated: None });
     let mut progress = Progress::new(generation, &route.trials);
     let (session, result) = progress.run_chain(session, deciding).await;
     let Progress { changes, steps, reached, ended, .. } = progress;
     let Session { subject, established, mut journal, .. } = *session;
 
     let (settlement, denied, changes) = match result {
-        Ok(()) => (journal.allow(), None, changes),
+        Ok(()) => (journal.allow(sees), None, changes),
         Err(denied) => {
             journal.undo(0).await;
             (Settlement::default(), Some(denied), Vec::new())
@@ -261,7 +262,10 @@ impl<'g> Progress<'g> {
     async fn run_policy(&mut self, session: Box<Session>, policy: &Policy) -> (Box<Session>, Result<Vote, Denied>) {
         let effects = session.journal.len();
         let signed = session.established.signed.clone();
-        let (mut session, decision) = policy.check(session).await;
+        let (mut session, mut decision) = policy.check(session).await;
+        if let (Some(delivery), Ok(Decision::Deny(denial))) = (session.repeated.take(), &mut decision) {
+            denial.name_delivery(&delivery);
+        }
         let result = self.judge(&mut session, policy, decision);
         if !matches!(result, Ok((Vote::Allow, _))) {
             // What it verified was not vouched for.

@@ -90,20 +90,20 @@ pub use gate::{Gate, GateLimits, Intake, NeedsAwait};
 pub use generation::error::{At, BuildError, BuildErrors, Problem};
 pub use generation::spec::{
     BackendFolding, Grants, HostMatch, Keep, Member, NonceSpace, OnDuplicate, OnError, Overrides, PathMatch,
-    PolicySpec, Preflight, Quota, QuotaKey, Route, RouteMatch, SameDelivery, Spec,
+    PolicySpec, Preflight, Quota, QuotaKey, Route, RouteMatch, SameDelivery, Spec, SuccessStatuses, TellApart,
 };
 pub use generation::{Generation, Images, Services};
 pub use keys::{Algorithm, Key, KeyError, KeyRing, KeySource};
-pub use metrics::{Metrics, NoMetrics, Unenforced, Untried};
+pub use metrics::{DeliveryOutcome, Metrics, NoMetrics, Unenforced, Untried};
 pub use policy::{BodyInput, CONTRACT, DigestAlgorithm, Inspection, Manifest, NamedInput, inspect};
 pub use principal::{Facts, Principal, PrincipalKind};
 pub use reason::{HostReason, Reason};
 pub use record::{Decided, Recorder};
-pub use request::{Body, BodyNeed, Client, ClientAddress, Head, RequestId};
+pub use request::{Body, BodyNeed, Client, ClientAddress, Head, RequestId, Sees};
 pub use store::{
-    Claim, Claimed, Draw, Gcra, Holder, Ledger, LocalStore, MemoryLimits, MemoryStore, NoShare, NonceId, Pot,
-    QuotaRule, Recent, RemoteStore, Store, StoreError, StoreFuture, SubjectId, TRIAL_PREFIX, Take, Tally, Window,
-    share,
+    Claim, Claimed, Draw, Gcra, Hold, Holder, Lapse, Lease, Ledger, Listed, LocalStore, MemoryLimits, MemoryStore,
+    NoShare, NonceId, Pot, QuotaRule, Recent, RemoteStore, Store, StoreError, StoreFuture, SubjectId, TRIAL_PREFIX,
+    Take, Tally, Window, share,
 };
 pub use text::misleads;
 pub use verdict::{Change, Denial, Digest, Outcome, Permit, REASON_FIELD, REQUEST_ID_FIELD, Step, Verdict};

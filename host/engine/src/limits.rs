@@ -170,9 +170,13 @@ pub const SUBJECT_BYTES_MAX: usize = 1_024;
 /// Named inputs of a manifest, of each kind.
 pub const MANIFEST_ITEMS_MAX: usize = 64;
 
-/// How long a claim or take of an undecided request is held before it counts
-/// as used: longer than any verdict takes.
-pub const HELD_FOR: Duration = Duration::from_secs(60);
+/// How long a claim under way is held if nobody renews it. A gate that died
+/// leaves its deliveries in progress for as long: senders that try again within
+/// seconds are told to come back, and those that do after a minute are not.
+pub const LEASE: Duration = Duration::from_secs(30);
+
+/// How often a lease is renewed while its request lives: twice it may fail.
+pub const LEASE_RENEWED_EVERY: Duration = Duration::from_secs(10);
 
 /// Entries of a nonce space or a quota that a store forgets with one call, when
 /// they have expired: more than a call adds, so that they never pile up, and few

@@ -29,6 +29,11 @@ pub trait Metrics: Send + Sync {
         let _ = (policy, why);
     }
 
+    /// What came of a delivery that was claimed in the nonce space `space`.
+    fn delivery(&self, space: &str, outcome: DeliveryOutcome) {
+        let _ = (space, outcome);
+    }
+
     /// An effect could not be given back and stays used.
     fn undo_lost(&self) {}
 
@@ -64,6 +69,37 @@ pub struct Unenforced<'a> {
     pub would: Option<&'a Reason>,
     /// Why the request was denied; `None` if it was allowed.
     pub did: Option<&'a Reason>,
+}
+
+/// What came of a delivery that was claimed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DeliveryOutcome {
+    /// It is used: the upstream took it, or where that is not seen, it was let in.
+    Used,
+    /// It is free again: it was not let in.
+    Refused,
+    /// It is free again: the upstream failed, or was not reached.
+    Failed,
+    /// It is free again: what would have been seen of its end was not.
+    Unknown,
+    /// It was used before.
+    Duplicate,
+    /// Another request has it under way.
+    InProgress,
+}
+
+impl DeliveryOutcome {
+    /// Its name, for metrics and logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Used => "used",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+            Self::Unknown => "unknown",
+            Self::Duplicate => "duplicate",
+            Self::InProgress => "in-progress",
+        }
+    }
 }
 
 /// Why a shadow was not asked.

@@ -14,7 +14,7 @@ use crate::metrics::{Unenforced, Untried};
 use crate::policy::{BodyDigests, BodyInput, CheckError, Decision, Established, Policy, Session, Subject};
 use crate::poll_on;
 use crate::reason::{HostReason, Reason};
-use crate::request::Body;
+use crate::request::{Body, Sees};
 use crate::routes::Shadow;
 use crate::store::Holder;
 use rustix::time::{ClockId, clock_gettime};
@@ -204,11 +204,12 @@ impl Trial {
             journal,
             began: clock::monotonic(),
             name_space,
+            repeated: None,
         };
         let (mut session, decision) = policy.check(Box::new(session)).await;
         let would = self.course.with(decision, policy.on_error, established);
         match &would {
-            None => drop(session.journal.allow()),
+            None => drop(session.journal.allow(Sees::Nothing)),
             Some(_) => session.journal.undo(0).await,
         }
         generation.metrics.unenforced(&Unenforced {

@@ -40,6 +40,14 @@ fn run(gate: &Gate, acts: &[(usize, String)]) -> Verdict {
     gate.check_now(head("/r", &fields), Body::Whole(BODY)).unwrap()
 }
 
+/// As [`run`], by an adapter that sees so much of the end.
+fn run_seen(sees: Sees, gate: &Gate, acts: &[(usize, String)]) -> Verdict {
+    let fields: Vec<_> = acts.iter().map(|(position, what)| act(*position, what.clone())).collect();
+    let mut head = head("/r", &fields);
+    head.client.sees = sees;
+    gate.check_now(head, Body::Whole(BODY)).unwrap()
+}
+
 fn reason(verdict: &Verdict) -> &str {
     verdict.reason().map_or("allow", Reason::as_str)
 }
@@ -77,7 +85,7 @@ fn message_ids_identify_deliveries_where_the_operator_says_so() {
 
 #[test]
 fn what_is_kept_always_stays_when_it_is_refused() {
-    let space = NonceSpace { keep: Keep::Always, ..NonceSpace::default() };
+    let space = NonceSpace { keep: Some(Keep::Always), ..NonceSpace::default() };
     let gate = gate(&pair(space, Keep::Always), MemoryStore::default());
     assert_eq!(delivery(&gate, "m1", "deny:wrong-code:403"), "wrong-code");
     assert_eq!(delivery(&gate, "m1", "abstain"), "replayed");
@@ -100,14 +108,15 @@ fn without_a_verified_delivery_there_is_nothing_to_claim() {
 fn what_waits_for_the_response_is_settled_by_it() {
     let gate = gate(&pair(NonceSpace::default(), Keep::OnSuccess), MemoryStore::default());
     let take = |status: Option<u16>| {
-        let Verdict::Allow(permit) = run(&gate, &[(0, "take:10".into()), (0, "allow".into())]) else {
+        let acts = [(0, "take:10".into()), (0, "allow".into())];
+        let Verdict::Allow(permit) = run_seen(Sees::Response, &gate, &acts) else {
             return "over-quota";
         };
         let (_, settlement) = permit.into_forwarded();
         assert!(settlement.is_pending());
         match status {
             Some(status) => {
-                let mut settled = pin!(settlement.response(StatusCode::from_u16(status).unwrap()));
+                let mut settled = pin!(settlement.answered(StatusCode::from_u16(status).unwrap()));
                 let polled = settled.as_mut().poll(&mut Context::from_waker(Waker::noop()));
                 assert_eq!(polled, Poll::Ready(()), "a local store settles at once");
             }
@@ -124,18 +133,18 @@ fn what_waits_for_the_response_is_settled_by_it() {
 #[test]
 fn a_dropped_settlement_keeps() {
     let gate = gate(&pair(NonceSpace::default(), Keep::OnSuccess), MemoryStore::default());
-    drop(run(&gate, &[(0, "take:10".into()), (0, "allow".into())]));
+    drop(run_seen(Sees::Response, &gate, &[(0, "take:10".into()), (0, "allow".into())]));
     assert_eq!(reason(&run(&gate, &[(0, "take:1".into()), (0, "allow".into())])), "over-quota");
 }
 
 /// A lost event is worse than one that is seen twice; hanging up is not free.
 #[test]
 fn of_an_unknown_outcome_the_claim_is_free_again_and_the_units_are_used() {
-    let space = NonceSpace { keep: Keep::OnSuccess, ..NonceSpace::default() };
+    let space = NonceSpace { keep: Some(Keep::OnSuccess), ..NonceSpace::default() };
     let gate = gate(&pair(space, Keep::OnSuccess), MemoryStore::default());
     let acts = |units: &str| [(0, format!("take:{units}")), (0, "claim-nonce:a".to_owned()), (0, "allow".to_owned())];
-    let Verdict::Allow(permit) = run(&gate, &acts("9")) else { panic!("it was not allowed") };
-    let settlement = permit.into_forwarded().1.awaiting_response();
+    let Verdict::Allow(permit) = run_seen(Sees::Response, &gate, &acts("9")) else { panic!("it was not allowed") };
+    let settlement = permit.into_forwarded().1;
     assert_eq!(reason(&run(&gate, &acts("1"))), "in-progress");
     drop(settlement);
     assert!(matches!(run(&gate, &acts("1")), Verdict::Allow(_)), "the claim is free again");
@@ -185,11 +194,14 @@ fn later<'a, T: Send + 'a>(answer: impl FnOnce() -> Result<T, StoreError> + Send
 }
 
 impl RemoteStore for Remote {
-    fn claim<'a>(&'a self, nonce: &'a NonceId, retain: Duration, holder: Option<Holder>) -> StoreFuture<'a, Claim> {
+    fn claim<'a>(&'a self, nonce: &'a NonceId, retain: Duration, hold: Option<Hold>) -> StoreFuture<'a, Claim> {
         later(move || {
             self.claims.fetch_add(1, Ordering::SeqCst);
-            self.store().claim(nonce, retain, holder)
+            self.store().claim(nonce, retain, hold)
         })
+    }
+    fn renew<'a>(&'a self, nonce: &'a NonceId, holder: Holder) -> StoreFuture<'a, ()> {
+        later(move || self.store().renew(nonce, holder))
     }
     fn confirm<'a>(&'a self, nonce: &'a NonceId, holder: Holder) -> StoreFuture<'a, ()> {
         later(move || self.store().confirm(nonce, holder))
@@ -293,7 +305,7 @@ fn two_requests_with_one_delivery_at_once_let_one_in() {
 /// `first` may vouch; then one of a group, of which the first member takes and
 /// loses; then `second`, which takes from two quotas at once.
 fn every_await(keep: Keep) -> Spec {
-    let mut spec = pair(NonceSpace { keep, ..NonceSpace::default() }, keep);
+    let mut spec = pair(NonceSpace { keep: Some(keep), ..NonceSpace::default() }, keep);
     let daily = Quota {
         rule: QuotaRule::FixedWindow(Window { limit: 20, length: Duration::from_secs(86_400) }),
         ..spec.quotas["quota"].clone()
@@ -365,14 +377,16 @@ fn what_a_settled_request_took_is_settled_wherever_that_is_dropped() {
     for polls in 0..12 {
         store.forget();
         let settlement = || {
-            let verdict = store.run(gate.check(head("/r", &every_act("abstain")), Body::Whole(BODY)));
+            let mut head = head("/r", &every_act("abstain"));
+            head.client.sees = Sees::Response;
+            let verdict = store.run(gate.check(head, Body::Whole(BODY)));
             let Verdict::Allow(permit) = verdict else { panic!("{polls}: {}", reason(&verdict)) };
             permit.into_forwarded().1
         };
-        store.run_for(polls, settlement().response(StatusCode::BAD_GATEWAY));
+        store.run_for(polls, settlement().failed());
         while store.step() {}
         assert_eq!(store.taken("quota", spec.quotas["quota"].rule), 0, "given back after {polls} polls");
-        store.run_for(polls, settlement().response(StatusCode::OK));
+        store.run_for(polls, settlement().answered(StatusCode::OK));
         while store.step() {}
         assert_eq!(store.taken("quota", spec.quotas["quota"].rule), 3, "kept after {polls} polls");
         let again = store.run(gate.check(head("/r", &every_act("abstain")), Body::Whole(BODY)));
@@ -399,7 +413,10 @@ fn what_is_kept_always_stays_when_its_request_goes_away() {
 struct Down;
 
 impl LocalStore for Down {
-    fn claim(&self, _: &NonceId, _: Duration, _: Option<Holder>) -> Result<Claim, StoreError> {
+    fn claim(&self, _: &NonceId, _: Duration, _: Option<Hold>) -> Result<Claim, StoreError> {
+        Err(StoreError::Unavailable("down".into()))
+    }
+    fn renew(&self, _: &NonceId, _: Holder) -> Result<(), StoreError> {
         Err(StoreError::Unavailable("down".into()))
     }
     fn confirm(&self, _: &NonceId, _: Holder) -> Result<(), StoreError> {

@@ -108,7 +108,10 @@ fn no_more_wait_than_were_asked_for() {
 struct Never;
 
 impl RemoteStore for Never {
-    fn claim<'a>(&'a self, _: &'a NonceId, _: Duration, _: Option<Holder>) -> StoreFuture<'a, Claim> {
+    fn claim<'a>(&'a self, _: &'a NonceId, _: Duration, _: Option<Hold>) -> StoreFuture<'a, Claim> {
+        Box::pin(std::future::pending())
+    }
+    fn renew<'a>(&'a self, _: &'a NonceId, _: Holder) -> StoreFuture<'a, ()> {
         Box::pin(std::future::pending())
     }
     fn confirm<'a>(&'a self, _: &'a NonceId, _: Holder) -> StoreFuture<'a, ()> {

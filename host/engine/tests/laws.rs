@@ -44,8 +44,11 @@ const LIMIT: u64 = 1_000;
 struct Shared(Arc<MemoryStore>);
 
 impl LocalStore for Shared {
-    fn claim(&self, nonce: &NonceId, retain: std::time::Duration, holder: Option<Holder>) -> Result<Claim, StoreError> {
-        self.0.claim(nonce, retain, holder)
+    fn claim(&self, nonce: &NonceId, retain: std::time::Duration, hold: Option<Hold>) -> Result<Claim, StoreError> {
+        self.0.claim(nonce, retain, hold)
+    }
+    fn renew(&self, nonce: &NonceId, holder: Holder) -> Result<(), StoreError> {
+        self.0.renew(nonce, holder)
     }
     fn confirm(&self, nonce: &NonceId, holder: Holder) -> Result<(), StoreError> {
         self.0.confirm(nonce, holder)

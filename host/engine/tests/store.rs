@@ -4,7 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "tests")]
 
 use barmkin_host::{
-    Claim, Draw, Gcra, Holder, LocalStore, MemoryLimits, MemoryStore, NonceId, QuotaRule, StoreError, Window,
+    Claim, Draw, Gcra, Hold, Holder, Lapse, LocalStore, MemoryLimits, MemoryStore, NonceId, QuotaRule, StoreError,
+    Window,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,7 +19,7 @@ fn store(limits: MemoryLimits) -> (MemoryStore, Arc<AtomicU64>) {
 }
 
 fn nonce(id: u8) -> NonceId {
-    NonceId { space: "deliveries".into(), digest: [id; 32] }
+    NonceId { space: "deliveries".into(), digest: [id; 32], former: None }
 }
 
 fn draw(rule: impl Into<QuotaRule>) -> [Draw; 1] {
@@ -34,7 +35,13 @@ fn of_concurrent_claims_exactly_one_is_first() {
                 .map(|holder| {
                     let store = &store;
                     scope.spawn(move || {
-                        store.claim(&nonce(round), Duration::from_secs(60), Some(Holder(holder))).unwrap()
+                        store
+                            .claim(
+                                &nonce(round),
+                                Duration::from_secs(60),
+                                Some(Hold { holder: Holder(holder), lapse: Lapse::Used }),
+                            )
+                            .unwrap()
                     })
                 })
                 .collect();
@@ -70,7 +77,10 @@ fn a_full_store_refuses_and_forgets_nothing_live() {
 fn claims_released_again_and_again_take_no_room() {
     let (store, _) = store(MemoryLimits { nonces: 16, quotas: 16 });
     for _ in 0..100_000 {
-        assert_eq!(store.claim(&nonce(1), Duration::from_secs(86_400), Some(Holder(1))), Ok(Claim::FirstUse));
+        assert_eq!(
+            store.claim(&nonce(1), Duration::from_secs(86_400), Some(Hold { holder: Holder(1), lapse: Lapse::Used })),
+            Ok(Claim::FirstUse)
+        );
         store.release(&nonce(1), Holder(1)).unwrap();
     }
 }

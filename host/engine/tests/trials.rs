@@ -323,7 +323,10 @@ struct Stalled(Mutex<Vec<Work>>);
 type Work = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl RemoteStore for Stalled {
-    fn claim<'a>(&'a self, _: &'a NonceId, _: Duration, _: Option<Holder>) -> StoreFuture<'a, Claim> {
+    fn claim<'a>(&'a self, _: &'a NonceId, _: Duration, _: Option<Hold>) -> StoreFuture<'a, Claim> {
+        Box::pin(std::future::pending())
+    }
+    fn renew<'a>(&'a self, _: &'a NonceId, _: Holder) -> StoreFuture<'a, ()> {
         Box::pin(std::future::pending())
     }
     fn confirm<'a>(&'a self, _: &'a NonceId, _: Holder) -> StoreFuture<'a, ()> {

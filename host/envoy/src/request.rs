@@ -2,7 +2,7 @@
 
 use crate::body;
 use crate::options::Options;
-use barmkin_host::{Body, Client, Head, Principal, PrincipalKind};
+use barmkin_host::{Body, Client, Head, Principal, PrincipalKind, Sees};
 use bytes::Bytes;
 use envoy_types::ext_authz::v3::pb::{Address, CheckRequest};
 use envoy_types::pb::envoy::service::auth::v3::attribute_context::{HttpRequest, Peer};
@@ -52,6 +52,7 @@ pub(crate) fn read(check: CheckRequest, options: &Options) -> Result<(Head, Body
             principal: options.client_certificate.then(|| certified(source)).flatten(),
             facts: None,
             listener: options.listener.clone(),
+            sees: Sees::Nothing,
         },
     };
     Ok((head, body))

@@ -1,7 +1,7 @@
 //! Turns a verdict into what Envoy does.
 
 use crate::metadata;
-use barmkin_host::{Change, Denial, Permit, REASON_FIELD};
+use barmkin_host::{Change, Denial, Permit, REASON_FIELD, Settlement};
 use envoy_types::ext_authz::v3::pb::{
     CheckResponse, DeniedHttpResponse, HeaderAppendAction, HeaderValue as Field, HeaderValueOption, HttpResponse,
     HttpStatus, OkHttpResponse,
@@ -13,7 +13,7 @@ use tonic::Code;
 
 /// Forward the request, with every field that the gate changes as it must
 /// reach the upstream.
-pub(crate) fn allow(permit: Box<Permit>) -> CheckResponse {
+pub(crate) fn allow(permit: Box<Permit>) -> (CheckResponse, Settlement) {
     let dynamic_metadata = Some(metadata::of_permit(&permit));
     let mut changed: Vec<HeaderName> = Vec::with_capacity(permit.changes().len());
     for name in permit.changes().iter().map(name) {
@@ -21,8 +21,7 @@ pub(crate) fn allow(permit: Box<Permit>) -> CheckResponse {
             changed.push(name.clone());
         }
     }
-    // Envoy tells of no response: effects that wait for it stay.
-    let (head, _) = permit.into_forwarded();
+    let (head, settlement) = permit.into_forwarded();
     let mut ok = OkHttpResponse::default();
     for name in changed {
         if head.headers.contains_key(&name) {
@@ -31,11 +30,12 @@ pub(crate) fn allow(permit: Box<Permit>) -> CheckResponse {
             ok.headers_to_remove.push(name.as_str().to_owned());
         }
     }
-    CheckResponse {
+    let response = CheckResponse {
         status: Some(status(Code::Ok)),
         dynamic_metadata,
         http_response: Some(HttpResponse::OkResponse(ok)),
-    }
+    };
+    (response, settlement)
 }
 
 /// Answer the client. Envoy makes a gRPC status out of the HTTP one where the

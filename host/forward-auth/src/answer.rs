@@ -94,9 +94,11 @@ impl Endpoint {
             return Err(Refusal::NotRemoved(name.clone()));
         }
         let dashed = |name: &HeaderName| name.as_str().replace('_', "-");
-        let is_spelling = |name: &&HeaderName| {
-            name.as_str().contains('_') && gate_fields.iter().any(|field| field.as_str() == dashed(name))
+        let is_known = |name: &str| {
+            gate_fields.iter().any(|field| field.as_str() == name)
+                || ["x-forwarded-", "x-original-"].iter().any(|start| name.starts_with(start))
         };
+        let is_spelling = |name: &&HeaderName| name.as_str().contains('_') && is_known(&dashed(name));
         headers.keys().find(is_spelling).map_or(Ok(()), |name| Err(Refusal::ForgedField(name.clone())))
     }
 }

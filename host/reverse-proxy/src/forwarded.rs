@@ -9,17 +9,18 @@ const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const HOST_AS_ASKED: HeaderName = HeaderName::from_static("x-forwarded-host");
 
-/// What else servers take for the client's address or the connection's scheme.
+/// What else servers take for the client's address, the connection's scheme, or
+/// their own surroundings (CGI has `proxy` as `HTTP_PROXY`).
 const OTHER_CLAIMS: [&str; 10] = [
     "cf-connecting-ip",
     "fastly-client-ip",
     "forwarded",
     "front-end-https",
+    "proxy",
     "true-client-ip",
     "x-client-ip",
     "x-cluster-client-ip",
     "x-forwarded",
-    "x-original-forwarded-for",
     "x-real-ip",
 ];
 
@@ -31,7 +32,8 @@ fn claim(name: &HeaderName) -> (bool, bool) {
     let as_written = name.as_str().chars().all(is_plain);
     let folded =
         if as_written { name.as_str().into() } else { Cow::from(name.as_str().replace(|char| !is_plain(char), "-")) };
-    (folded.starts_with("x-forwarded-") || OTHER_CLAIMS.contains(&&*folded), as_written)
+    let claims = ["x-forwarded-", "x-original-", "x-envoy-original-"].iter().any(|start| folded.starts_with(start));
+    (claims || OTHER_CLAIMS.contains(&&*folded), as_written)
 }
 
 /// Sets `x-forwarded-for`, `-proto` and `-host`. What the client said of them
@@ -64,7 +66,10 @@ pub(crate) fn tell(headers: &mut HeaderMap, peer: Option<IpAddr>, trusted: bool,
 mod tests {
     use super::*;
 
-    const CLAIMS: [&str; 6] = [
+    const CLAIMS: [&str; 9] = [
+        "proxy",
+        "x-original-host",
+        "x-envoy-original-path",
         "x-real-ip",
         "x-forwarded-port",
         "x-forwarded-prefix",

@@ -55,6 +55,7 @@ impl Options {
             client_address: self.client_address.clone(),
             client_certificate: self.client_certificate,
             listener: self.listener.clone(),
+            finish_within: self.timeouts.response_header,
             ..barmkin_tower::Options::default()
         }
     }

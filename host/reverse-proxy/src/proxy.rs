@@ -9,7 +9,7 @@ use crate::tunnel;
 use crate::upgrade::{self, RequestedUpgrade, UpgradeRefused};
 use barmkin_host::REQUEST_ID_FIELD;
 use barmkin_tower::server::Place;
-use barmkin_tower::{GuardedBody, Secured};
+use barmkin_tower::{CameToNothing, GuardedBody, Lasting, Secured};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST, HeaderValue, UPGRADE};
 use http::{Request, Response, StatusCode, Version};
@@ -79,13 +79,16 @@ impl Proxy {
         let request_id = request.headers().get(REQUEST_ID_FIELD).cloned();
         Ok(self.ask(request).await.unwrap_or_else(|failure| {
             tracing::warn!(upstream = %self.options.upstream, ?failure, "an allowed request came to nothing");
-            failure.response(request_id).map(|body| Either::Left(Full::new(body)))
+            let mut response = failure.response(request_id).map(|body| Either::Left(Full::new(body)));
+            response.extensions_mut().insert(CameToNothing);
+            response
         }))
     }
 
     async fn ask(&self, mut request: Request<GuardedBody<ClientBody>>) -> Result<Answer, Failure> {
         let progress = request.extensions_mut().remove::<Progress>().unwrap_or_default();
         let place = request.extensions_mut().remove::<Place>();
+        let lasting = request.extensions_mut().remove::<Lasting>();
         let wanted = request.extensions_mut().remove::<RequestedUpgrade>();
         let client_side = hyper::upgrade::on(&mut request);
         // The gate refuses a request whose `connection` names a field that
@@ -98,7 +101,7 @@ impl Proxy {
         let mut response = self.await_response(request, &progress).await?;
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             let (Some(RequestedUpgrade(protocol)), Some(place)) = (wanted, place) else { return Err(Failure::Broken) };
-            self.switch(&mut response, client_side, protocol.as_bytes(), place)?;
+            self.switch(&mut response, client_side, protocol.as_bytes(), place, lasting)?;
         } else {
             if is_event_stream(&response) && place.is_some_and(|place| !place.outlive()) {
                 return Err(Failure::NoPlace);
@@ -154,6 +157,7 @@ impl Proxy {
         client_side: OnUpgrade,
         wanted: &[u8],
         place: Place,
+        lasting: Option<Lasting>,
     ) -> Result<(), Failure> {
         let agreed = response.headers().get(UPGRADE).cloned().ok_or(Failure::Broken)?;
         if !wanted.eq_ignore_ascii_case(agreed.as_bytes()) {
@@ -164,7 +168,7 @@ impl Proxy {
         if !place.outlive() {
             return Err(Failure::NoPlace);
         }
-        tunnel::join(client_side, hyper::upgrade::on(response), place, self.options.timeouts.tunnel_idle);
+        tunnel::join(client_side, hyper::upgrade::on(response), place, lasting, self.options.timeouts.tunnel_idle);
         Ok(())
     }
 }

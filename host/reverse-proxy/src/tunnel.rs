@@ -1,5 +1,6 @@
 //! Bytes, both ways, that nobody looks at: they follow an upgrade.
 
+use barmkin_tower::Lasting;
 use barmkin_tower::server::Place;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
@@ -10,8 +11,9 @@ use tokio::time::sleep;
 /// Joins a client and the upstream, who both agreed to change the protocol,
 /// until one of them ends, nothing has moved for `idle`, others need its place,
 /// or the server has stopped.
-pub(crate) fn join(client: OnUpgrade, upstream: OnUpgrade, mut place: Place, idle: Duration) {
+pub(crate) fn join(client: OnUpgrade, upstream: OnUpgrade, mut place: Place, lasting: Option<Lasting>, idle: Duration) {
     tokio::spawn(async move {
+        let _lasting = lasting;
         let tunnel = async {
             let (client, upstream) = tokio::try_join!(client, upstream)?;
             pipe(client, upstream).await

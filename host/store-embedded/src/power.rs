@@ -1,7 +1,9 @@
 //! Answers that wait until the disk has what they say.
 
 use crate::store::{EmbeddedStore, Inner};
-use barmkin_host::{Claim, Draw, Holder, MemoryLimits, NonceId, RemoteStore, StoreError, StoreFuture, Take};
+use barmkin_host::{
+    Claim, Draw, Hold, Holder, Listed, LocalStore, MemoryLimits, NonceId, RemoteStore, StoreError, StoreFuture, Take,
+};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -86,14 +88,18 @@ impl Durable {
 }
 
 impl RemoteStore for Durable {
-    fn claim<'a>(&'a self, nonce: &'a NonceId, retain: Duration, holder: Option<Holder>) -> StoreFuture<'a, Claim> {
+    fn claim<'a>(&'a self, nonce: &'a NonceId, retain: Duration, hold: Option<Hold>) -> StoreFuture<'a, Claim> {
         Box::pin(
-            self.change(move |inner, now| inner.claim(now, nonce, retain, holder), |claim| *claim == Claim::FirstUse),
+            self.change(move |inner, now| inner.claim(now, nonce, retain, hold), |claim| *claim == Claim::FirstUse),
         )
     }
 
+    fn renew<'a>(&'a self, nonce: &'a NonceId, holder: Holder) -> StoreFuture<'a, ()> {
+        Box::pin(self.change(move |inner, now| inner.renew(now, nonce, holder), |()| false))
+    }
+
     fn confirm<'a>(&'a self, nonce: &'a NonceId, holder: Holder) -> StoreFuture<'a, ()> {
-        // Lost, it leaves the claim used all the same.
+        // Lost, it leaves the claim to its lease.
         Box::pin(self.change(move |inner, now| inner.confirm(now, nonce, holder), |()| false))
     }
 
@@ -109,6 +115,14 @@ impl RemoteStore for Durable {
 
     fn give_back<'a>(&'a self, subject: &'a Arc<str>, draw: &'a Draw, cost: u32, at: Duration) -> StoreFuture<'a, ()> {
         Box::pin(self.change(move |inner, now| inner.give_back(now, subject, draw, cost, at), |()| false))
+    }
+
+    fn list<'a>(&'a self, space: &'a str, most: usize) -> StoreFuture<'a, Vec<Listed>> {
+        Box::pin(async move { self.store.list(space, most) })
+    }
+
+    fn forget<'a>(&'a self, space: &'a str, digest: &'a [u8; 32]) -> StoreFuture<'a, bool> {
+        Box::pin(self.change(move |inner, now| inner.forget(now, space, digest), |_| true))
     }
 
     fn lost_at(&self) -> Option<Duration> {

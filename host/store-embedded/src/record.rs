@@ -4,7 +4,9 @@
 //! checksum also covers where the record stands, so that one that was moved is
 //! none.
 
-use barmkin_host::{Claimed, Draw, Gcra, Holder, NonceId, QuotaRule, Recent, SubjectId, Tally, Window};
+use barmkin_host::{
+    Claimed, Draw, Gcra, Hold, Holder, Lapse, Lease, NonceId, QuotaRule, Recent, SubjectId, Tally, Window,
+};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +24,10 @@ pub(crate) enum Record {
         nonce: NonceId,
         claimed: Claimed,
     },
+    Renewed {
+        nonce: NonceId,
+        holder: Holder,
+    },
     Confirmed {
         nonce: NonceId,
         holder: Holder,
@@ -29,6 +35,9 @@ pub(crate) enum Record {
     Released {
         nonce: NonceId,
         holder: Holder,
+    },
+    Forgotten {
+        nonce: NonceId,
     },
     Took {
         subject: SubjectId,
@@ -128,10 +137,15 @@ pub(crate) struct Encoder<'b>(&'b mut Vec<u8>);
 impl Encoder<'_> {
     pub(crate) fn claimed(&mut self, nonce: &NonceId, claimed: &Claimed) {
         self.byte(1).nonce(nonce).time(claimed.expires);
-        match claimed.held {
+        match claimed.lease {
             None => self.byte(0),
-            Some((holder, until)) => self.byte(1).holder(holder).time(until),
+            Some(Lease { hold: Hold { holder, lapse: Lapse::Used }, until }) => self.byte(1).holder(holder).time(until),
+            Some(Lease { hold: Hold { holder, lapse: Lapse::Free }, until }) => self.byte(2).holder(holder).time(until),
         };
+    }
+
+    pub(crate) fn renewed(&mut self, nonce: &NonceId, holder: Holder) {
+        self.byte(11).nonce(nonce).holder(holder);
     }
 
     pub(crate) fn confirmed(&mut self, nonce: &NonceId, holder: Holder) {
@@ -140,6 +154,10 @@ impl Encoder<'_> {
 
     pub(crate) fn released(&mut self, nonce: &NonceId, holder: Holder) {
         self.byte(3).nonce(nonce).holder(holder);
+    }
+
+    pub(crate) fn forgotten(&mut self, nonce: &NonceId) {
+        self.byte(12).nonce(nonce);
     }
 
     pub(crate) fn took(&mut self, subject: SubjectId, draws: &[Draw], cost: u32) {
@@ -255,17 +273,25 @@ impl<'b> Decoder<'b> {
                 Record::Counted { subject, quota, idle_at, tally: self.tally()? }
             }
             7 => Record::Sealed,
+            11 => Record::Renewed { nonce: self.nonce()?, holder: self.holder()? },
+            12 => Record::Forgotten { nonce: self.nonce()? },
             _ => return None,
         })
     }
 
     fn claimed(&mut self) -> Option<Claimed> {
         let expires = self.time()?;
-        let held = match self.byte()? {
+        let lapse = match self.byte()? {
             0 => None,
-            _ => Some((self.holder()?, self.time()?)),
+            1 => Some(Lapse::Used),
+            2 => Some(Lapse::Free),
+            _ => return None,
         };
-        Some(Claimed { expires, held })
+        let lease = match lapse {
+            None => None,
+            Some(lapse) => Some(Lease { hold: Hold { holder: self.holder()?, lapse }, until: self.time()? }),
+        };
+        Some(Claimed { expires, lease })
     }
 
     fn tally(&mut self) -> Option<Tally> {
@@ -295,7 +321,7 @@ impl<'b> Decoder<'b> {
     }
 
     fn nonce(&mut self) -> Option<NonceId> {
-        Some(NonceId { digest: self.array()?, space: self.text()?.into() })
+        Some(NonceId { digest: self.array()?, space: self.text()?.into(), former: None })
     }
 
     fn subject(&mut self) -> Option<SubjectId> {
@@ -350,11 +376,16 @@ mod tests {
         Place { file: 3, offset: 99 }
     }
 
+    fn nonce() -> NonceId {
+        NonceId { space: "deliveries".into(), digest: [7; 32], former: None }
+    }
+
     #[test]
     fn records_read_back_as_they_were_written() {
-        let nonce = NonceId { space: "deliveries".into(), digest: [7; 32] };
+        let nonce = nonce();
         let (holder, at) = (Holder(1 << 100), Duration::from_nanos(123_456_789));
-        let claimed = Claimed { expires: at, held: Some((holder, at)) };
+        let claimed = |lease| Claimed { expires: at, lease };
+        let held = |lapse| claimed(Some(Lease { hold: Hold { holder, lapse }, until: at }));
         let rules = [
             QuotaRule::Gcra(Gcra { interval: at, limit: 3 }),
             QuotaRule::FixedWindow(Window { length: at, limit: 4 }),
@@ -372,7 +403,14 @@ mod tests {
             assert_eq!((framed.now, framed.length, framed.names_somebody), (at, bytes.len(), false));
             framed.record
         };
-        assert_eq!(read_back(&|to| to.claimed(&nonce, &claimed)), Record::Claimed { nonce: nonce.clone(), claimed });
+        for claimed in [claimed(None), held(Lapse::Used), held(Lapse::Free)] {
+            assert_eq!(
+                read_back(&|to| to.claimed(&nonce, &claimed)),
+                Record::Claimed { nonce: nonce.clone(), claimed }
+            );
+        }
+        assert_eq!(read_back(&|to| to.forgotten(&nonce)), Record::Forgotten { nonce: nonce.clone() });
+        assert_eq!(read_back(&|to| to.renewed(&nonce, holder)), Record::Renewed { nonce: nonce.clone(), holder });
         assert_eq!(read_back(&|to| to.confirmed(&nonce, holder)), Record::Confirmed { nonce: nonce.clone(), holder });
         assert_eq!(read_back(&|to| to.released(&nonce, holder)), Record::Released { nonce: nonce.clone(), holder });
         assert_eq!(
@@ -392,7 +430,7 @@ mod tests {
 
     #[test]
     fn a_record_that_is_cut_flipped_or_moved_is_none() {
-        let nonce = NonceId { space: "deliveries".into(), digest: [7; 32] };
+        let nonce = nonce();
         let mut bytes = Vec::new();
         write(&mut bytes, place(), Duration::from_secs(1), |to| to.released(&nonce, Holder(1)));
         assert!(read(&bytes, Place { offset: 100, ..place() }).is_none());

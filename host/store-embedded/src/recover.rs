@@ -41,8 +41,7 @@ pub(crate) fn recover(folder: &Folder, head: &Head, ledger: Ledger) -> io::Resul
             format!("`{number}.log` can be read to byte {}, but had {}", read.bytes, head.length)
         });
     }
-    // Whoever held a claim is gone: it counts as used.
-    recovered.ledger.end_holds();
+    recovered.ledger.use_up_held();
     Ok(recovered)
 }
 
@@ -125,8 +124,10 @@ impl Recovered {
     fn apply(&mut self, record: Record, now: Duration) {
         match record {
             Record::Claimed { nonce, claimed } => self.ledger.restore_nonce(&nonce, claimed),
+            Record::Renewed { nonce, holder } => self.ledger.renew(now, &nonce, holder),
             Record::Confirmed { nonce, holder } => self.ledger.confirm(&nonce, holder),
             Record::Released { nonce, holder } => self.ledger.release(&nonce, holder),
+            Record::Forgotten { nonce } => self.ledger.remove_nonce(&nonce),
             Record::Took { subject, draws, cost } => self.ledger.count(now, subject, &draws, cost),
             Record::GaveBack { subject, draw, cost, at } => self.ledger.give_back(now, subject, &draw, cost, at),
             Record::Counted { subject, quota, idle_at, tally } => {

@@ -6,7 +6,8 @@ use crate::open::Durability;
 use crate::power::{Durable, Synced};
 use crate::record::{self, Encoder, Place};
 use barmkin_host::{
-    Claim, Claimed, Draw, Holder, Ledger, LocalStore, MemoryLimits, NonceId, Store, StoreError, SubjectId, Take,
+    Claim, Claimed, Draw, Hold, Holder, Ledger, Listed, LocalStore, MemoryLimits, NonceId, Store, StoreError,
+    SubjectId, Take,
 };
 use std::fs::File;
 use std::io::{self, Write};
@@ -102,14 +103,22 @@ impl Inner {
         now: Duration,
         nonce: &NonceId,
         retain: Duration,
-        holder: Option<Holder>,
+        hold: Option<Hold>,
     ) -> Result<Claim, StoreError> {
-        let claim = self.ledger.claim(now, nonce, retain, holder)?;
+        let claim = self.ledger.claim(now, nonce, retain, hold)?;
         if claim == Claim::FirstUse {
-            let claimed = Claimed::new(now, retain, holder);
+            let claimed = Claimed::new(now, retain, hold);
             self.write(now, |to| to.claimed(nonce, &claimed)).inspect_err(|_| self.ledger.remove_nonce(nonce))?;
         }
         Ok(claim)
+    }
+
+    pub(crate) fn renew(&mut self, now: Duration, nonce: &NonceId, holder: Holder) -> Result<(), StoreError> {
+        if self.ledger.holds(nonce, holder) {
+            self.write(now, |to| to.renewed(nonce, holder))?;
+            self.ledger.renew(now, nonce, holder);
+        }
+        Ok(())
     }
 
     pub(crate) fn confirm(&mut self, now: Duration, nonce: &NonceId, holder: Holder) -> Result<(), StoreError> {
@@ -126,6 +135,12 @@ impl Inner {
             self.ledger.release(nonce, holder);
         }
         Ok(())
+    }
+
+    pub(crate) fn forget(&mut self, now: Duration, space: &str, digest: &[u8; 32]) -> Result<bool, StoreError> {
+        let nonce = NonceId { space: space.into(), digest: *digest, former: None };
+        self.write(now, |to| to.forgotten(&nonce))?;
+        Ok(self.ledger.forget_nonce(now, space, digest))
     }
 
     pub(crate) fn take(&mut self, now: Duration, subject: &str, draws: &[Draw], cost: u32) -> Result<Take, StoreError> {
@@ -205,8 +220,12 @@ pub(crate) fn unavailable(error: io::Error) -> StoreError {
 }
 
 impl LocalStore for EmbeddedStore {
-    fn claim(&self, nonce: &NonceId, retain: Duration, holder: Option<Holder>) -> Result<Claim, StoreError> {
-        self.with(|inner, now| inner.claim(now, nonce, retain, holder))
+    fn claim(&self, nonce: &NonceId, retain: Duration, hold: Option<Hold>) -> Result<Claim, StoreError> {
+        self.with(|inner, now| inner.claim(now, nonce, retain, hold))
+    }
+
+    fn renew(&self, nonce: &NonceId, holder: Holder) -> Result<(), StoreError> {
+        self.with(|inner, now| inner.renew(now, nonce, holder))
     }
 
     fn confirm(&self, nonce: &NonceId, holder: Holder) -> Result<(), StoreError> {
@@ -223,6 +242,14 @@ impl LocalStore for EmbeddedStore {
 
     fn give_back(&self, subject: &Arc<str>, draw: &Draw, cost: u32, at: Duration) -> Result<(), StoreError> {
         self.with(|inner, now| inner.give_back(now, subject, draw, cost, at))
+    }
+
+    fn list(&self, space: &str, most: usize) -> Result<Vec<Listed>, StoreError> {
+        self.with(|inner, now| Ok(inner.ledger.list(now, space, most)))
+    }
+
+    fn forget(&self, space: &str, digest: &[u8; 32]) -> Result<bool, StoreError> {
+        self.with(|inner, now| inner.forget(now, space, digest))
     }
 
     fn lost_at(&self) -> Option<Duration> {

@@ -25,6 +25,11 @@ const UNDER_WAY_MAX: usize = 4_096;
 /// it is given: its settings can be changed and its keys removed while it runs.
 const PROVEN_FOR: Duration = Duration::from_secs(10);
 
+/// Keys that a server looks at for one page, which takes it a millisecond, and
+/// pages that an operator has it look at.
+const PAGE: usize = 1_000;
+const PAGES_MAX: usize = 20_000;
+
 /// Gives what says since when the server remembers, and writes it where nothing
 /// does.
 const SINCE: &str = "local since = redis.call('GET', KEYS[1])
@@ -98,6 +103,27 @@ impl Connection {
             }
             failure.into()
         })
+    }
+
+    /// The keys that match `pattern`, until there are `most`. For operators: it looks
+    /// through all that the server has, a page at a time.
+    pub(crate) async fn find(&self, pattern: &str, most: usize) -> Result<Vec<String>, StoreError> {
+        let (mut found, mut cursor) = (Vec::new(), 0_u64);
+        for _ in 0..PAGES_MAX {
+            let mut manager = self.manager.clone();
+            let mut scan = redis::cmd("SCAN");
+            scan.arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(PAGE);
+            let page = scan.query_async::<(u64, Vec<String>)>(&mut manager);
+            let page = tokio::time::timeout(self.timeout, page).await.map_err(|_| Failure::Late)?;
+            let (next, keys) = page.map_err(Failure::Redis)?;
+            found.extend(keys);
+            cursor = next;
+            if cursor == 0 || found.len() >= most {
+                break;
+            }
+        }
+        found.truncate(most);
+        Ok(found)
     }
 
     /// Whether the server can be used now.

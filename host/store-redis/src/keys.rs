@@ -3,9 +3,44 @@
 use barmkin_host::{Draw, NonceId, QuotaRule};
 use sha2::{Digest, Sha256};
 
-/// The key of a nonce.
+/// The key of a nonce. A delivery is on the same node as what it was called in
+/// release 0.1.0.
 pub(crate) fn nonce(prefix: &str, nonce: &NonceId) -> String {
-    format!("{prefix}:n:{{{}}}:{}", hex::encode(nonce.digest), nonce.space)
+    match &nonce.former {
+        None => former(prefix, nonce, &nonce.digest),
+        Some(tag) => format!("{}:{}", former(prefix, nonce, tag), hex::encode(nonce.digest)),
+    }
+}
+
+/// What release 0.1.0 calls the nonce.
+pub(crate) fn former(prefix: &str, nonce: &NonceId, digest: &[u8; 32]) -> String {
+    format!("{prefix}:n:{{{}}}:{}", hex::encode(digest), nonce.space)
+}
+
+/// What the keys of a space's nonces look like.
+pub(crate) fn pattern(prefix: &str, space: &str) -> String {
+    format!("{}:n:{{*}}:{}*", literal(prefix), literal(space))
+}
+
+/// What the key of a delivery looks like, whatever release 0.1.0 calls it.
+pub(crate) fn pattern_of(prefix: &str, space: &str, digest: &[u8; 32]) -> String {
+    format!("{}:n:{{*}}:{}:{}", literal(prefix), literal(space), hex::encode(digest))
+}
+
+/// The digest of the nonce of `space` that has this key.
+pub(crate) fn digest_of(prefix: &str, space: &str, key: &str) -> Option<[u8; 32]> {
+    let (tag, rest) = key.strip_prefix(prefix)?.strip_prefix(":n:{")?.split_once("}:")?;
+    let digest = match rest.strip_prefix(space)? {
+        "" => tag,
+        digest => digest.strip_prefix(':')?,
+    };
+    hex::decode(digest).ok()?.try_into().ok()
+}
+
+/// `text` where a pattern is wanted.
+fn literal(text: &str) -> String {
+    let escape = |char| if "*?[]^-\\".contains(char) { vec!['\\', char] } else { vec![char] };
+    text.chars().flat_map(escape).collect()
 }
 
 /// What the keys of a subject's quotas have in common. Subjects are hashed:

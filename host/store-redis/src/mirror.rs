@@ -6,7 +6,7 @@
 //! holds at most as many times the bound as it has gates. A gate that restarts
 //! begins to count at nothing.
 
-use barmkin_host::{Claim, Draw, Holder, Ledger, MemoryLimits, NonceId, StoreError, SubjectId};
+use barmkin_host::{Claim, Draw, Hold, Holder, Ledger, MemoryLimits, NonceId, StoreError, SubjectId};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -36,14 +36,14 @@ impl Mirror {
         now: Duration,
         nonce: &NonceId,
         retain: Duration,
-        holder: Option<Holder>,
+        hold: Option<Hold>,
     ) -> Result<Counted, StoreError> {
         if nonce.space.own_max().is_none() {
             return Ok(Counted::Not);
         }
         let mut kept = self.at(now);
         let now = kept.now;
-        Ok(match kept.ledger.claim(now, nonce, retain, holder)? {
+        Ok(match kept.ledger.claim(now, nonce, retain, hold)? {
             Claim::FirstUse => Counted::Now,
             Claim::InProgress | Claim::Replayed => Counted::Not,
         })
@@ -52,6 +52,14 @@ impl Mirror {
     /// The server had it already, from another gate.
     pub(crate) fn remove(&self, nonce: &NonceId) {
         self.lock().ledger.remove_nonce(nonce);
+    }
+
+    pub(crate) fn renew(&self, now: Duration, nonce: &NonceId, holder: Holder) {
+        if nonce.space.own_max().is_some() {
+            let mut kept = self.at(now);
+            let now = kept.now;
+            kept.ledger.renew(now, nonce, holder);
+        }
     }
 
     pub(crate) fn confirm(&self, nonce: &NonceId, holder: Holder) {

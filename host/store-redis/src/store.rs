@@ -6,14 +6,18 @@ use crate::keys;
 use crate::mirror::{Counted, Mirror};
 use crate::scripts::Scripts;
 use barmkin_host::{
-    Claim, Clock, Draw, Holder, NonceId, RemoteStore, StoreError, StoreFuture, SystemClock, Take, limits,
+    Claim, Clock, Draw, Hold, Holder, Lapse, Listed, NonceId, RemoteStore, StoreError, StoreFuture, SystemClock, Take,
+    limits,
 };
-use redis::ScriptInvocation;
+use redis::{Script, ScriptInvocation};
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
+
+/// Keys of one nonce: by what it is called, and by what it was.
+const FOUND_MAX: usize = 8;
 
 /// How a server is reached.
 #[derive(Clone)]
@@ -120,6 +124,16 @@ impl RedisStore {
         self.clock.as_ref().map_or_else(|| SystemClock.now(), |clock| clock())
     }
 
+    /// A call about a nonce, by what it is called now, and was before.
+    fn nonce_call<'a>(&'a self, script: &'a Script, nonce: &NonceId) -> ScriptInvocation<'a> {
+        let mut call = script.prepare_invoke();
+        call.key(keys::nonce(&self.prefix, nonce));
+        if let Some(former) = &nonce.former {
+            call.key(keys::former(&self.prefix, nonce, former));
+        }
+        call
+    }
+
     /// What the scripts take for the time.
     fn now(&self) -> String {
         self.clock.as_ref().map_or_else(String::new, |clock| clock().as_micros().to_string())
@@ -127,12 +141,14 @@ impl RedisStore {
 }
 
 impl RemoteStore for RedisStore {
-    fn claim<'a>(&'a self, nonce: &'a NonceId, retain: Duration, holder: Option<Holder>) -> StoreFuture<'a, Claim> {
+    fn claim<'a>(&'a self, nonce: &'a NonceId, retain: Duration, hold: Option<Hold>) -> StoreFuture<'a, Claim> {
         Box::pin(async move {
-            let counted = self.mirror.claim(self.time(), nonce, retain, holder);
-            let mut call = self.scripts.claim.prepare_invoke();
-            call.key(keys::nonce(&self.prefix, nonce)).arg(self.now()).arg(micros_up(retain));
-            call.arg(holder.map_or_else(String::new, holder_text)).arg(micros_up(limits::HELD_FOR));
+            let counted = self.mirror.claim(self.time(), nonce, retain, hold);
+            let mut call = self.nonce_call(&self.scripts.claim, nonce);
+            call.arg(self.now()).arg(micros_up(retain));
+            call.arg(hold.map_or_else(String::new, |hold| holder_text(hold.holder)));
+            call.arg(matches!(hold, Some(Hold { lapse: Lapse::Free, .. })).then_some("free").unwrap_or_default());
+            call.arg(micros_up(limits::LEASE));
             // One that is there already is there, however full it is.
             call.arg(if counted.is_ok() { "" } else { "full" });
             // After an error it may be there, and stays counted.
@@ -149,10 +165,19 @@ impl RemoteStore for RedisStore {
         })
     }
 
+    fn renew<'a>(&'a self, nonce: &'a NonceId, holder: Holder) -> StoreFuture<'a, ()> {
+        Box::pin(async move {
+            let mut call = self.nonce_call(&self.scripts.renew, nonce);
+            call.arg(holder_text(holder)).arg(self.now()).arg(micros_up(limits::LEASE));
+            self.mirror.renew(self.time(), nonce, holder);
+            self.connection.run(&call).await
+        })
+    }
+
     fn confirm<'a>(&'a self, nonce: &'a NonceId, holder: Holder) -> StoreFuture<'a, ()> {
         Box::pin(async move {
-            let mut call = self.scripts.confirm.prepare_invoke();
-            call.key(keys::nonce(&self.prefix, nonce)).arg(holder_text(holder));
+            let mut call = self.nonce_call(&self.scripts.confirm, nonce);
+            call.arg(holder_text(holder));
             self.mirror.confirm(nonce, holder);
             self.connection.run(&call).await
         })
@@ -160,8 +185,8 @@ impl RemoteStore for RedisStore {
 
     fn release<'a>(&'a self, nonce: &'a NonceId, holder: Holder) -> StoreFuture<'a, ()> {
         Box::pin(async move {
-            let mut call = self.scripts.release.prepare_invoke();
-            call.key(keys::nonce(&self.prefix, nonce)).arg(holder_text(holder));
+            let mut call = self.nonce_call(&self.scripts.release, nonce);
+            call.arg(holder_text(holder));
             self.connection.run::<()>(&call).await?;
             self.mirror.release(nonce, holder);
             Ok(())
@@ -204,6 +229,45 @@ impl RemoteStore for RedisStore {
             self.connection.run::<()>(&call).await?;
             self.mirror.give_back(self.time(), subject, draw, cost, at);
             Ok(())
+        })
+    }
+
+    fn list<'a>(&'a self, space: &'a str, most: usize) -> StoreFuture<'a, Vec<Listed>> {
+        Box::pin(async move {
+            let mut listed = Vec::new();
+            for key in self.connection.find(&keys::pattern(&self.prefix, space), most).await? {
+                let Some(digest) = keys::digest_of(&self.prefix, space, &key) else { continue };
+                let mut call = self.scripts.look.prepare_invoke();
+                call.key(key).arg(self.now());
+                let (expires_in, held_for): (i64, i64) = self.connection.run(&call).await?;
+                let time = |micros| u64::try_from(micros).ok().filter(|micros| *micros > 0).map(Duration::from_micros);
+                if let Some(expires_in) = time(expires_in) {
+                    listed.push(Listed { digest, expires_in, held_for: time(held_for) });
+                }
+            }
+            Ok(listed)
+        })
+    }
+
+    fn forget<'a>(&'a self, space: &'a str, digest: &'a [u8; 32]) -> StoreFuture<'a, bool> {
+        Box::pin(async move {
+            let nonce = NonceId { space: space.into(), digest: *digest, former: None };
+            let itself = keys::nonce(&self.prefix, &nonce);
+            let mut keys = vec![[itself.clone(), itself]];
+            // A delivery stands behind what release 0.1.0 calls it, which only its key
+            // says.
+            for key in self.connection.find(&keys::pattern_of(&self.prefix, space, digest), FOUND_MAX).await? {
+                if let Some((former, _)) = key.rsplit_once(':') {
+                    keys.push([former.to_owned(), key]);
+                }
+            }
+            let mut was_claimed = false;
+            for [one, another] in keys {
+                let mut call = self.scripts.forget.prepare_invoke();
+                call.key(one).key(another).arg(self.now());
+                was_claimed |= self.connection.run::<bool>(&call).await?;
+            }
+            Ok(was_claimed)
         })
     }
 

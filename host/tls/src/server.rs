@@ -17,9 +17,9 @@ use tokio_rustls::TlsAcceptor;
 /// world, and one lost packet.
 pub const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 
-/// How often the files are looked at: what rotates certificates waits longer
-/// than that before it counts on the new ones.
-pub const REREAD_AFTER: Duration = Duration::from_secs(10);
+/// How often the files are looked at: a CA that is taken away must not vouch for
+/// longer than a secret that is.
+pub const REREAD_AFTER: Duration = Duration::from_secs(1);
 
 /// What is spoken inside (RFC 7301), the most wanted first.
 pub type Protocols = &'static [&'static [u8]];

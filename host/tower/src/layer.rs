@@ -2,10 +2,12 @@
 
 use crate::body::GuardedBody;
 use crate::collect::collect;
+use crate::followed::{Finishing, FollowedBody, Follower};
+use crate::lasting::Lasting;
 use crate::options::Options;
 use crate::permitted::Permitted;
 use crate::turned_away::TurnedAway;
-use barmkin_host::{Denial, Gate, Head, Verdict};
+use barmkin_host::{Gate, Head, Verdict};
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, HeaderValue};
 use http::{Request, Response, StatusCode};
@@ -21,12 +23,13 @@ use tower::{Layer, Service};
 pub struct BarmkinLayer {
     gate: Arc<Gate>,
     options: Arc<Options>,
+    finishing: Finishing,
 }
 
 impl BarmkinLayer {
     /// A layer that asks `gate`.
     pub fn new(gate: Arc<Gate>, options: Options) -> Self {
-        Self { gate, options: Arc::new(options) }
+        Self { gate, finishing: Finishing::new(options.finish_within), options: Arc::new(options) }
     }
 }
 
@@ -45,13 +48,17 @@ pub struct BarmkinService<S> {
     inner: S,
 }
 
-/// A response of the gate (left) or of the inner service (right).
-type Answer<R> = Response<Either<Full<Bytes>, R>>;
+/// The body of a response of the gate (left) or of the inner service (right),
+/// which is followed to its end where something waits for that.
+pub type AnswerBody<R> = Either<Full<Bytes>, Either<R, FollowedBody<R>>>;
+
+type Answer<R> = Response<AnswerBody<R>>;
 
 impl<S, B, R> Service<Request<B>> for BarmkinService<S>
 where
     S: Service<Request<GuardedBody<B>>, Response = Response<R>> + Clone + Send + 'static,
     S::Future: Send,
+    S::Error: Send,
     B: Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Send,
     R: Body<Data = Bytes> + Send + 'static,
@@ -75,7 +82,10 @@ where
 async fn guard<S, B, R>(layer: BarmkinLayer, mut inner: S, request: Request<B>) -> Result<Answer<R>, S::Error>
 where
     S: Service<Request<GuardedBody<B>>, Response = Response<R>>,
+    S::Future: Send + 'static,
+    S::Error: Send + 'static,
     B: Body<Data = Bytes> + Unpin,
+    R: Body<Data = Bytes> + Send + 'static,
 {
     let (mut parts, body) = request.into_parts();
     let client = layer.options.client(&parts.extensions, &parts.headers);
@@ -92,29 +102,28 @@ where
     };
     let permit = match verdict {
         Verdict::Allow(permit) => permit,
-        Verdict::Deny(denial) => return Ok(denied(&denial)),
+        Verdict::Deny(denial) => return Ok(denial.response().map(|body| Either::Left(Full::new(body)))),
     };
     let Some(body) = forward else {
-        return Ok(turned_away());
+        return Ok(turned_away().map(Either::Left));
     };
     parts.extensions.insert(Permitted::of(&permit));
     let (head, settlement) = permit.into_forwarded();
     parts.headers = head.headers;
-    // Dropped with this future, or when the inner service fails, it frees what
-    // was delivered.
-    let settlement = settlement.awaiting_response();
-    let response = inner.call(Request::from_parts(parts, body)).await?;
-    settlement.response(response.status()).await;
-    Ok(response.map(Either::Right))
-}
-
-fn denied<R>(denial: &Denial) -> Answer<R> {
-    denial.response().map(|body| Either::Left(Full::new(body)))
+    if !settlement.is_pending() {
+        let response = inner.call(Request::from_parts(parts, body)).await?;
+        return Ok(response.map(|body| Either::Right(Either::Left(body))));
+    }
+    let lasting = Lasting::default();
+    parts.extensions.insert(lasting.clone());
+    let call = inner.call(Request::from_parts(parts, body));
+    let response = Follower::new(call, settlement, lasting, layer.finishing).await?;
+    Ok(response.map(|body| Either::Right(Either::Right(body))))
 }
 
 /// What has no place among the connections cannot be forwarded either.
-fn turned_away<R>() -> Answer<R> {
-    let mut response = Response::new(Either::Left(Full::default()));
+fn turned_away() -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::default());
     *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response

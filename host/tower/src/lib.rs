@@ -3,8 +3,10 @@
 //! [`BarmkinLayer`] asks the gate about every request. What is allowed reaches
 //! the inner service with the gate's changes to its fields, all of its body,
 //! and a [`Permitted`] among its extensions; what is denied is answered here.
-//! The status of the inner service's response settles the effects that wait
-//! for it.
+//! The inner service's response settles the effects that wait for it, when it has
+//! ended: a delivery is used when the response was 2xx and whole. A request with
+//! such effects goes on although its client hangs up, within
+//! [`Options::finish_within`].
 //!
 //! ```no_run
 //! # use std::{convert::Infallible, sync::Arc};
@@ -20,14 +22,16 @@
 //! ```
 //!
 //! The layer reads a body only when the chain needs it, up to the route's
-//! limit. It keeps no time: a server in front of it bounds how slowly a body
-//! may arrive, for example with a body that fails when it stalls, which counts
-//! as a body that broke off.
+//! limit. A server in front of it bounds how slowly a body may arrive, for example
+//! with a body that fails when it stalls, which counts as a body that broke off.
+//! It needs a tokio runtime with time.
 //!
 //! Architecture invariant: this crate decides nothing and knows no proxy.
 
 mod body;
 mod collect;
+mod followed;
+mod lasting;
 mod layer;
 mod options;
 mod permitted;
@@ -37,7 +41,9 @@ pub mod server;
 mod turned_away;
 
 pub use body::GuardedBody;
-pub use layer::{BarmkinLayer, BarmkinService};
+pub use followed::FollowedBody;
+pub use lasting::{CameToNothing, Lasting};
+pub use layer::{AnswerBody, BarmkinLayer, BarmkinService};
 pub use options::{Options, peer_from_extension};
 pub use permitted::Permitted;
 pub use secured::Secured;

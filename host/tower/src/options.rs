@@ -1,10 +1,11 @@
 //! What the layer has to be told about its surroundings.
 
 use crate::secured::Secured;
-use barmkin_host::{Client, ClientAddress};
+use barmkin_host::{Client, ClientAddress, Sees};
 use http::{Extensions, HeaderMap};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What the layer has to be told about its surroundings.
 #[derive(Clone, Debug)]
@@ -22,6 +23,9 @@ pub struct Options {
     pub client_certificate: bool,
     /// The listener that requests come by, for routes that name theirs.
     pub listener: Option<Arc<str>>,
+    /// How long a request whose outcome matters goes on when its client has hung
+    /// up: the inner service may answer, and end its answer, within this.
+    pub finish_within: Duration,
 }
 
 impl Default for Options {
@@ -32,6 +36,7 @@ impl Default for Options {
             tls: false,
             client_certificate: false,
             listener: None,
+            finish_within: Duration::from_secs(30),
         }
     }
 }
@@ -51,6 +56,7 @@ impl Options {
             tls: self.tls || secured.is_some() || (trusted && came_by_tls(headers)),
             trusted,
             listener: self.listener.clone(),
+            sees: Sees::Response,
             principal: secured.filter(|_| self.client_certificate).and_then(Secured::principal),
             ..Client::default()
         }

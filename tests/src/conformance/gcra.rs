@@ -3,7 +3,7 @@
 use super::score::Outcome;
 use anyhow::{Context, Result, ensure};
 use barmkin_host::{
-    Body, Claim, Client, Clock, Draw, Engine, FixedClock, Gate, Gcra, Generation, Head, Holder, Keep, KeyRing,
+    Body, Claim, Client, Clock, Draw, Engine, FixedClock, Gate, Gcra, Generation, Head, Hold, Holder, Keep, KeyRing,
     LocalStore, Member, MemoryLimits, MemoryStore, NonceId, PathMatch, PolicySpec, Quota, QuotaKey, Route, RouteMatch,
     Services, Spec, StoreError, Take, Verdict,
 };
@@ -174,10 +174,13 @@ impl Watched {
 }
 
 impl LocalStore for Watched {
-    fn claim(&self, nonce: &NonceId, retain: Duration, holder: Option<Holder>) -> Result<Claim, StoreError> {
-        self.store.claim(nonce, retain, holder)
+    fn claim(&self, nonce: &NonceId, retain: Duration, hold: Option<Hold>) -> Result<Claim, StoreError> {
+        self.store.claim(nonce, retain, hold)
     }
 
+    fn renew(&self, nonce: &NonceId, holder: Holder) -> Result<(), StoreError> {
+        self.store.renew(nonce, holder)
+    }
     fn confirm(&self, nonce: &NonceId, holder: Holder) -> Result<(), StoreError> {
         self.store.confirm(nonce, holder)
     }

@@ -58,7 +58,7 @@ async fn claim(store: Store, claimers: usize, span: Duration) -> Result<Vec<Dura
         running.spawn(async move {
             let mut took = Vec::new();
             while began.elapsed() < span {
-                let mut nonce = NonceId { space: "deliveries".into(), digest: [0; 32] };
+                let mut nonce = NonceId { space: "deliveries".into(), digest: [0; 32], former: None };
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 nonce.digest[..8].copy_from_slice(&number.to_le_bytes());
                 let asked = now();

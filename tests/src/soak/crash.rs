@@ -180,7 +180,7 @@ fn dated(address: SocketAddr, time: u64) -> Result<String> {
 /// What the gate takes for the identity of a delivery: what was signed.
 fn nonce(delivery: u64) -> NonceId {
     let digest = Sha256::new().chain_update(b"signature\0").chain_update(senders::body(delivery)).finalize();
-    NonceId { space: "deliveries".into(), digest: digest.into() }
+    NonceId { space: "deliveries".into(), digest: digest.into(), former: None }
 }
 
 fn settings(folder: &Path) -> Settings {

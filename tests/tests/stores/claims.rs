@@ -1,7 +1,7 @@
 //! Claims answer as the words of `LocalStore::claim` say, whatever came before.
 
 use crate::subjects::{Kind, Subject, block_on, each};
-use barmkin_host::{Claim, Holder, NonceId, Store, limits};
+use barmkin_host::{Claim, Hold, Holder, Lapse, NonceId, Store, limits};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use std::collections::HashMap;
@@ -9,7 +9,8 @@ use std::time::Duration;
 
 #[derive(Clone, Debug)]
 enum Step {
-    Claim { nonce: u8, retain_ms: u64, holder: Option<u8> },
+    Claim { nonce: u8, retain_ms: u64, hold: Option<Hold> },
+    Renew { nonce: u8, holder: u8 },
     Confirm { nonce: u8, holder: u8 },
     Release { nonce: u8, holder: u8 },
     Wait { ms: u64 },
@@ -17,22 +18,33 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        4 => (0..4u8, 1..100_000u64, prop::option::of(0..3u8))
-            .prop_map(|(nonce, retain_ms, holder)| Step::Claim { nonce, retain_ms, holder }),
+        4 => (0..4u8, 1..100_000u64, prop::option::of((0..3u8, any::<bool>())))
+            .prop_map(|(nonce, retain_ms, hold)| Step::Claim { nonce, retain_ms, hold: hold.map(hold_of) }),
+        2 => (0..4u8, 0..3u8).prop_map(|(nonce, holder)| Step::Renew { nonce, holder }),
         1 => (0..4u8, 0..3u8).prop_map(|(nonce, holder)| Step::Confirm { nonce, holder }),
         1 => (0..4u8, 0..3u8).prop_map(|(nonce, holder)| Step::Release { nonce, holder }),
-        2 => (0..70_000u64).prop_map(|ms| Step::Wait { ms }),
+        2 => (0..40_000u64).prop_map(|ms| Step::Wait { ms }),
     ]
+}
+
+fn hold_of((holder, is_delivery): (u8, bool)) -> Hold {
+    Hold { holder: Holder(holder.into()), lapse: if is_delivery { Lapse::Free } else { Lapse::Used } }
 }
 
 struct Live {
     expires: u64,
-    holder: Option<u8>,
+    hold: Option<Hold>,
     held_until: u64,
 }
 
+impl Live {
+    fn is_held_by(&self, holder: u8) -> bool {
+        self.hold.is_some_and(|hold| hold.holder == Holder(holder.into()))
+    }
+}
+
 pub(crate) fn nonce(id: u8) -> NonceId {
-    NonceId { space: "deliveries".into(), digest: [id; 32] }
+    NonceId { space: "deliveries".into(), digest: [id; 32], former: None }
 }
 
 /// How many cases a store gets: those that leave the process cost more.
@@ -56,34 +68,40 @@ fn claims_follow_the_model() {
 }
 
 fn follow(store: &Subject, steps: Vec<Step>) -> Result<(), TestCaseError> {
-    let held_for = u64::try_from(limits::HELD_FOR.as_millis()).unwrap();
+    let lease = u64::try_from(limits::LEASE.as_millis()).unwrap();
     let mut model: HashMap<u8, Live> = HashMap::new();
     for step in steps {
         let now = store.now_ms();
         model.retain(|_, live| live.expires > now);
         match step {
             Step::Wait { ms } => store.wait(ms),
-            Step::Claim { nonce: id, retain_ms, holder } => {
+            Step::Claim { nonce: id, retain_ms, hold } => {
                 let expected = match model.get(&id) {
                     None => Claim::FirstUse,
-                    Some(live) if live.holder.is_some() && now < live.held_until => Claim::InProgress,
+                    Some(Live { hold: Some(_), held_until, .. }) if now < *held_until => Claim::InProgress,
+                    Some(Live { hold: Some(Hold { lapse: Lapse::Free, .. }), .. }) => Claim::FirstUse,
                     Some(_) => Claim::Replayed,
                 };
-                let owner = holder.map(|holder| Holder(holder.into()));
-                prop_assert_eq!(store.claim(&nonce(id), Duration::from_millis(retain_ms), owner), Ok(expected));
+                prop_assert_eq!(store.claim(&nonce(id), Duration::from_millis(retain_ms), hold), Ok(expected));
                 if expected == Claim::FirstUse {
-                    model.insert(id, Live { expires: now + retain_ms, holder, held_until: now + held_for });
+                    model.insert(id, Live { expires: now + retain_ms, hold, held_until: now + lease });
+                }
+            }
+            Step::Renew { nonce: id, holder } => {
+                store.renew(&nonce(id), Holder(holder.into()));
+                if let Some(live) = model.get_mut(&id).filter(|live| live.is_held_by(holder)) {
+                    live.held_until = now + lease;
                 }
             }
             Step::Confirm { nonce: id, holder } => {
                 store.confirm(&nonce(id), Holder(holder.into()));
-                if let Some(live) = model.get_mut(&id).filter(|live| live.holder == Some(holder)) {
-                    live.holder = None;
+                if let Some(live) = model.get_mut(&id).filter(|live| live.is_held_by(holder)) {
+                    live.hold = None;
                 }
             }
             Step::Release { nonce: id, holder } => {
                 store.release(&nonce(id), Holder(holder.into()));
-                if model.get(&id).is_some_and(|live| live.holder == Some(holder)) {
+                if model.get(&id).is_some_and(|live| live.is_held_by(holder)) {
                     model.remove(&id);
                 }
             }
@@ -100,10 +118,10 @@ fn of_concurrent_claims_exactly_one_is_first() {
             let claim = |holder| {
                 let (store, nonce) = (subject.store.clone(), nonce(round));
                 async move {
-                    let (retain, holder) = (Duration::from_secs(60), Some(Holder(holder)));
+                    let (retain, hold) = (Duration::from_secs(60), Some(hold_of((holder, true))));
                     match store {
-                        Store::Local(store) => store.claim(&nonce, retain, holder).unwrap(),
-                        Store::Remote(store) => store.claim(&nonce, retain, holder).await.unwrap(),
+                        Store::Local(store) => store.claim(&nonce, retain, hold).unwrap(),
+                        Store::Remote(store) => store.claim(&nonce, retain, hold).await.unwrap(),
                     }
                 }
             };

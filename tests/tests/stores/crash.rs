@@ -3,7 +3,7 @@
 
 use crate::claims::nonce;
 use crate::subjects::{Kind, Subject, each};
-use barmkin_host::{Claim, Draw, Gcra, Holder, QuotaRule, Window};
+use barmkin_host::{Claim, Draw, Gcra, Hold, Holder, Lapse, QuotaRule, Window, limits};
 use std::time::Duration;
 
 /// A process that restarts forgets what is in its memory: that is what
@@ -13,23 +13,27 @@ fn survives(kind: Kind) -> bool {
 }
 
 #[test]
-fn a_crash_leaves_claims_used() {
+fn a_crash_leaves_claims_used_and_deliveries_to_their_leases() {
     each("claims over a crash", |kind| {
         if !survives(kind) {
             return;
         }
         let store = Subject::new(kind);
         let retain = Duration::from_secs(3_600);
-        let (one, other) = (Holder(1), Holder(2));
-        assert_eq!(store.claim(&nonce(1), retain, Some(one)), Ok(Claim::FirstUse));
+        let one = Holder(1);
+        let used = Some(Hold { holder: one, lapse: Lapse::Used });
+        let delivery = Some(Hold { holder: one, lapse: Lapse::Free });
+        for (id, hold) in [(1, delivery), (2, used), (3, used), (4, None), (5, delivery), (6, delivery)] {
+            assert_eq!(store.claim(&nonce(id), retain, hold), Ok(Claim::FirstUse), "{kind:?}");
+        }
         store.confirm(&nonce(1), one);
-        assert_eq!(store.claim(&nonce(2), retain, Some(one)), Ok(Claim::FirstUse));
-        assert_eq!(store.claim(&nonce(3), retain, Some(one)), Ok(Claim::FirstUse));
         store.release(&nonce(3), one);
-        assert_eq!(store.claim(&nonce(4), retain, None), Ok(Claim::FirstUse));
+        store.wait(20_000);
+        store.renew(&nonce(6), one);
 
         let store = store.crash();
-        let claim = |id| store.claim(&nonce(id), retain, Some(other)).unwrap();
+        let other = Some(Hold { holder: Holder(2), lapse: Lapse::Free });
+        let claim = |id| store.claim(&nonce(id), retain, other).unwrap();
         assert_eq!(claim(1), Claim::Replayed, "{kind:?}");
         // On Redis another gate may hold it still; the embedded store knows
         // that nobody does.
@@ -37,6 +41,15 @@ fn a_crash_leaves_claims_used() {
         assert_eq!(claim(2), undecided, "{kind:?}");
         assert_eq!(claim(3), Claim::FirstUse, "{kind:?}: it was given back");
         assert_eq!(claim(4), Claim::Replayed, "{kind:?}");
+        // It may be under way where it was sent to.
+        assert_eq!(claim(5), Claim::InProgress, "{kind:?}");
+        assert_eq!(claim(6), Claim::InProgress, "{kind:?}");
+        let lease = u64::try_from(limits::LEASE.as_millis()).unwrap();
+        store.wait(lease - 20_000);
+        assert_eq!(claim(2), Claim::Replayed, "{kind:?}: a code counts as used");
+        assert_eq!(claim(5), Claim::FirstUse, "{kind:?}: its sender may send it again");
+        assert_eq!(claim(6), Claim::InProgress, "{kind:?}: its lease was renewed");
+        assert_eq!(claim(1), Claim::Replayed, "{kind:?}");
 
         store.wait(3_600_000);
         assert_eq!(store.crash().claim(&nonce(1), retain, None), Ok(Claim::FirstUse), "{kind:?}: it has expired");

@@ -12,7 +12,7 @@ const RETAIN: Duration = Duration::from_secs(86_400);
 fn nonce(id: u32) -> NonceId {
     let mut digest = [0; 32];
     digest[..4].copy_from_slice(&id.to_le_bytes());
-    NonceId { space: "deliveries".into(), digest }
+    NonceId { space: "deliveries".into(), digest, former: None }
 }
 
 fn open(settings: &Settings) -> Result<EmbeddedStore, OpenError> {

@@ -49,7 +49,7 @@ fn stores(entries: usize) -> [(&'static str, Stored); 2] {
 fn nonce(id: usize) -> NonceId {
     let mut digest = [0; 32];
     digest[..8].copy_from_slice(&(id as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15).to_le_bytes());
-    NonceId { space: "deliveries".into(), digest }
+    NonceId { space: "deliveries".into(), digest, former: None }
 }
 
 /// Calls of one kind, by number: a claim or a take of a new nonce or subject.

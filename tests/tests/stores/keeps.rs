@@ -3,7 +3,7 @@
 use crate::subjects::{Kind, Subject, block_on, each};
 use barmkin_host::{
     Body, Client, Draw, Engine, EngineSettings, Gate, Gcra, Generation, Head, Keep, KeyRing, Member, PathMatch,
-    PolicySpec, Quota, QuotaKey, QuotaRule, Route, Services, Spec, Store, Verdict, Window,
+    PolicySpec, Quota, QuotaKey, QuotaRule, Route, Sees, Services, Spec, Store, Verdict, Window,
 };
 use http::{HeaderMap, Method, StatusCode};
 use std::net::Ipv4Addr;
@@ -85,7 +85,7 @@ impl Case {
             authority: Some("gate.test".to_owned()),
             target: format!("/{}", name(self.rule, self.keep)),
             headers: HeaderMap::new(),
-            client: Client { address: Some(self.client.into()), ..Client::default() },
+            client: Client { address: Some(self.client.into()), sees: Sees::Response, ..Client::default() },
         };
         block_on(gate.check(head, Body::NotCarried))
     }
@@ -113,7 +113,7 @@ impl Case {
             (Verdict::Allow(permit), End::Answered(status)) => {
                 let (_, settlement) = permit.into_forwarded();
                 assert_eq!(self.used(store), [1; 2], "until then");
-                block_on(settlement.response(StatusCode::from_u16(status).unwrap()));
+                block_on(settlement.answered(StatusCode::from_u16(status).unwrap()));
             }
             (Verdict::Allow(permit), End::Unanswered) => {
                 drop(permit);

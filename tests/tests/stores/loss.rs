@@ -3,9 +3,9 @@
 
 use crate::subjects::{START_MS, block_on, settings};
 use barmkin_host::{
-    Algorithm, Body, Claim, Client, Draw, Engine, EngineSettings, FixedClock, Gate, Generation, Head, Holder, Key,
-    KeyRing, LocalStore, Member, MemoryStore, NonceId, NonceSpace, OnError, PolicySpec, Reason, Route, Services, Spec,
-    StoreError, Take,
+    Algorithm, Body, Claim, Client, Draw, Engine, EngineSettings, FixedClock, Gate, Generation, Head, Hold, Holder,
+    Key, KeyRing, LocalStore, Member, MemoryStore, NonceId, NonceSpace, OnError, PolicySpec, Reason, Route, Services,
+    Spec, StoreError, Take,
 };
 use barmkin_store_embedded::{Durability, EmbeddedStore, OpenError, Settings};
 use hmac::{Hmac, KeyInit, Mac};
@@ -21,7 +21,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 const START: Duration = Duration::from_millis(START_MS);
 
 fn nonce(id: u8) -> NonceId {
-    NonceId { space: "deliveries".into(), digest: [id; 32] }
+    NonceId { space: "deliveries".into(), digest: [id; 32], former: None }
 }
 
 fn open(settings: &Settings) -> Result<EmbeddedStore, OpenError> {
@@ -188,10 +188,13 @@ fn nobody_else_can_read_or_write_it() {
 struct Lost(MemoryStore);
 
 impl LocalStore for Lost {
-    fn claim(&self, nonce: &NonceId, retain: Duration, holder: Option<Holder>) -> Result<Claim, StoreError> {
-        self.0.claim(nonce, retain, holder)
+    fn claim(&self, nonce: &NonceId, retain: Duration, hold: Option<Hold>) -> Result<Claim, StoreError> {
+        self.0.claim(nonce, retain, hold)
     }
 
+    fn renew(&self, nonce: &NonceId, holder: Holder) -> Result<(), StoreError> {
+        self.0.renew(nonce, holder)
+    }
     fn confirm(&self, nonce: &NonceId, holder: Holder) -> Result<(), StoreError> {
         self.0.confirm(nonce, holder)
     }

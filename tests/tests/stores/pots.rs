@@ -2,9 +2,9 @@
 
 use crate::subjects::{Subject, block_on, each, settings};
 use barmkin_host::{
-    Body, Claim, Client, Draw, Engine, EngineSettings, Gate, Gcra, Generation, Head, Holder, Keep, KeyRing, Member,
-    MemoryLimits, MemoryStore, NonceId, PathMatch, PolicySpec, Pot, Quota, QuotaKey, QuotaRule, Route, Services, Spec,
-    Store, StoreError, Verdict, Window,
+    Body, Claim, Client, Draw, Engine, EngineSettings, Gate, Gcra, Generation, Head, Hold, Holder, Keep, KeyRing,
+    Lapse, Member, MemoryLimits, MemoryStore, NonceId, PathMatch, PolicySpec, Pot, Quota, QuotaKey, QuotaRule, Route,
+    Services, Spec, Store, StoreError, Verdict, Window,
 };
 use barmkin_store_embedded::{Durability, EmbeddedStore, Settings};
 use http::{HeaderMap, Method};
@@ -17,7 +17,7 @@ pub(crate) fn nonce(space: &Pot, id: u64) -> NonceId {
     let mut digest = [0; 32];
     digest[..8].copy_from_slice(&id.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_le_bytes());
     digest[8..16].copy_from_slice(&id.to_le_bytes());
-    NonceId { space: space.clone(), digest }
+    NonceId { space: space.clone(), digest, former: None }
 }
 
 #[test]
@@ -51,7 +51,8 @@ fn a_claim_that_is_released_makes_room() {
         let space = Pot::new("space", Some(3));
         for id in 0..30 {
             let holder = Holder(id.into());
-            assert_eq!(store.claim(&nonce(&space, id), DAY, Some(holder)), Ok(Claim::FirstUse), "{kind:?} {id}");
+            let hold = Hold { holder, lapse: Lapse::Used };
+            assert_eq!(store.claim(&nonce(&space, id), DAY, Some(hold)), Ok(Claim::FirstUse), "{kind:?} {id}");
             store.release(&nonce(&space, id), holder);
         }
     });

@@ -1,6 +1,6 @@
 //! The stores under test, each with a clock whose hand the test holds.
 
-use barmkin_host::{Claim, Draw, Holder, MemoryLimits, MemoryStore, NonceId, Store, StoreError, Take};
+use barmkin_host::{Claim, Draw, Hold, Holder, MemoryLimits, MemoryStore, NonceId, Store, StoreError, Take};
 use barmkin_store_embedded::{Durability, EmbeddedStore, Settings};
 use barmkin_store_redis::RedisStore;
 use barmkin_tests::harness::{Redis, Tool};
@@ -115,10 +115,17 @@ impl Subject {
         self.hand_ms.fetch_add(ms, Ordering::SeqCst);
     }
 
-    pub(crate) fn claim(&self, nonce: &NonceId, retain: Duration, holder: Option<Holder>) -> Result<Claim, StoreError> {
+    pub(crate) fn claim(&self, nonce: &NonceId, retain: Duration, hold: Option<Hold>) -> Result<Claim, StoreError> {
         match &self.store {
-            Store::Local(store) => store.claim(nonce, retain, holder),
-            Store::Remote(store) => block_on(store.claim(nonce, retain, holder)),
+            Store::Local(store) => store.claim(nonce, retain, hold),
+            Store::Remote(store) => block_on(store.claim(nonce, retain, hold)),
+        }
+    }
+
+    pub(crate) fn renew(&self, nonce: &NonceId, holder: Holder) {
+        match &self.store {
+            Store::Local(store) => store.renew(nonce, holder).unwrap(),
+            Store::Remote(store) => block_on(store.renew(nonce, holder)).unwrap(),
         }
     }
 

@@ -10,6 +10,12 @@ impl Collector for Tally {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         self.encode_routes(&mut encoder)?;
         self.encode_policies(&mut encoder)?;
+        let help = "What came of deliveries, by nonce space: used; free again (refused, failed, unknown); repeated \
+                    (duplicate, in-progress)";
+        let mut deliveries = encoder.encode_descriptor("barmkin_deliveries", help, None, Counter)?;
+        self.deliveries.each(|space, outcomes| {
+            outcomes.each(|outcome, seen| count(&mut deliveries, &[("space", space), ("outcome", outcome)], read(seen)))
+        })?;
         let help = "Effects of denied requests that could not be given back and stay used";
         let mut undo_lost = encoder.encode_descriptor("barmkin_undo_lost", help, None, Counter)?;
         undo_lost.encode_counter::<NoLabelSet, _, u64>(&read(&self.undo_lost), None)?;

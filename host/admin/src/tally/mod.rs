@@ -5,7 +5,7 @@ mod latency;
 mod status;
 mod table;
 
-use barmkin_host::{Clock, Metrics, Outcome, Reason, Step, Unenforced, Untried};
+use barmkin_host::{Clock, DeliveryOutcome, Metrics, Outcome, Reason, Step, Unenforced, Untried};
 use latency::Latency;
 use std::collections::VecDeque;
 use std::fmt;
@@ -24,6 +24,9 @@ const DENIERS_MAX: usize = 64;
 /// policy with the most has 12.
 const REASONS_MAX: usize = 32;
 
+/// What can come of a delivery.
+const OUTCOMES_MAX: usize = 6;
+
 /// Differences between what was enforced and what was not that are kept.
 const DIFFERENCES_MAX: usize = 64;
 
@@ -41,6 +44,8 @@ pub struct Tally {
     clock: Arc<dyn Clock>,
     routes: Table<RouteCounts, NAMES_MAX>,
     policies: Table<PolicyCounts, NAMES_MAX>,
+    /// By nonce space, then by outcome.
+    deliveries: Table<Table<AtomicU64, OUTCOMES_MAX>, NAMES_MAX>,
     undo_lost: AtomicU64,
     differences: Mutex<VecDeque<Difference>>,
 }
@@ -96,6 +101,7 @@ impl Tally {
             clock,
             routes: Table::default(),
             policies: Table::default(),
+            deliveries: Table::default(),
             undo_lost: AtomicU64::default(),
             differences: Mutex::default(),
         }
@@ -173,6 +179,10 @@ impl Metrics for Tally {
                 Untried::NoRoom => &counts.untried_no_room,
             });
         });
+    }
+
+    fn delivery(&self, space: &str, outcome: DeliveryOutcome) {
+        self.deliveries.with(space, |outcomes| outcomes.with(outcome.as_str(), increment));
     }
 
     fn undo_lost(&self) {

@@ -10,6 +10,7 @@
 mod history;
 mod load;
 mod loader;
+mod nonces;
 mod operate;
 mod orders;
 mod roll_back;

@@ -1,7 +1,9 @@
 //! What operators see and may do: the gate's side of the admin listener.
 
-use super::{Orders, View};
-use barmkin_admin::{Answered, By, Command, Control, Registry, Reloads, StoreHealth, Tally, expose, pool, rfc3339};
+use super::{Orders, View, nonces};
+use barmkin_admin::{
+    Answered, By, Command, Control, Nonces, Registry, Reloads, StoreHealth, Tally, expose, pool, rfc3339,
+};
 use barmkin_host::{Clock, Engine, Gate, SystemClock};
 use serde_json::{Value, json};
 use std::pin::Pin;
@@ -81,6 +83,11 @@ impl Control for Operate {
 
     fn metrics(&self) -> String {
         expose(&self.registry)
+    }
+
+    fn nonces(&self, wanted: Nonces, by: By) -> Pin<Box<dyn Future<Output = Answered> + Send>> {
+        let generation = self.gate.generation();
+        Box::pin(async move { nonces::answer(generation.store(), wanted, &by).await })
     }
 
     fn command(&self, command: Command, by: By) -> Pin<Box<dyn Future<Output = Answered> + Send>> {

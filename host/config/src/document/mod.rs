@@ -14,7 +14,8 @@ pub(crate) use listen::{ClientCertificate, Dialect, Listen, ListenKind, Tls};
 pub(crate) use policy::{OnError, OneOrMore, Policy};
 pub(crate) use route::{BackendFolding, Match, Member, Overrides, PathPattern, Preflight, Route};
 pub(crate) use store::{
-    Durability, Keep, Nonces, OnDuplicate, Quota, QuotaAlgorithm, QuotaKey, SameDelivery, Store, StoreKind, StoreTls,
+    Durability, Keep, Nonces, OnDuplicate, Quota, QuotaAlgorithm, QuotaKey, SameDelivery, StatusClass, Store,
+    StoreKind, StoreTls, TellApart,
 };
 
 use crate::source::Site;

@@ -86,12 +86,47 @@ pub(crate) struct Nonces {
     /// What counts as the same delivery.
     #[serde(default)]
     pub(crate) same_delivery: SameDelivery,
-    /// What a delivery that comes again gets.
+    /// Fields that were not signed and tell apart deliveries which are the same
+    /// otherwise, such as Shopify's topic.
     #[serde(default)]
-    pub(crate) on_duplicate: OnDuplicate,
-    /// When a claim stays.
-    #[serde(default)]
-    pub(crate) keep: Keep,
+    pub(crate) tell_apart: Vec<TellApart>,
+    /// What a delivery that comes again gets; unless given `acknowledge` where it
+    /// is known that the upstream took the first (`keep` is `on-success` and the
+    /// listener a `reverse-proxy`), and `deny` elsewhere.
+    pub(crate) on_duplicate: Option<OnDuplicate>,
+    /// When a claim stays. Unless given, a delivery stays `on-success` on a
+    /// `reverse-proxy` and `on-allow` elsewhere, and a nonce that a policy claims
+    /// by itself (a proof, a token, a code) stays `always`.
+    pub(crate) keep: Option<Keep>,
+    /// The upstream's answers by which a delivery stays `on-success`; `["2xx"]`
+    /// unless given. With any other answer it may come again.
+    pub(crate) success: Option<Vec<StatusClass>>,
+}
+
+/// A field that was not signed, by which deliveries differ all the same. Who has a
+/// delivery can send it once with each of the values, and once without the field.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct TellApart {
+    /// The field.
+    pub(crate) field: String,
+    /// The values that it may have; a delivery with another is refused.
+    #[schemars(length(min = 1))]
+    pub(crate) values: Vec<String>,
+}
+
+/// Statuses of an upstream.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+pub(crate) enum StatusClass {
+    /// It succeeded.
+    #[serde(rename = "2xx")]
+    Success,
+    /// It redirects.
+    #[serde(rename = "3xx")]
+    Redirect,
+    /// It refused.
+    #[serde(rename = "4xx")]
+    ClientError,
 }
 
 /// What counts as the same delivery.
@@ -106,11 +141,10 @@ pub(crate) enum SameDelivery {
 }
 
 /// What a delivery that comes again gets.
-#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum OnDuplicate {
     /// A refusal.
-    #[default]
     Deny,
     /// A 2xx, and it is not forwarded.
     Acknowledge,
@@ -127,7 +161,9 @@ pub(crate) enum Keep {
     OnAllow,
     /// Whatever becomes of it.
     Always,
-    /// When the upstream answers below 400, where its response is seen.
+    /// When the upstream succeeds, where its response is seen; elsewhere as
+    /// `on-allow`. For a delivery `success` says what that is, and its answer must
+    /// be whole; a quota counts what is answered below 400.
     OnSuccess,
 }
 

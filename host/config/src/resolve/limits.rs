@@ -1,36 +1,17 @@
-//! Nonce spaces and quotas.
+//! Quotas, and how much of the store they and the nonce spaces may fill.
 
 use crate::document::{self, Document, Entry, QuotaAlgorithm};
 use crate::resolve::Context;
 use crate::source::Site;
 use crate::store::StoreConfig;
 use crate::units::Rate;
-use barmkin_host::{Keep, NoShare, NonceSpace, OnDuplicate, Quota, QuotaKey, QuotaRule, SameDelivery, Spec, Window};
+use barmkin_host::{Keep, NoShare, Quota, QuotaKey, QuotaRule, Spec, Window};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// When a request counts as ended although nobody said so: no common proxy
 /// waits longer for a response.
 const LEASE: Duration = Duration::from_secs(60);
-
-pub(super) fn nonces(
-    declared: &BTreeMap<String, Entry<document::Nonces>>,
-    context: &mut Context<'_>,
-) -> BTreeMap<String, NonceSpace> {
-    let space = |(name, entry): (&String, &Entry<document::Nonces>)| {
-        let Entry { site, value: nonces } = entry;
-        let retain = context.read_or(site.key("retain"), nonces.retain.as_ref(), NonceSpace::default().retain);
-        let space = NonceSpace {
-            retain,
-            entries_max: entries_max(nonces.entries_max, site, context),
-            same_delivery: same_delivery(nonces.same_delivery),
-            on_duplicate: on_duplicate(nonces.on_duplicate),
-            keep: keep(nonces.keep),
-        };
-        (name.clone(), space)
-    };
-    declared.iter().map(space).collect()
-}
 
 pub(super) fn quotas(
     declared: &BTreeMap<String, Entry<document::Quota>>,
@@ -46,7 +27,7 @@ pub(super) fn quotas(
 }
 
 /// How much of the store a nonce space or a quota may fill.
-fn entries_max(given: Option<usize>, site: &Site, context: &mut Context<'_>) -> Option<usize> {
+pub(super) fn entries_max(given: Option<usize>, site: &Site, context: &mut Context<'_>) -> Option<usize> {
     if given == Some(0) {
         let message = "without room every request that needs it would be refused";
         context.findings.error(site.key("entries-max"), message).help("write at least 1");
@@ -176,22 +157,7 @@ fn algorithm_name(algorithm: QuotaAlgorithm) -> &'static str {
     }
 }
 
-fn same_delivery(same_delivery: document::SameDelivery) -> SameDelivery {
-    match same_delivery {
-        document::SameDelivery::Signature => SameDelivery::Signature,
-        document::SameDelivery::MessageId => SameDelivery::MessageId,
-    }
-}
-
-fn on_duplicate(on_duplicate: document::OnDuplicate) -> OnDuplicate {
-    match on_duplicate {
-        document::OnDuplicate::Deny => OnDuplicate::Deny,
-        document::OnDuplicate::Acknowledge => OnDuplicate::Acknowledge,
-        document::OnDuplicate::Mark => OnDuplicate::Mark,
-    }
-}
-
-fn keep(keep: document::Keep) -> Keep {
+pub(super) fn keep(keep: document::Keep) -> Keep {
     match keep {
         document::Keep::OnAllow => Keep::OnAllow,
         document::Keep::Always => Keep::Always,

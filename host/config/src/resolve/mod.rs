@@ -2,6 +2,7 @@
 
 mod admin;
 mod components;
+mod deliveries;
 mod gate;
 mod keys;
 mod limits;
@@ -15,6 +16,7 @@ mod stores;
 mod tls;
 
 pub(crate) use admin::resolve as admin;
+pub(crate) use deliveries::ways_in;
 pub(crate) use keys::{Keys, Secret, file_of};
 pub(crate) use policies::{Policies, PolicyOrigin};
 
@@ -55,7 +57,7 @@ pub(crate) fn resolve(document: &Document, context: &mut Context<'_>) -> Resolve
     let routes = routes::resolve(document, &mut policies, context);
     let Policies { specs, origins } = policies;
     let spec = Spec {
-        nonces: limits::nonces(&document.nonces, context),
+        nonces: deliveries::resolve(&document.nonces, context),
         quotas: limits::quotas(&document.quotas, context),
         policies: specs,
         routes,
@@ -64,6 +66,7 @@ pub(crate) fn resolve(document: &Document, context: &mut Context<'_>) -> Resolve
     };
     limits::check_bounds(&store, &spec, document, context);
     retention::check(&spec, document, context);
+    deliveries::check(&spec, &document.nonces, &listeners, context);
     let origins = Origins::new(document, origins);
     let admin = document.admin.as_ref().and_then(|admin| admin::resolve(admin, context));
     let cache = document.cache.as_ref();

@@ -1,12 +1,13 @@
 //! The fields that somebody here reads or sets, and what else servers behind
 //! could take for them.
 
+use crate::generation::spec::NonceSpace;
 use crate::policy::Policy;
 use crate::request::{METHOD_OVERRIDES, TARGET_OVERRIDES};
 use crate::verdict::REQUEST_ID_FIELD;
 use http::HeaderName;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Fields that frame a message, or are between two servers: only they set them
 /// (RFC 9110, section 7.6.1; RFC 9112, section 6).
@@ -80,10 +81,16 @@ pub(crate) struct KnownFields {
 
 impl KnownFields {
     /// `policies` are those that decide: what is read on trial is nobody's yet.
-    pub(super) fn new<'p>(gate_fields: &[HeaderName], policies: impl Iterator<Item = &'p Policy>) -> Self {
+    pub(super) fn new<'p>(
+        gate_fields: &[HeaderName],
+        nonces: &BTreeMap<String, NonceSpace>,
+        policies: impl Iterator<Item = &'p Policy>,
+    ) -> Self {
         debug_assert_eq!(REQUEST_ID_FIELD.as_str(), REQUEST_ID_FIELD_NAME);
         let by_themselves = all(&[&OF_SERVERS, &OF_PROXIES, &OF_EVERYBODY, &METHOD_OVERRIDES, &TARGET_OVERRIDES]);
         let mut names: BTreeSet<Box<str>> = by_themselves.map(Into::into).collect();
+        let telling_apart = nonces.values().flat_map(|space| &space.tell_apart);
+        names.extend(telling_apart.map(|told| told.field.as_str().into()));
         names.extend(gate_fields.iter().map(|field| field.as_str().into()));
         let inputs = policies.flat_map(|policy| policy.manifest.headers());
         names.extend(inputs.map(|input| input.name.as_str().into()));
@@ -129,6 +136,7 @@ fn fold(name: &str) -> String {
 mod tests {
     use super::KnownFields;
     use http::HeaderName;
+    use std::collections::BTreeMap;
 
     fn name(name: &str) -> HeaderName {
         HeaderName::from_bytes(name.as_bytes()).unwrap()
@@ -136,7 +144,7 @@ mod tests {
 
     #[test]
     fn other_spellings_of_what_is_read_or_set_are_found() {
-        let known = KnownFields::new(&[name("barmkin-principal"), name("x_odd")], std::iter::empty());
+        let known = KnownFields::new(&[name("barmkin-principal"), name("x_odd")], &BTreeMap::new(), std::iter::empty());
         for spelling in [
             "barmkin_principal",
             "Barmkin.Principal",
@@ -160,7 +168,7 @@ mod tests {
 
     #[test]
     fn a_connection_names_its_own_fields_only() {
-        let known = KnownFields::new(&[name("barmkin-principal")], std::iter::empty());
+        let known = KnownFields::new(&[name("barmkin-principal")], &BTreeMap::new(), std::iter::empty());
         for lost in
             ["barmkin-principal", "x-forwarded-for", "authorization", "host", "content-length", "barmkin_principal"]
         {

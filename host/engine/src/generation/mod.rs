@@ -88,6 +88,11 @@ impl Generation {
         Self::assemble(engine, spec, keys, services, &[], &Images::default())
     }
 
+    /// Where its nonces and quotas live.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// Builds the generation that follows this one, on the same services.
     /// Policies whose component, settings and memory are as they were are only
     /// granted anew: when nothing but keys has changed, nothing is compiled.
@@ -152,7 +157,7 @@ impl Generation {
             principal_field: self.principal_field.clone(),
             documentation: self.documentation.clone(),
             compiled: 0,
-            known_fields: KnownFields::new(&self.gate_fields, enforced(&self.spec, &policies)),
+            known_fields: KnownFields::new(&self.gate_fields, &self.spec.nonces, enforced(&self.spec, &policies)),
             gate_fields: self.gate_fields.clone(),
             configuration: self.configuration,
             digest: digest::digest(self.configuration, &policies),
@@ -215,7 +220,7 @@ impl Generation {
             recorder: services.recorder,
             principal_field: spec.principal_field.clone(),
             documentation: spec.documentation.as_deref().map(Arc::from),
-            known_fields: KnownFields::new(&gate_fields, enforced(spec, &policies)),
+            known_fields: KnownFields::new(&gate_fields, &spec.nonces, enforced(spec, &policies)),
             gate_fields,
             digest: digest::digest(configuration, &policies),
             configuration,

@@ -1,8 +1,9 @@
 //! What a generation is built from: plain data, by name.
 
 use crate::limits;
+use crate::request::Sees;
 use crate::store::QuotaRule;
-use http::{HeaderName, Method};
+use http::{HeaderName, Method, StatusCode};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,8 +35,8 @@ pub enum Keep {
     /// It stays whatever the verdict: for guesses, which must count most when
     /// they are refused.
     Always,
-    /// It stays when the upstream answers below 400, where the adapter sees
-    /// the response; elsewhere as `OnAllow`.
+    /// It stays when the upstream succeeded, where the adapter sees the response;
+    /// elsewhere as `OnAllow`.
     OnSuccess,
 }
 
@@ -50,10 +51,80 @@ pub struct NonceSpace {
     pub entries_max: Option<usize>,
     /// What counts as the same delivery.
     pub same_delivery: SameDelivery,
-    /// What a delivery that comes again gets.
-    pub on_duplicate: OnDuplicate,
-    /// When a claim stays.
-    pub keep: Keep,
+    /// Fields that were not signed and tell apart deliveries which are the same
+    /// otherwise.
+    pub tell_apart: Vec<TellApart>,
+    /// What a delivery that comes again gets. Unless said, it is acknowledged
+    /// where it is known that the upstream took the first, and denied elsewhere.
+    pub on_duplicate: Option<OnDuplicate>,
+    /// When a claim stays. Unless said, a delivery stays `OnSuccess` where
+    /// responses are seen and `OnAllow` elsewhere, and what a policy claims by
+    /// itself stays `Always`.
+    pub keep: Option<Keep>,
+    /// What the upstream's answer must be for a delivery to stay by `OnSuccess`.
+    pub success: SuccessStatuses,
+}
+
+impl NonceSpace {
+    /// When a delivery stays that came by an adapter which `sees` so much.
+    pub fn delivery_keep(&self, sees: Sees) -> Keep {
+        match (self.keep, sees) {
+            (None | Some(Keep::OnSuccess), Sees::Response) => Keep::OnSuccess,
+            (None | Some(Keep::OnSuccess), Sees::Nothing | Sees::Sent) => Keep::OnAllow,
+            (Some(keep), _) => keep,
+        }
+    }
+
+    /// When a nonce stays that a policy claims by itself: a proof, a token, a
+    /// code.
+    pub fn nonce_keep(&self) -> Keep {
+        self.keep.unwrap_or(Keep::Always)
+    }
+
+    /// What a delivery that comes again by such an adapter gets.
+    pub fn duplicate(&self, sees: Sees) -> OnDuplicate {
+        self.on_duplicate.unwrap_or(match self.delivery_keep(sees) {
+            Keep::OnSuccess => OnDuplicate::Acknowledge,
+            Keep::OnAllow | Keep::Always => OnDuplicate::Deny,
+        })
+    }
+}
+
+/// Which statuses of the upstream besides 2xx say that it took a delivery. What
+/// it answers with 5xx may come again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SuccessStatuses {
+    /// 3xx.
+    pub redirects: bool,
+    /// 4xx.
+    pub client_errors: bool,
+}
+
+impl SuccessStatuses {
+    /// Whether there are any.
+    pub fn is_some(self) -> bool {
+        self.redirects || self.client_errors
+    }
+
+    /// Whether `status` is among them.
+    pub fn holds(self, status: StatusCode) -> bool {
+        match status.as_u16() {
+            100..=299 => true,
+            300..=399 => self.redirects,
+            400..=499 => self.client_errors,
+            _ => false,
+        }
+    }
+}
+
+/// A field that was not signed, by which deliveries differ all the same. Who has
+/// a delivery can send it once with each of the values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TellApart {
+    /// The field.
+    pub field: HeaderName,
+    /// The values that it may have; a delivery with another is refused.
+    pub values: Vec<String>,
 }
 
 impl Default for NonceSpace {
@@ -62,8 +133,10 @@ impl Default for NonceSpace {
             retain: Duration::from_secs(24 * 60 * 60),
             entries_max: None,
             same_delivery: SameDelivery::default(),
-            on_duplicate: OnDuplicate::default(),
-            keep: Keep::default(),
+            tell_apart: Vec::new(),
+            on_duplicate: None,
+            keep: None,
+            success: SuccessStatuses::default(),
         }
     }
 }

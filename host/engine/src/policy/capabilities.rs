@@ -4,6 +4,7 @@
 //! none does, and it is linked as a plain function; with a remote one the
 //! guest is suspended while it waits.
 
+mod identity;
 pub(super) mod keys;
 mod quota;
 mod replay;

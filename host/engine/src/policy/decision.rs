@@ -5,6 +5,7 @@ use crate::limits;
 use crate::policy::bindings::barmkin::policy::types as wire;
 use crate::policy::log::clean;
 use crate::principal::{Facts, Principal, PrincipalKind};
+use crate::store::NonceId;
 use crate::verdict::Change;
 use http::{HeaderName, HeaderValue, StatusCode};
 use std::sync::Arc;
@@ -31,6 +32,14 @@ pub(crate) struct PolicyDenial {
     pub(crate) code: Arc<str>,
     pub(crate) detail: String,
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl PolicyDenial {
+    /// Tells the operator which nonce was claimed before.
+    pub(crate) fn name_delivery(&mut self, nonce: &NonceId) {
+        let separator = if self.detail.is_empty() { "" } else { "; " };
+        self.detail = format!("{}{separator}`{nonce}` of `{}`", self.detail, nonce.space);
+    }
 }
 
 /// What a policy may say: what its manifest declares.

@@ -4,7 +4,7 @@ use crate::engine::Engine;
 use crate::generation::error::Problem;
 use crate::generation::shares::Shares;
 use crate::generation::spec::{Grants, OnError, PolicySpec, Spec};
-use crate::keys::{Key, KeySource};
+use crate::keys::KeySource;
 use crate::metrics::Metrics;
 use crate::policy::decision::{Decision, DecisionScope};
 use crate::policy::failure::{CheckError, Failure};
@@ -91,7 +91,7 @@ impl Policy {
 
     /// Ids of the secrets it can use, for the digest of its generation.
     pub(crate) fn secret_ids(&self) -> Vec<&str> {
-        self.granted.keys.iter().flat_map(Key::secret_ids).collect()
+        self.granted.keys.iter().flat_map(|(_, key)| key.secret_ids()).collect()
     }
 
     /// Whether one of its quotas counts requests that are under way.

@@ -207,7 +207,8 @@ impl Manifest {
         let mut problems = Vec::new();
         let mut granted = Granted { body: self.body != BodyInput::None, ..Granted::default() };
         for (need, algorithms) in &self.keys {
-            match bind("key", need, &grants.keys).and_then(|name| key(name, need, algorithms, keys)) {
+            let bound = bind("key", need, &grants.keys);
+            match bound.and_then(|name| Ok((name.as_str().into(), key(name, need, algorithms, keys)?))) {
                 Ok(key) => granted.keys.push(key),
                 Err(problem) => problems.push(problem),
             }

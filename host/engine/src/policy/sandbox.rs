@@ -18,7 +18,8 @@ use wasmtime::{ResourceLimiter, StoreContextMut, UpdateDeadline};
 /// What a policy was granted, by the index of its manifest.
 #[derive(Debug, Default)]
 pub(crate) struct Granted {
-    pub(crate) keys: Vec<Key>,
+    /// With the operator's name of each.
+    pub(crate) keys: Vec<(Arc<str>, Key)>,
     pub(crate) nonces: Vec<(Pot, NonceSpace)>,
     pub(crate) quotas: Vec<GrantedQuotas>,
     /// Whether its manifest declares a need of the body.

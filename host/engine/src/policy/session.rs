@@ -6,7 +6,7 @@ use crate::pieces::{Breaks, in_pieces};
 use crate::policy::manifest::DigestAlgorithm;
 use crate::principal::{Facts, Principal};
 use crate::request::{Body, Request};
-use crate::store::Pot;
+use crate::store::{NonceId, Pot};
 use bytes::Bytes;
 use sha2::{Digest, Sha256, Sha512};
 use std::sync::{Arc, OnceLock};
@@ -82,17 +82,33 @@ pub(crate) struct Established {
 /// A signature base that was verified.
 #[derive(Debug)]
 pub(crate) struct Signed {
+    /// The operator's name of the key that verified it.
+    key: Arc<str>,
     parts: Vec<SignedPart>,
     digest: OnceLock<[u8; 32]>,
 }
 
 impl Signed {
-    pub(super) fn new(parts: Vec<SignedPart>) -> Self {
-        Self { parts, digest: OnceLock::new() }
+    pub(super) fn new(key: Arc<str>, parts: Vec<SignedPart>) -> Self {
+        Self { key, parts, digest: OnceLock::new() }
     }
 
-    /// The digest that identifies the delivery, computed once for the whole
-    /// chain; none if it holds a body that is not there.
+    /// The operator's name of the key that verified it.
+    pub(super) fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// How long each part is.
+    pub(super) fn lengths(&self, body: Option<&[u8]>) -> impl Iterator<Item = u64> {
+        let body = body.map_or(0, <[u8]>::len);
+        self.parts.iter().map(move |part| match part {
+            SignedPart::Bytes(bytes) => bytes.len() as u64,
+            SignedPart::Body => body as u64,
+        })
+    }
+
+    /// The digest of what was signed, one part behind the other, computed once
+    /// for the whole chain; none if it holds a body that is not there.
     pub(super) async fn digest(&self, body: Option<&[u8]>, breaks: Breaks) -> Option<[u8; 32]> {
         if let Some(digest) = self.digest.get() {
             return Some(*digest);
@@ -125,6 +141,8 @@ pub(crate) struct Session {
     pub(crate) began: Instant,
     /// Put before the name of every space and quota: each shadow has its own.
     pub(crate) name_space: Option<Arc<str>>,
+    /// A nonce that was claimed before, which whoever denies for it shall name.
+    pub(crate) repeated: Option<NonceId>,
 }
 
 impl Session {

@@ -115,4 +115,19 @@ pub struct Client {
     pub facts: Option<Facts>,
     /// The listener that it came by, for routes that name theirs.
     pub listener: Option<Arc<str>>,
+    /// What its adapter sees of how the request ends, and tells its
+    /// [`Settlement`](crate::Settlement).
+    pub sees: Sees,
+}
+
+/// What an adapter sees of how an allowed request ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sees {
+    /// Nothing: what is allowed has been let in.
+    #[default]
+    Nothing,
+    /// Whether its verdict was sent to the proxy that acts on it.
+    Sent,
+    /// The upstream's response, to its end.
+    Response,
 }

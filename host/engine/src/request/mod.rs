@@ -17,7 +17,7 @@ mod query;
 
 pub use address::ClientAddress;
 pub use body::{Body, BodyNeed};
-pub use head::{Client, Head};
+pub use head::{Client, Head, Sees};
 pub use id::RequestId;
 pub(crate) use id::RequestIds;
 

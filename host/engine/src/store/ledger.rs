@@ -4,7 +4,7 @@ use crate::store::accounts::Accounts;
 use crate::store::nonces::{Claimed, Nonces};
 use crate::store::room::Room;
 use crate::store::rule::Tally;
-use crate::store::{Claim, Draw, Holder, MemoryLimits, NonceId, Pot, StoreError, SubjectId, Take};
+use crate::store::{Claim, Draw, Hold, Holder, Listed, MemoryLimits, NonceId, Pot, StoreError, SubjectId, Take};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,9 +57,14 @@ impl Ledger {
         now: Duration,
         nonce: &NonceId,
         retain: Duration,
-        holder: Option<Holder>,
+        hold: Option<Hold>,
     ) -> Result<Claim, StoreError> {
-        self.nonces.claim(now, nonce, retain, holder)
+        self.nonces.claim(now, nonce, retain, hold)
+    }
+
+    /// See [`LocalStore::renew`](crate::LocalStore::renew).
+    pub fn renew(&mut self, now: Duration, nonce: &NonceId, holder: Holder) {
+        self.nonces.renew(now, nonce, holder);
     }
 
     /// Whether `holder` has a provisional claim of `nonce`.
@@ -77,6 +82,16 @@ impl Ledger {
         if self.holds(nonce, holder) {
             self.nonces.remove(nonce);
         }
+    }
+
+    /// See [`LocalStore::list`](crate::LocalStore::list).
+    pub fn list(&self, now: Duration, space: &str, most: usize) -> Vec<Listed> {
+        self.nonces.list(now, space, most)
+    }
+
+    /// See [`LocalStore::forget`](crate::LocalStore::forget).
+    pub fn forget_nonce(&mut self, now: Duration, space: &str, digest: &[u8; 32]) -> bool {
+        self.nonces.forget(now, space, digest)
     }
 
     /// Undoes a claim that was made just now.
@@ -121,9 +136,10 @@ impl Ledger {
         self.nonces.restore(nonce, claimed);
     }
 
-    /// Makes every provisional claim final: whoever held one is gone.
-    pub fn end_holds(&mut self) {
-        self.nonces.end_holds();
+    /// Those who held claims are gone: what is not free again when its lease
+    /// ends is used from now on.
+    pub fn use_up_held(&mut self) {
+        self.nonces.use_up_held();
     }
 
     /// Every tally: its subject, its quota, when it is idle, and its count. May

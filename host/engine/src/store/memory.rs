@@ -1,7 +1,7 @@
 //! A bounded store in memory. A restart forgets it.
 
 use crate::store::ledger::Bounds;
-use crate::store::{Claim, Draw, Holder, Ledger, LocalStore, NonceId, StoreError, SubjectId, Take};
+use crate::store::{Claim, Draw, Hold, Holder, Ledger, Listed, LocalStore, NonceId, StoreError, SubjectId, Take};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -87,12 +87,18 @@ impl Default for MemoryStore {
 }
 
 impl LocalStore for MemoryStore {
-    fn claim(&self, nonce: &NonceId, retain: Duration, holder: Option<Holder>) -> Result<Claim, StoreError> {
+    fn claim(&self, nonce: &NonceId, retain: Duration, hold: Option<Hold>) -> Result<Claim, StoreError> {
         self.or_make_room(|| {
             // The clock is read under the lock: no claim is older than the last.
             let mut shard = self.shard(&nonce.digest)?;
-            shard.claim((self.now)(), nonce, retain, holder)
+            shard.claim((self.now)(), nonce, retain, hold)
         })
+    }
+
+    fn renew(&self, nonce: &NonceId, holder: Holder) -> Result<(), StoreError> {
+        let mut shard = self.shard(&nonce.digest)?;
+        shard.renew((self.now)(), nonce, holder);
+        Ok(())
     }
 
     fn confirm(&self, nonce: &NonceId, holder: Holder) -> Result<(), StoreError> {
@@ -118,6 +124,20 @@ impl LocalStore for MemoryStore {
         let mut shard = self.shard(&subject.0)?;
         shard.give_back((self.now)(), subject, draw, cost, at);
         Ok(())
+    }
+
+    fn list(&self, space: &str, most: usize) -> Result<Vec<Listed>, StoreError> {
+        let mut listed = Vec::new();
+        for shard in &self.shards {
+            let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            listed.extend(shard.list((self.now)(), space, most.saturating_sub(listed.len())));
+        }
+        Ok(listed)
+    }
+
+    fn forget(&self, space: &str, digest: &[u8; 32]) -> Result<bool, StoreError> {
+        let mut shard = self.shard(digest)?;
+        Ok(shard.forget_nonce((self.now)(), space, digest))
     }
 
     fn room(&self) -> Option<MemoryLimits> {

@@ -18,7 +18,7 @@ mod subject;
 pub use gcra::Gcra;
 pub use ledger::Ledger;
 pub use memory::{MemoryLimits, MemoryStore};
-pub use nonces::Claimed;
+pub use nonces::{Claimed, Lease};
 pub use pot::{Pot, TRIAL_PREFIX};
 pub use recent::Recent;
 pub use rule::{QuotaRule, Tally, Window};
@@ -26,6 +26,7 @@ pub use shares::{NoShare, share};
 pub use subject::SubjectId;
 
 use crate::now_or_never;
+use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,6 +38,27 @@ pub struct NonceId {
     pub space: Pot,
     /// SHA-256 of what must be used once.
     pub digest: [u8; 32],
+    /// What release 0.1.0 would have claimed for the same delivery: what it
+    /// claimed is honoured until it expires.
+    pub former: Option<[u8; 32]>,
+}
+
+impl fmt::Display for NonceId {
+    /// Its digest.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        crate::write_hex::<64>(f, &self.digest)
+    }
+}
+
+/// A claim, for an operator who looks for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// [`NonceId::digest`].
+    pub digest: [u8; 32],
+    /// For how long it is remembered.
+    pub expires_in: Duration,
+    /// For how long it is in progress, if nobody renews that.
+    pub held_for: Option<Duration>,
 }
 
 /// A quota to take from.
@@ -48,16 +70,34 @@ pub struct Draw {
     pub rule: QuotaRule,
 }
 
-/// Who holds a claim until the verdict: one request.
+/// Who holds a claim while it is under way: one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Holder(pub u128);
+
+/// A claim that is under way, and not yet final.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// The request that it is for.
+    pub holder: Holder,
+    /// What becomes of it if nobody says.
+    pub lapse: Lapse,
+}
+
+/// What becomes of a claim whose lease ended: whoever held it is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lapse {
+    /// It counts as used: a proof, a token, a code.
+    Used,
+    /// It is free again: a delivery, which is better seen twice than never.
+    Free,
+}
 
 /// What came of claiming a nonce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claim {
     /// It was free, and is claimed now.
     FirstUse,
-    /// Another request holds it and is not decided.
+    /// Another request holds it and is under way.
     InProgress,
     /// It was used.
     Replayed,
@@ -131,25 +171,34 @@ pub trait LocalStore: Send + Sync {
     /// same nonce exactly one gets [`Claim::FirstUse`]; an implementation that
     /// reads and then writes is wrong even if its tests pass.
     ///
-    /// With a holder the claim is provisional: others get
-    /// [`Claim::InProgress`] until it is confirmed or released, or until
-    /// [`HELD_FOR`](crate::limits::HELD_FOR) has passed; from then on, and
-    /// without a holder at once, they get [`Claim::Replayed`].
+    /// With a hold the claim is provisional: others get
+    /// [`Claim::InProgress`] until it is confirmed or released, or until its
+    /// lease ends, [`LEASE`](crate::limits::LEASE) after it was claimed or last
+    /// [renewed](Self::renew). From then on they get what [`Lapse`] says; without
+    /// a hold they get [`Claim::Replayed`] at once.
+    ///
+    /// What is claimed under [`NonceId::former`] counts as this nonce.
     ///
     /// # Errors
     /// [`StoreError`], when nothing was claimed.
-    fn claim(&self, nonce: &NonceId, retain: Duration, holder: Option<Holder>) -> Result<Claim, StoreError>;
+    fn claim(&self, nonce: &NonceId, retain: Duration, hold: Option<Hold>) -> Result<Claim, StoreError>;
+
+    /// Renews the lease of a provisional claim, if `holder` still holds it.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the lease then ends when it would have.
+    fn renew(&self, nonce: &NonceId, holder: Holder) -> Result<(), StoreError>;
 
     /// Makes a provisional claim final.
     ///
     /// # Errors
-    /// [`StoreError`]; the claim then counts as used once it is no longer held.
+    /// [`StoreError`]; what its [`Lapse`] says then becomes of it.
     fn confirm(&self, nonce: &NonceId, holder: Holder) -> Result<(), StoreError>;
 
     /// Gives a provisional claim back, if `holder` still holds it.
     ///
     /// # Errors
-    /// [`StoreError`]; the nonce then stays used.
+    /// [`StoreError`]; what its [`Lapse`] says then becomes of it.
     fn release(&self, nonce: &NonceId, holder: Holder) -> Result<(), StoreError>;
 
     /// Takes `cost` units for `subject` from every quota of `draws` if all of
@@ -166,6 +215,25 @@ pub trait LocalStore: Send + Sync {
     /// # Errors
     /// [`StoreError`]; the units then stay taken.
     fn give_back(&self, subject: &Arc<str>, draw: &Draw, cost: u32, at: Duration) -> Result<(), StoreError>;
+
+    /// What is claimed in the nonce space `space`: at most `most` of it, in no
+    /// order that means anything. For operators: no request waits for it.
+    ///
+    /// # Errors
+    /// [`StoreError`]; a store need not be able to.
+    fn list(&self, space: &str, most: usize) -> Result<Vec<Listed>, StoreError> {
+        let _ = (space, most);
+        Err(cannot_be_looked_into())
+    }
+
+    /// Frees a nonce, whoever holds it, and says whether it was claimed.
+    ///
+    /// # Errors
+    /// [`StoreError`]; a store need not be able to.
+    fn forget(&self, space: &str, digest: &[u8; 32]) -> Result<bool, StoreError> {
+        let _ = (space, digest);
+        Err(cannot_be_looked_into())
+    }
 
     /// When it lost what it remembered, as time since 1970, if it has: what was
     /// signed before may have been used. It is refused.
@@ -188,7 +256,9 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 /// within a bounded time.
 pub trait RemoteStore: Send + Sync {
     /// See [`LocalStore::claim`].
-    fn claim<'a>(&'a self, nonce: &'a NonceId, retain: Duration, holder: Option<Holder>) -> StoreFuture<'a, Claim>;
+    fn claim<'a>(&'a self, nonce: &'a NonceId, retain: Duration, hold: Option<Hold>) -> StoreFuture<'a, Claim>;
+    /// See [`LocalStore::renew`].
+    fn renew<'a>(&'a self, nonce: &'a NonceId, holder: Holder) -> StoreFuture<'a, ()>;
     /// See [`LocalStore::confirm`].
     fn confirm<'a>(&'a self, nonce: &'a NonceId, holder: Holder) -> StoreFuture<'a, ()>;
     /// See [`LocalStore::release`].
@@ -197,6 +267,16 @@ pub trait RemoteStore: Send + Sync {
     fn take<'a>(&'a self, subject: &'a Arc<str>, draws: &'a [Draw], cost: u32) -> StoreFuture<'a, Take>;
     /// See [`LocalStore::give_back`].
     fn give_back<'a>(&'a self, subject: &'a Arc<str>, draw: &'a Draw, cost: u32, at: Duration) -> StoreFuture<'a, ()>;
+    /// See [`LocalStore::list`].
+    fn list<'a>(&'a self, space: &'a str, most: usize) -> StoreFuture<'a, Vec<Listed>> {
+        let _ = (space, most);
+        Box::pin(async { Err(cannot_be_looked_into()) })
+    }
+    /// See [`LocalStore::forget`].
+    fn forget<'a>(&'a self, space: &'a str, digest: &'a [u8; 32]) -> StoreFuture<'a, bool> {
+        let _ = (space, digest);
+        Box::pin(async { Err(cannot_be_looked_into()) })
+    }
     /// See [`LocalStore::lost_at`].
     fn lost_at(&self) -> Option<Duration> {
         None
@@ -227,15 +307,44 @@ impl Store {
         matches!(self, Self::Local(_))
     }
 
+    /// See [`LocalStore::list`].
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn list(&self, space: &str, most: usize) -> Result<Vec<Listed>, StoreError> {
+        match self {
+            Self::Local(store) => store.list(space, most),
+            Self::Remote(store) => store.list(space, most).await,
+        }
+    }
+
+    /// See [`LocalStore::forget`].
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn forget(&self, space: &str, digest: &[u8; 32]) -> Result<bool, StoreError> {
+        match self {
+            Self::Local(store) => store.forget(space, digest),
+            Self::Remote(store) => store.forget(space, digest).await,
+        }
+    }
+
     pub(crate) async fn claim(
         &self,
         nonce: &NonceId,
         retain: Duration,
-        holder: Option<Holder>,
+        hold: Option<Hold>,
     ) -> Result<Claim, StoreError> {
         match self {
-            Self::Local(store) => store.claim(nonce, retain, holder),
-            Self::Remote(store) => store.claim(nonce, retain, holder).await,
+            Self::Local(store) => store.claim(nonce, retain, hold),
+            Self::Remote(store) => store.claim(nonce, retain, hold).await,
+        }
+    }
+
+    pub(crate) async fn renew(&self, nonce: &NonceId, holder: Holder) -> Result<(), StoreError> {
+        match self {
+            Self::Local(store) => store.renew(nonce, holder),
+            Self::Remote(store) => store.renew(nonce, holder).await,
         }
     }
 
@@ -294,6 +403,10 @@ impl Store {
             Self::Remote(store) => store.room(),
         }
     }
+}
+
+fn cannot_be_looked_into() -> StoreError {
+    StoreError::Unavailable("it cannot be looked into".to_owned())
 }
 
 impl<S: LocalStore + 'static> From<S> for Store {

@@ -1,8 +1,8 @@
 //! The claimed nonces of a ledger, by space.
 
-use crate::limits::{FORGOTTEN_AT_ONCE, HELD_FOR};
+use crate::limits::{FORGOTTEN_AT_ONCE, LEASE};
 use crate::store::room::{Part, Room};
-use crate::store::{Claim, Holder, NonceId, Pot, StoreError};
+use crate::store::{Claim, Hold, Holder, Lapse, Listed, NonceId, Pot, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,19 +12,52 @@ use std::time::Duration;
 pub struct Claimed {
     /// Until when it is remembered.
     pub expires: Duration,
-    /// Who holds it and until when, if it is provisional.
-    pub held: Option<(Holder, Duration)>,
+    /// While it is under way.
+    pub lease: Option<Lease>,
+}
+
+/// A claim that is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// Who holds it, and what becomes of it when the lease ends.
+    pub hold: Hold,
+    /// When that is.
+    pub until: Duration,
+}
+
+impl Lease {
+    /// One that begins `now`.
+    pub fn new(now: Duration, hold: Hold) -> Self {
+        Self { hold, until: now.saturating_add(LEASE) }
+    }
 }
 
 impl Claimed {
     /// A claim at `now`.
-    pub fn new(now: Duration, retain: Duration, holder: Option<Holder>) -> Self {
-        let held = holder.map(|holder| (holder, now.saturating_add(HELD_FOR)));
-        Self { expires: now.saturating_add(retain), held }
+    pub fn new(now: Duration, retain: Duration, hold: Option<Hold>) -> Self {
+        Self { expires: now.saturating_add(retain), lease: hold.map(|hold| Lease::new(now, hold)) }
+    }
+
+    /// What an operator sees of it at `now`.
+    fn listed(&self, digest: [u8; 32], now: Duration) -> Listed {
+        let held_for = self.lease.and_then(|lease| lease.until.checked_sub(now));
+        Listed { digest, expires_in: self.expires.saturating_sub(now), held_for }
+    }
+
+    /// What others get who claim the same at `now`: `None` if it is free.
+    fn answer(&self, now: Duration) -> Option<Claim> {
+        if self.expires <= now {
+            return None;
+        }
+        match self.lease {
+            Some(lease) if now < lease.until => Some(Claim::InProgress),
+            Some(Lease { hold: Hold { lapse: Lapse::Free, .. }, .. }) => None,
+            Some(_) | None => Some(Claim::Replayed),
+        }
     }
 
     fn is_held_by(&self, holder: Holder) -> bool {
-        self.held.is_some_and(|(held_by, _)| held_by == holder)
+        self.lease.is_some_and(|lease| lease.hold.holder == holder)
     }
 }
 
@@ -54,19 +87,17 @@ impl Nonces {
         now: Duration,
         nonce: &NonceId,
         retain: Duration,
-        holder: Option<Holder>,
+        hold: Option<Hold>,
     ) -> Result<Claim, StoreError> {
         let Self { room, spaces } = self;
         let mut space = space_of(spaces, &nonce.space, room);
         space.forget_expired(now, room);
-        match space.live.get(&nonce.digest) {
-            Some(live) if live.expires > now => {
-                let held = live.held.is_some_and(|(_, until)| now < until);
-                return Ok(if held { Claim::InProgress } else { Claim::Replayed });
+        for digest in nonce.former.iter().chain([&nonce.digest]) {
+            if let Some(answer) = space.live.get(digest).and_then(|claimed| claimed.answer(now)) {
+                return Ok(answer);
             }
-            Some(_) => space.remove(&nonce.digest, room),
-            None => {}
         }
+        space.remove(&nonce.digest, room);
         match room.reserve(&nonce.space, &space.part, 1) {
             Ok(()) => {}
             // Others may hold what has expired.
@@ -77,7 +108,7 @@ impl Nonces {
             }
             Err(full) => return Err(full),
         }
-        space.insert(nonce.digest, Claimed::new(now, retain, holder));
+        space.insert(nonce.digest, Claimed::new(now, retain, hold));
         Ok(Claim::FirstUse)
     }
 
@@ -87,12 +118,34 @@ impl Nonces {
     }
 
     pub(super) fn confirm(&mut self, nonce: &NonceId, holder: Holder) {
-        if let Some(space) = self.spaces.get_mut(&**nonce.space.name())
-            && let Some(claimed) = space.live.get_mut(&nonce.digest)
-            && claimed.is_held_by(holder)
-        {
-            claimed.held = None;
+        if let Some(claimed) = self.held_by(nonce, holder) {
+            claimed.lease = None;
         }
+    }
+
+    pub(super) fn renew(&mut self, now: Duration, nonce: &NonceId, holder: Holder) {
+        if let Some(lease) = self.held_by(nonce, holder).and_then(|claimed| claimed.lease.as_mut()) {
+            *lease = Lease::new(now, lease.hold);
+        }
+    }
+
+    fn held_by(&mut self, nonce: &NonceId, holder: Holder) -> Option<&mut Claimed> {
+        let space = self.spaces.get_mut(&**nonce.space.name())?;
+        space.live.get_mut(&nonce.digest).filter(|claimed| claimed.is_held_by(holder))
+    }
+
+    pub(super) fn list(&self, now: Duration, space: &str, most: usize) -> Vec<Listed> {
+        let Some(space) = self.spaces.get(space) else { return Vec::new() };
+        let first = space.live.iter().take(most);
+        let claimed = first.filter(|(_, claimed)| claimed.answer(now).is_some());
+        claimed.map(|(digest, claimed)| claimed.listed(*digest, now)).collect()
+    }
+
+    pub(super) fn forget(&mut self, now: Duration, space: &str, digest: &[u8; 32]) -> bool {
+        let Some(space) = self.spaces.get_mut(space) else { return false };
+        let is_claimed = space.live.get(digest).is_some_and(|claimed| claimed.answer(now).is_some());
+        space.remove(digest, &self.room);
+        is_claimed
     }
 
     pub(super) fn remove(&mut self, nonce: &NonceId) {
@@ -110,14 +163,14 @@ impl Nonces {
         space.insert(nonce.digest, claimed);
     }
 
-    pub(super) fn end_holds(&mut self) {
+    pub(super) fn use_up_held(&mut self) {
         let live = self.spaces.values_mut().flat_map(|space| space.live.values_mut());
-        live.for_each(|claimed| claimed.held = None);
+        live.for_each(|claimed| claimed.lease = claimed.lease.filter(|lease| lease.hold.lapse == Lapse::Free));
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (NonceId, &Claimed)> {
         self.spaces.iter().flat_map(|(name, space)| {
-            let id = |digest: &[u8; 32]| NonceId { space: name.clone().into(), digest: *digest };
+            let id = |digest: &[u8; 32]| NonceId { space: name.clone().into(), digest: *digest, former: None };
             space.live.iter().map(move |(digest, claimed)| (id(digest), claimed))
         })
     }

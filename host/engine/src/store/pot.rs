@@ -54,7 +54,7 @@ impl Pot {
     }
 
     /// Whether its entries count beside those of the store, and not among them.
-    pub(super) fn is_trial(&self) -> bool {
+    pub(crate) fn is_trial(&self) -> bool {
         self.is_trial
     }
 

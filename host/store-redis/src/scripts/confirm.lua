@@ -1,8 +1,5 @@
--- KEYS: nonce. ARGV: holder.
-local kept = redis.call('GET', KEYS[1])
-if kept then
-  local expires, held_by = kept:match('^(%d+) %d+ (.*)$')
-  if held_by == ARGV[1] then
-    redis.call('SET', KEYS[1], expires .. ' 0 ', 'KEEPTTL')
-  end
-end
+-- KEYS: as of `claim`. ARGV: holder.
+each_held(ARGV[1], function(key, claim)
+  local mark = claim.mark == MIRRORED and MIRRORED or ''
+  redis.call('SET', key, whole(claim.expires) .. ' 0 ' .. mark, 'KEEPTTL')
+end)

@@ -1,5 +1,4 @@
--- KEYS: nonce. ARGV: holder.
-local kept = redis.call('GET', KEYS[1])
-if kept and kept:match('^%d+ %d+ (.*)$') == ARGV[1] then
-  redis.call('DEL', KEYS[1])
-end
+-- KEYS: as of `claim`. ARGV: holder.
+each_held(ARGV[1], function(key)
+  redis.call('DEL', key)
+end)

@@ -38,11 +38,8 @@ pub(crate) fn gate_with(limits: GateLimits) -> Arc<Gate> {
     signature.grants.keys = [("signing".to_owned(), "github".to_owned())].into();
     signature.grants.vouch = true;
     let spec = Spec {
-        nonces: [
-            ("deliveries".to_owned(), nonces(Keep::OnAllow)),
-            ("taken-deliveries".to_owned(), nonces(Keep::OnSuccess)),
-        ]
-        .into(),
+        nonces: [("deliveries".to_owned(), nonces(Some(Keep::OnAllow))), ("taken-deliveries".to_owned(), nonces(None))]
+            .into(),
         quotas: [("deliveries".to_owned(), quota())].into(),
         policies: [
             ("signature".to_owned(), signature),

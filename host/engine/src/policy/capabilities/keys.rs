@@ -28,7 +28,7 @@ impl Sandbox {
         let subject = self.begin_call()?.subject.clone();
         let literal = check_verification(&base, &candidates)?;
         self.charge_copied(literal.bytes, base.len() + candidates.len())?;
-        let key = granted.keys.get(index as usize).ok_or_else(|| no_such("key", index))?;
+        let (name, key) = granted.keys.get(index as usize).ok_or_else(|| no_such("key", index))?;
         if key.algorithm() == Algorithm::KeyedHashSha256 {
             return Err(Failure::new(HostReason::ContractViolation, "a key for keyed hashes verifies nothing"));
         }
@@ -64,7 +64,7 @@ impl Sandbox {
             Ok(key_id) => {
                 if let Some(session) = &mut self.session {
                     session.established.signed =
-                        Some(Arc::new(Signed::new(base.into_iter().map(signed_part).collect())));
+                        Some(Arc::new(Signed::new(name.clone(), base.into_iter().map(signed_part).collect())));
                 }
                 Ok(Verified { key_id: key_id.to_string() })
             }
@@ -79,7 +79,7 @@ impl Sandbox {
         let granted = self.granted.clone();
         let now = self.begin_call()?.subject.now;
         self.charge_copied(data.len(), 1)?;
-        let key = granted.keys.get(key as usize).ok_or_else(|| no_such("key", key))?;
+        let (_, key) = granted.keys.get(key as usize).ok_or_else(|| no_such("key", key))?;
         if key.algorithm() != Algorithm::KeyedHashSha256 {
             return Err(Failure::new(HostReason::ContractViolation, "a key that verifies signatures makes no hashes"));
         }

@@ -1,15 +1,17 @@
 //! `barmkin:replay`: what may be used once.
 
-use crate::generation::spec::{NonceSpace, OnDuplicate, SameDelivery};
+use crate::effects::Terms;
+use crate::generation::spec::OnDuplicate;
 use crate::limits::{CLOCK_SKEW, SUBJECT_BYTES_MAX};
 use crate::pieces::Breaks;
 use crate::policy::bindings::barmkin::replay::replay::{Claim, DuplicateTreatment};
+use crate::policy::capabilities::identity::{self, Identity};
 use crate::policy::capabilities::{no_such, store_failed};
 use crate::policy::failure::Failure;
 use crate::policy::sandbox::Sandbox;
 use crate::policy::session::Session;
 use crate::reason::HostReason;
-use crate::store::{self, NonceId, Pot, Store};
+use crate::store::{self, Lapse, NonceId, Pot, Store};
 use sha2::{Digest, Sha256};
 use std::time::Duration;
 
@@ -26,19 +28,21 @@ impl Sandbox {
         let (name, space) = granted.nonces.get(space as usize).ok_or_else(|| no_such("nonce space", space))?;
         // Hashing what was signed, once for the whole chain, is not the policy's.
         let pause = self.pause();
-        let digest = match &self.session {
-            Some(session) => delivery_digest(session, space.same_delivery, breaks).await,
+        let delivery = match &self.session {
+            Some(session) => identity::of_delivery(session, space, breaks).await,
             None => None,
         };
         self.resume(pause);
         let session = self.session()?;
-        match digest {
-            Some(digest) => {
-                let signed_at = session.established.facts.as_ref().and_then(|facts| facts.signed_at_unix_ms);
-                claim(session, name, space, digest, signed_at.map(Duration::from_millis), until_unix_ms).await
-            }
-            None => Ok(Claim::Unidentified),
-        }
+        let Some(Identity { digest, former }) = delivery else { return Ok(Claim::Unidentified) };
+        let nonce = NonceId { space: session.scoped(name), digest, former: Some(former) };
+        let terms = Terms {
+            keep: space.delivery_keep(session.subject.request.head.client.sees),
+            lapse: Lapse::Free,
+            success: space.success,
+        };
+        let signed_at = session.established.facts.as_ref().and_then(|facts| facts.signed_at_unix_ms);
+        claim(session, nonce, space.retain, terms, signed_at.map(Duration::from_millis), until_unix_ms).await
     }
 
     /// `replay.claim-nonce`.
@@ -56,14 +60,16 @@ impl Sandbox {
             return Err(Failure::new(HostReason::HostCallsExceeded, format!("a nonce of {} bytes", nonce.len())));
         }
         let digest = Sha256::new().chain_update(b"nonce\0").chain_update(&nonce).finalize().into();
-        claim(session, name, space, digest, None, until_unix_ms).await
+        let nonce = NonceId { space: session.scoped(name), digest, former: None };
+        let terms = Terms { keep: space.nonce_keep(), lapse: Lapse::Used, success: space.success };
+        claim(session, nonce, space.retain, terms, None, until_unix_ms).await
     }
 
     /// `replay.on-duplicate`.
     pub(super) fn on_duplicate(&mut self, space: u32) -> Result<DuplicateTreatment, Failure> {
-        self.begin_call()?;
+        let sees = self.begin_call()?.subject.request.head.client.sees;
         let (_, space) = self.granted.nonces.get(space as usize).ok_or_else(|| no_such("nonce space", space))?;
-        Ok(match space.on_duplicate {
+        Ok(match space.duplicate(sees) {
             OnDuplicate::Deny => DuplicateTreatment::Deny,
             OnDuplicate::Acknowledge => DuplicateTreatment::Acknowledge,
             OnDuplicate::Mark => DuplicateTreatment::Mark,
@@ -73,29 +79,30 @@ impl Sandbox {
 
 async fn claim(
     session: &mut Session,
-    pot: &Pot,
-    space: &NonceSpace,
-    digest: [u8; 32],
+    nonce: NonceId,
+    retain: Duration,
+    terms: Terms,
     signed_at: Option<Duration>,
     until_unix_ms: u64,
 ) -> Result<Claim, Failure> {
-    let nonce = NonceId { space: session.scoped(pot), digest };
     let (now, until) = (session.subject.now, Duration::from_millis(until_unix_ms));
-    refuse_what_would_be_forgotten(pot, space.retain, until.saturating_sub(now))?;
+    refuse_what_would_be_forgotten(&nonce.space, retain, until.saturating_sub(now))?;
     let check_loss = |store: &Store| match store.lost_at() {
-        Some(lost_at) => refuse_what_may_be_forgotten(lost_at, signed_at, until, space.retain, now),
+        Some(lost_at) => refuse_what_may_be_forgotten(lost_at, signed_at, until, retain, now),
         None => Ok(()),
     };
     check_loss(session.journal.store())?;
-    let claim = session.journal.claim(nonce, space.retain, space.keep).await.map_err(store_failed)?;
+    let claim = session.journal.claim(nonce.clone(), retain, terms).await.map_err(store_failed)?;
     Ok(match claim {
         store::Claim::FirstUse => {
             // A server that comes back says what it lost when it is asked.
             check_loss(session.journal.store())?;
             Claim::FirstUse
         }
-        store::Claim::InProgress => Claim::InProgress,
-        store::Claim::Replayed => Claim::Replayed,
+        store::Claim::InProgress | store::Claim::Replayed => {
+            session.repeated = Some(nonce);
+            if claim == store::Claim::InProgress { Claim::InProgress } else { Claim::Replayed }
+        }
     })
 }
 
@@ -134,24 +141,4 @@ fn refuse_what_may_be_forgotten(
         return Err(Failure::new(HostReason::SignedBeforeLoss, "the store lost what was used before"));
     }
     Ok(())
-}
-
-async fn delivery_digest(session: &Session, same: SameDelivery, breaks: Breaks) -> Option<[u8; 32]> {
-    match same {
-        SameDelivery::Signature => {
-            let body = session.subject.body().map(|body| &**body);
-            session.established.signed.as_ref()?.digest(body, breaks).await
-        }
-        SameDelivery::MessageId => {
-            // Ids are unique within their sender only.
-            let sender = session.established.principal.as_ref()?;
-            let id = session.established.facts.as_ref()?.message_id.as_deref()?;
-            let mut digest = Sha256::new();
-            for text in ["message-id", sender.tenant.as_deref().unwrap_or_default(), &sender.id, id] {
-                digest.update(text);
-                digest.update(b"\0");
-            }
-            Some(digest.finalize().into())
-        }
-    }
 }
