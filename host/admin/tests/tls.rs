@@ -87,6 +87,36 @@ async fn who_asks_from_elsewhere_has_a_certificate_and_is_named_by_it() {
     assert!(asked.0.lock().unwrap().is_empty());
 }
 
+/// However many connect from the same address.
+#[tokio::test]
+async fn nobody_crowds_out_an_operator_who_has_proved_who_it_is() {
+    let (ca, folder) = (Ca::new(), Folder::new());
+    let files = folder.files(&ca.server(), Some((&ca, true)));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let socket = Socket::from(listener).with_tls(ServerTls::load(files, HTTP1).unwrap());
+    tokio::spawn(serve(Listener::Tcp(socket), Timeouts::default(), Arc::<Asked>::default(), std::future::pending()));
+
+    let operator = ca.issue(&[], &["spiffe://example/operator"]);
+    let connector = TlsConnector::from(Arc::new(client(&ca, Some(&operator), &rustls::version::TLS13)));
+    let stream = TcpStream::connect(address).await.unwrap();
+    let mut stream = connector.connect("localhost".try_into().unwrap(), stream).await.unwrap();
+    stream.write_all(b"POST /reload HTTP/1.1\r\nhost: gate.example\r\n").await.unwrap();
+    // What it has sent is there before the others come.
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    let mut crowd = Vec::new();
+    for _ in 0..300 {
+        let mut one = TcpStream::connect(address).await.unwrap();
+        // As a handshake begins.
+        let _ = one.write_all(b"\x16\x03\x01\x02\x00\x01\x00\x01").await;
+        crowd.push(one);
+    }
+    stream.write_all(b"content-length: 0\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+}
+
 #[tokio::test]
 async fn web_pages_cannot_command_with_the_certificate_of_an_operator() {
     let (ca, folder) = (Ca::new(), Folder::new());

@@ -130,6 +130,18 @@ async fn what_the_proxy_must_say_is_said_once() {
     assert_eq!(field(&unprefixed, "barmkin-reason"), Some("missing-original-request"));
 }
 
+/// Servers that speak CGI read it as what the proxy says.
+#[tokio::test]
+async fn another_spelling_of_what_the_proxy_says_is_refused() {
+    for proxy in all().into_iter().filter(|proxy| !matches!(proxy, Dialect::EnvoyHttp { .. })) {
+        let address = dialect(proxy.clone()).await;
+        for name in ["X_Original_URI", "x_original-url", "X_Forwarded_Uri", "x-forwarded_method", "x_forwarded_for"] {
+            let answer = call(address, &proxy, "GET", "/public", &format!("{name}: /admin\r\n")).await;
+            assert_eq!(field(&answer, "barmkin-reason"), Some("forged-field"), "{name}: {answer}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_field_that_the_proxy_cannot_remove_is_refused() {
     for proxy in all() {

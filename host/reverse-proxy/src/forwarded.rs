@@ -11,7 +11,7 @@ const HOST_AS_ASKED: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 /// What else servers take for the client's address, the connection's scheme, or
 /// their own surroundings (CGI has `proxy` as `HTTP_PROXY`).
-const OTHER_CLAIMS: [&str; 10] = [
+const OTHER_CLAIMS: [&str; 15] = [
     "cf-connecting-ip",
     "fastly-client-ip",
     "forwarded",
@@ -21,6 +21,11 @@ const OTHER_CLAIMS: [&str; 10] = [
     "x-client-ip",
     "x-cluster-client-ip",
     "x-forwarded",
+    "x-original-forwarded-for",
+    "x-original-host",
+    "x-original-method",
+    "x-original-proto",
+    "x-original-uri",
     "x-real-ip",
 ];
 
@@ -32,7 +37,7 @@ fn claim(name: &HeaderName) -> (bool, bool) {
     let as_written = name.as_str().chars().all(is_plain);
     let folded =
         if as_written { name.as_str().into() } else { Cow::from(name.as_str().replace(|char| !is_plain(char), "-")) };
-    let claims = ["x-forwarded-", "x-original-", "x-envoy-original-"].iter().any(|start| folded.starts_with(start));
+    let claims = ["x-forwarded-", "x-envoy-original-"].iter().any(|start| folded.starts_with(start));
     (claims || OTHER_CLAIMS.contains(&&*folded), as_written)
 }
 

@@ -112,10 +112,13 @@ fn keys() {
 #[test]
 fn replay() {
     let signature = keyed_hash(SIGNING, "body");
+    let seen = saw("on-host", &[("x-many", &signature)], "replay");
+    let (seen, named) = seen.split_once("; ").unwrap();
     assert_eq!(
-        saw("on-host", &[("x-many", &signature)], "replay"),
-        "Claim::Unidentified true Claim::FirstUse Claim::FirstUse Claim::InProgress DuplicateTreatment::Deny"
+        seen,
+        "Claim::Unidentified true Claim::FirstUse Claim::FirstUse Claim::Replayed DuplicateTreatment::Deny"
     );
+    assert!(named.ends_with("` of `nonces`"), "{named}");
 }
 
 #[test]

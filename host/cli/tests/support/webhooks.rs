@@ -35,6 +35,7 @@ secrets = [
 
 [nonces.deliveries]
 retain = "24h"
+keep = "on-allow"
 
 [policies.github]
 component = "stock:webhook-signature"

@@ -98,12 +98,17 @@ impl Signed {
         &self.key
     }
 
+    /// How many parts there are.
+    pub(super) fn part_count(&self) -> usize {
+        self.parts.len()
+    }
+
     /// How long each part is.
-    pub(super) fn lengths(&self, body: Option<&[u8]>) -> impl Iterator<Item = u64> {
+    pub(super) fn lengths(&self, body: Option<&[u8]>) -> impl Iterator<Item = usize> {
         let body = body.map_or(0, <[u8]>::len);
         self.parts.iter().map(move |part| match part {
-            SignedPart::Bytes(bytes) => bytes.len() as u64,
-            SignedPart::Body => body as u64,
+            SignedPart::Bytes(bytes) => bytes.len(),
+            SignedPart::Body => body,
         })
     }
 
@@ -142,7 +147,7 @@ pub(crate) struct Session {
     /// Put before the name of every space and quota: each shadow has its own.
     pub(crate) name_space: Option<Arc<str>>,
     /// A nonce that was claimed before, which whoever denies for it shall name.
-    pub(crate) repeated: Option<NonceId>,
+    pub(crate) repeated: Option<Box<NonceId>>,
 }
 
 impl Session {

@@ -24,7 +24,7 @@ pub(super) async fn of_delivery(session: &Session, space: &NonceSpace, breaks: B
     let established = &session.established;
     let sender = established.principal.as_deref();
     let key = established.signed.as_deref().map(|signed| signed.key());
-    let mut digest = Counted::new(b"barmkin delivery 2");
+    let mut digest = Counted::new(space.same_delivery);
     for text in [key, sender.and_then(|sender| sender.tenant.as_deref()), sender.map(|sender| &*sender.id)] {
         digest.optional(text);
     }
@@ -33,16 +33,15 @@ pub(super) async fn of_delivery(session: &Session, space: &NonceSpace, breaks: B
             let body = session.subject.body().map(|body| &**body);
             let signed = established.signed.as_ref()?;
             let former = signed.digest(body, breaks).await?;
-            digest.text(b"signature");
+            digest.0.update(former);
+            digest.number(signed.part_count());
             signed.lengths(body).for_each(|length| digest.number(length));
-            digest.text(&former);
             former
         }
         SameDelivery::MessageId => {
             // Ids are unique within their sender only.
             let (sender, id) = (sender?, established.facts.as_ref()?.message_id.as_deref()?);
-            digest.text(b"message-id");
-            digest.text(id.as_bytes());
+            digest.text(id);
             former_of_id(sender.tenant.as_deref().unwrap_or_default(), &sender.id, id)
         }
     };
@@ -53,11 +52,11 @@ pub(super) async fn of_delivery(session: &Session, space: &NonceSpace, breaks: B
 }
 
 /// Which of its values a field has; 0 where it is absent.
-fn position(fields: &HeaderMap, field: &http::HeaderName, values: &[String]) -> Option<u64> {
+fn position(fields: &HeaderMap, field: &http::HeaderName, values: &[String]) -> Option<usize> {
     let mut present = fields.get_all(field).iter();
     let Some(value) = present.next() else { return Some(0) };
     let position = values.iter().position(|listed| listed.as_bytes() == value.as_bytes())?;
-    present.next().is_none().then_some(position as u64 + 1)
+    present.next().is_none().then_some(position + 1)
 }
 
 fn former_of_id(tenant: &str, sender: &str, id: &str) -> [u8; 32] {
@@ -69,29 +68,35 @@ fn former_of_id(tenant: &str, sender: &str, id: &str) -> [u8; 32] {
     digest.finalize().into()
 }
 
-/// A digest in which each part stands behind its length: no two rows of parts
-/// have the same.
+/// A digest in which each text stands behind its length: no two rows of them have
+/// the same. It is short, since every delivery is hashed so: two blocks of SHA-256
+/// for names as long as they mostly are.
 struct Counted(Sha256);
 
 impl Counted {
-    fn new(purpose: &[u8]) -> Self {
-        let mut digest = Self(Sha256::new());
-        digest.text(purpose);
-        digest
+    fn new(same: SameDelivery) -> Self {
+        let kind: &[u8] = match same {
+            SameDelivery::Signature => b"delivery 2 by signature",
+            SameDelivery::MessageId => b"delivery 2 by message-id",
+        };
+        Self(Sha256::new().chain_update(kind))
     }
 
-    fn text(&mut self, text: &[u8]) {
-        self.number(text.len() as u64);
+    /// Texts are as short as fields are: none has the length that stands for none.
+    fn optional(&mut self, text: Option<&str>) {
+        match text {
+            Some(text) => self.text(text),
+            None => self.0.update(u32::MAX.to_be_bytes()),
+        }
+    }
+
+    fn text(&mut self, text: &str) {
+        self.0.update(u32::try_from(text.len()).unwrap_or(u32::MAX).to_be_bytes());
         self.0.update(text);
     }
 
-    fn optional(&mut self, text: Option<&str>) {
-        self.number(u64::from(text.is_some()));
-        self.text(text.unwrap_or_default().as_bytes());
-    }
-
-    fn number(&mut self, number: u64) {
-        self.0.update(number.to_be_bytes());
+    fn number(&mut self, number: usize) {
+        self.0.update((number as u64).to_be_bytes());
     }
 
     fn finish(self) -> [u8; 32] {

@@ -100,7 +100,7 @@ async fn claim(
             Claim::FirstUse
         }
         store::Claim::InProgress | store::Claim::Replayed => {
-            session.repeated = Some(nonce);
+            session.repeated = Some(Box::new(nonce));
             if claim == store::Claim::InProgress { Claim::InProgress } else { Claim::Replayed }
         }
     })
