@@ -7,10 +7,10 @@ use barmkin_benches::fixture::{Deliveries, chains_of_four, engine};
 use barmkin_host::{Body, MemoryStore, Services};
 
 /// Allocations of a request through the chain of four, from its normalized
-/// head to its verdict, and their bytes. Measured: 25 of 4,054 to 4,071 bytes. Of
+/// head to its verdict, and their bytes. Measured: 25 of 4,174 to 4,227 bytes. Of
 /// the bytes some are for nodes of trees, which differ from run to run.
 const ALLOCATIONS_MAX: u64 = 25;
-const BYTES_MAX: u64 = 4_160;
+const BYTES_MAX: u64 = 4_320;
 
 /// Enough for what happens to some of them only.
 const REQUESTS: u64 = 256;

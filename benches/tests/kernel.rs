@@ -20,10 +20,11 @@ const FAULTS_MAX: u64 = 20;
 
 /// Instructions of a request through the chain of four, those of the kernel
 /// aside. Measured: 482,400 before the gate was hardened, and 484,500 to 488,500
-/// since. The rest is for what differs from run to run, one in a hundred to three:
+/// since; 504,200 to 515,400 since deliveries are told apart by key and sender and
+/// held by leases. The rest is for what differs from run to run, one in a hundred to three:
 /// trees and tables are laid out by random numbers. SHA-256 without its own
 /// instructions is 50,000 more, which no limit as close has room for.
-const INSTRUCTIONS_MAX: u64 = 498_000;
+const INSTRUCTIONS_MAX: u64 = 521_000;
 
 #[test]
 fn no_request_maps_memory() {

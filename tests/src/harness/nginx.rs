@@ -1,7 +1,7 @@
 //! A real nginx that asks the gate by auth_request.
 
 use super::net::{free_address, wait_for};
-use super::printed::{forward_auth, printed};
+use super::printed::{forward_auth, printed, printed_by};
 use super::process::Process;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -19,6 +19,12 @@ impl Nginx {
         Self::start_with(program, gate, upstream, |lines| lines)
     }
 
+    /// The same, as listener `listener` of a configuration wants it.
+    pub fn start_for(program: &Path, configuration: &Path, listener: &str, upstream: SocketAddr) -> Self {
+        let address = free_address();
+        Self::run(program, address, printed_by(configuration, "nginx", listener, address, upstream))
+    }
+
     /// The same, for clients that speak HTTP/2 only: this version of nginx
     /// takes one or the other in clear text.
     pub fn start_http2(program: &Path, gate: SocketAddr, upstream: SocketAddr) -> Self {
@@ -34,7 +40,10 @@ impl Nginx {
         adjust: impl FnOnce(String) -> String,
     ) -> Self {
         let address = free_address();
-        let lines = adjust(printed("nginx", &forward_auth("nginx", gate), address, upstream));
+        Self::run(program, address, adjust(printed("nginx", &forward_auth("nginx", gate), address, upstream)))
+    }
+
+    fn run(program: &Path, address: SocketAddr, lines: String) -> Self {
         let mut process = Process::start(|folder| {
             let file = folder.join("nginx.conf");
             std::fs::write(&file, main(folder)).expect("a file for its configuration");

@@ -131,9 +131,11 @@ fn gates_of_two_releases_on_one_redis_agree() {
 #[test]
 fn a_delivery_that_release_0_1_0_let_in_is_used() {
     let folder = tempfile::tempdir().unwrap();
-    let store = EmbeddedStore::open_with_clock(&settings(folder.path(), Durability::Process), || KILLED).unwrap();
+    let settings = settings(folder.path(), Durability::Process);
+    let open = || EmbeddedStore::open_with_clock(&settings, || KILLED).unwrap();
     let as_it_was = NonceId { space: "deliveries".into(), digest: [1; 32], former: None };
-    assert_eq!(store.claim(&as_it_was, DAY, None), Ok(Claim::FirstUse));
+    assert_eq!(open().claim(&as_it_was, DAY, None), Ok(Claim::FirstUse));
+    let store = open();
     let now = NonceId { space: "deliveries".into(), digest: [2; 32], former: Some([1; 32]) };
     assert_eq!(store.claim(&now, DAY, None), Ok(Claim::Replayed));
     let another = NonceId { space: "deliveries".into(), digest: [2; 32], former: Some([3; 32]) };

@@ -98,18 +98,19 @@ impl Signed {
         &self.key
     }
 
-    /// How many parts there are.
-    pub(super) fn part_count(&self) -> usize {
-        self.parts.len()
-    }
-
-    /// How long each part is.
-    pub(super) fn lengths(&self, body: Option<&[u8]>) -> impl Iterator<Item = usize> {
+    /// Adds how many parts there are, and how long each is.
+    pub(super) fn add_lengths(&self, body: Option<&[u8]>, digest: &mut Sha256) {
         let body = body.map_or(0, <[u8]>::len);
-        self.parts.iter().map(move |part| match part {
-            SignedPart::Bytes(bytes) => bytes.len(),
-            SignedPart::Body => body,
-        })
+        let length = |part: &SignedPart| match part {
+            SignedPart::Bytes(bytes) => bytes.len() as u64,
+            SignedPart::Body => body as u64,
+        };
+        digest.update((self.parts.len() as u64).to_be_bytes());
+        for parts in self.parts.chunks(8) {
+            let mut lengths = [[0; 8]; 8];
+            lengths.iter_mut().zip(parts).for_each(|(to, part)| *to = length(part).to_be_bytes());
+            digest.update(lengths.as_flattened());
+        }
     }
 
     /// The digest of what was signed, one part behind the other, computed once

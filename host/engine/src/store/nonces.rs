@@ -73,6 +73,8 @@ pub(super) struct Nonces {
 struct Space {
     part: Part,
     live: BTreeMap<[u8; 32], Claimed>,
+    /// Whether some of it was restored.
+    has_restored: bool,
     /// By expiry: each of `live` once.
     order: BTreeSet<(Duration, [u8; 32])>,
 }
@@ -92,12 +94,17 @@ impl Nonces {
         let Self { room, spaces } = self;
         let mut space = space_of(spaces, &nonce.space, room);
         space.forget_expired(now, room);
-        for digest in nonce.former.iter().chain([&nonce.digest]) {
-            if let Some(answer) = space.live.get(digest).and_then(|claimed| claimed.answer(now)) {
+        // Only what was written down before can be of another release.
+        let former = nonce.former.filter(|_| space.has_restored).and_then(|former| space.live.get(&former));
+        if let Some(answer) = former.and_then(|claimed| claimed.answer(now)) {
+            return Ok(answer);
+        }
+        if let Some(claimed) = space.live.get(&nonce.digest) {
+            if let Some(answer) = claimed.answer(now) {
                 return Ok(answer);
             }
+            space.remove(&nonce.digest, room);
         }
-        space.remove(&nonce.digest, room);
         match room.reserve(&nonce.space, &space.part, 1) {
             Ok(()) => {}
             // Others may hold what has expired.
@@ -160,6 +167,7 @@ impl Nonces {
         let space = space_of(spaces, &nonce.space, room);
         space.remove(&nonce.digest, room);
         room.add(&space.part, 1);
+        space.has_restored = true;
         space.insert(nonce.digest, claimed);
     }
 
@@ -182,7 +190,7 @@ impl Nonces {
 }
 
 fn space_of<'s>(spaces: &'s mut BTreeMap<Arc<str>, Space>, pot: &Pot, room: &Room) -> &'s mut Space {
-    let space = || Space { part: room.part(pot), live: BTreeMap::new(), order: BTreeSet::new() };
+    let space = || Space { part: room.part(pot), live: BTreeMap::new(), has_restored: false, order: BTreeSet::new() };
     spaces.entry(pot.name().clone()).or_insert_with(space)
 }
 

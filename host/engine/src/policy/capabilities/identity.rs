@@ -24,39 +24,53 @@ pub(super) async fn of_delivery(session: &Session, space: &NonceSpace, breaks: B
     let established = &session.established;
     let sender = established.principal.as_deref();
     let key = established.signed.as_deref().map(|signed| signed.key());
-    let mut digest = Counted::new(space.same_delivery);
-    for text in [key, sender.and_then(|sender| sender.tenant.as_deref()), sender.map(|sender| &*sender.id)] {
-        digest.optional(text);
-    }
-    let former = match space.same_delivery {
+    let tenant = sender.and_then(|sender| sender.tenant.as_deref());
+    let of = (key, tenant, sender.map(|sender| &*sender.id));
+    let (mut digest, former) = match space.same_delivery {
         SameDelivery::Signature => {
             let body = session.subject.body().map(|body| &**body);
             let signed = established.signed.as_ref()?;
             let former = signed.digest(body, breaks).await?;
-            digest.0.update(former);
-            digest.number(signed.part_count());
-            signed.lengths(body).for_each(|length| digest.number(length));
-            former
+            let mut digest = row(b's', of, None);
+            digest.update(former);
+            signed.add_lengths(body, &mut digest);
+            (digest, former)
         }
         SameDelivery::MessageId => {
             // Ids are unique within their sender only.
             let (sender, id) = (sender?, established.facts.as_ref()?.message_id.as_deref()?);
-            digest.text(id);
-            former_of_id(sender.tenant.as_deref().unwrap_or_default(), &sender.id, id)
+            (row(b'm', of, Some(id)), former_of_id(tenant.unwrap_or_default(), &sender.id, id))
         }
     };
     for TellApart { field, values } in &space.tell_apart {
-        digest.number(position(&session.subject.request.head.headers, field, values)?);
+        digest.update(position(&session.subject.request.head.headers, field, values)?.to_be_bytes());
     }
-    Some(Identity { digest: digest.finish(), former })
+    Some(Identity { digest: digest.finalize().into(), former })
+}
+
+/// A digest of the key, the tenant, the sender and the id, behind their lengths: no
+/// two rows have the same. It is short, since every delivery is hashed so, and
+/// begins with what keeps it apart from every other digest here.
+fn row(kind: u8, (key, tenant, sender): (Option<&str>, Option<&str>, Option<&str>), id: Option<&str>) -> Sha256 {
+    // No text is as long as the length that stands for none.
+    let length = |text: Option<&str>| match text {
+        Some(text) => u32::try_from(text.len()).unwrap_or(u32::MAX - 1).to_be_bytes(),
+        None => u32::MAX.to_be_bytes(),
+    };
+    let texts = [key, tenant, sender, id];
+    let mut header = [0; 20];
+    header[..4].copy_from_slice(&[b'd', b'2', kind, 0]);
+    let (_, lengths) = header.split_at_mut(4);
+    lengths.copy_from_slice(texts.map(length).as_flattened());
+    texts.into_iter().flatten().fold(Sha256::new().chain_update(header), |digest, text| digest.chain_update(text))
 }
 
 /// Which of its values a field has; 0 where it is absent.
-fn position(fields: &HeaderMap, field: &http::HeaderName, values: &[String]) -> Option<usize> {
+fn position(fields: &HeaderMap, field: &http::HeaderName, values: &[String]) -> Option<u64> {
     let mut present = fields.get_all(field).iter();
     let Some(value) = present.next() else { return Some(0) };
     let position = values.iter().position(|listed| listed.as_bytes() == value.as_bytes())?;
-    present.next().is_none().then_some(position + 1)
+    present.next().is_none().then_some(position as u64 + 1)
 }
 
 fn former_of_id(tenant: &str, sender: &str, id: &str) -> [u8; 32] {
@@ -66,40 +80,4 @@ fn former_of_id(tenant: &str, sender: &str, id: &str) -> [u8; 32] {
         digest.update(b"\0");
     }
     digest.finalize().into()
-}
-
-/// A digest in which each text stands behind its length: no two rows of them have
-/// the same. It is short, since every delivery is hashed so: two blocks of SHA-256
-/// for names as long as they mostly are.
-struct Counted(Sha256);
-
-impl Counted {
-    fn new(same: SameDelivery) -> Self {
-        let kind: &[u8] = match same {
-            SameDelivery::Signature => b"delivery 2 by signature",
-            SameDelivery::MessageId => b"delivery 2 by message-id",
-        };
-        Self(Sha256::new().chain_update(kind))
-    }
-
-    /// Texts are as short as fields are: none has the length that stands for none.
-    fn optional(&mut self, text: Option<&str>) {
-        match text {
-            Some(text) => self.text(text),
-            None => self.0.update(u32::MAX.to_be_bytes()),
-        }
-    }
-
-    fn text(&mut self, text: &str) {
-        self.0.update(u32::try_from(text.len()).unwrap_or(u32::MAX).to_be_bytes());
-        self.0.update(text);
-    }
-
-    fn number(&mut self, number: usize) {
-        self.0.update((number as u64).to_be_bytes());
-    }
-
-    fn finish(self) -> [u8; 32] {
-        self.0.finalize().into()
-    }
 }
