@@ -4,9 +4,13 @@
 //! same form), and no provider has code of its own. The key stays on the host,
 //! and so does the body.
 
+mod claims;
+mod judge;
+mod reason;
 mod rule;
 mod scheme;
 mod settings;
+mod template;
 mod timestamp;
 
 pub use rule::WebhookSignature;

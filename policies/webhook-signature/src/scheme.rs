@@ -7,6 +7,9 @@ use barmkin_guest::settings::Duration;
 use barmkin_guest::types;
 use serde::Deserialize;
 
+use crate::reason::Statuses;
+use crate::template::Template;
+
 /// A way of signing: where the signatures are, what they cover, and when they
 /// are fresh.
 #[derive(Clone, Debug, Deserialize)]
@@ -29,6 +32,9 @@ pub(crate) struct Scheme {
     pub(crate) id_header: Option<String>,
     /// What is signed: text with `{id}`, `{timestamp}` and `{body}` in it.
     pub(crate) signed: Template,
+    /// The statuses with which it refuses.
+    #[serde(default)]
+    pub(crate) statuses: Statuses,
 }
 
 /// A kind of signature.
@@ -102,107 +108,15 @@ impl From<Encoding> for types::Encoding {
     }
 }
 
-/// What a signature covers, piece by piece.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(try_from = "String")]
-pub(crate) struct Template(pub(crate) Vec<Piece>);
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Piece {
-    Text(String),
-    Id,
-    Timestamp,
-    Body,
-}
-
-impl TryFrom<String> for Template {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let mut pieces = Vec::new();
-        let mut rest = text.as_str();
-        while let Some((before, after)) = rest.split_once('{') {
-            let (name, after) = after.split_once('}').ok_or_else(|| format!("`{text}` has `{{` without `}}`"))?;
-            if !before.is_empty() {
-                pieces.push(Piece::Text(before.to_owned()));
-            }
-            pieces.push(match name {
-                "id" => Piece::Id,
-                "timestamp" => Piece::Timestamp,
-                "body" => Piece::Body,
-                _ => {
-                    return Err(format!("`{{{name}}}` is not a piece: use `{{id}}`, `{{timestamp}}` and `{{body}}`"));
-                }
-            });
-            rest = after;
-        }
-        if !rest.is_empty() {
-            pieces.push(Piece::Text(rest.to_owned()));
-        }
-        Ok(Self(pieces))
-    }
-}
-
-impl Template {
-    fn has(&self, piece: &Piece) -> bool {
-        self.0.contains(piece)
-    }
-}
-
 /// The schemes of providers, by their names.
 pub(crate) fn of_providers() -> Result<BTreeMap<String, Scheme>, Problems> {
     serde_json::from_str(include_str!("schemes.json"))
         .map_err(|error| Problems::one("provider", error.to_string(), "this is a defect of ours"))
 }
 
-/// What is wrong with a scheme that an operator wrote.
-pub(crate) fn judge(scheme: &Scheme) -> Result<(), Problems> {
-    let mut problems = Problems::new();
-    if scheme.signatures.is_empty() {
-        problems.add("scheme.signatures", "no kind of signature counts", "list at least one");
-    }
-    if !scheme.signed.has(&Piece::Body) {
-        problems.add(
-            "scheme.signed",
-            "the body is not signed, so that anybody could replace it",
-            "put `{body}` where the provider puts the body",
-        );
-    }
-    if scheme.signed.has(&Piece::Timestamp) != scheme.timestamp.is_some() {
-        problems.add(
-            "scheme.timestamp",
-            "a time counts if it is signed, and is signed if it is in `signed`",
-            "give `timestamp` and put `{timestamp}` into `signed`, or neither",
-        );
-    }
-    if scheme.signed.has(&Piece::Id) != scheme.id_header.is_some() {
-        problems.add(
-            "scheme.id-header",
-            "an id counts if it is signed, and is signed if it is in `signed`",
-            "give `id-header` and put `{id}` into `signed`, or neither",
-        );
-    }
-    if let Some(timestamp) = &scheme.timestamp
-        && timestamp.header.is_some() == timestamp.item.is_some()
-    {
-        problems.add(
-            "scheme.timestamp",
-            "the time is in a header or in an item of the signatures",
-            "give one of `header` and `item`",
-        );
-    }
-    for name in scheme.header_names() {
-        if name.is_empty() || name.bytes().any(|byte| byte.is_ascii_uppercase()) {
-            let problem = format!("`{name}` is not a header name in lower case");
-            problems.add("scheme", problem, "write header names in lower case");
-        }
-    }
-    problems.or(())
-}
-
 impl Scheme {
-    /// The headers it reads: that of the signatures, then those of the time
-    /// and of the id where it has them.
+    /// The headers it reads: that of the signatures, then those of the time and
+    /// of the id where it has them.
     pub(crate) fn header_names(&self) -> impl Iterator<Item = &str> {
         let timestamp = self.timestamp.as_ref().and_then(|it| it.header.as_deref());
         [Some(self.header.as_str()), timestamp, self.id_header.as_deref()].into_iter().flatten()

@@ -1,14 +1,20 @@
 use barmkin_guest::prelude::*;
 use barmkin_guest::settings::Duration;
 
+use crate::judge::judge;
+use crate::reason::Statuses;
 use crate::rule::WebhookSignature;
 use crate::scheme::{self, Scheme};
+
+/// Bytes of a principal's id that the host takes.
+const PRINCIPAL_BYTES_MAX: usize = 256;
 
 /// The settings: a provider by its name, or a scheme in full.
 #[policy(rule = WebhookSignature)]
 pub struct Settings {
-    /// `github`, `shopify`, `slack`, `standard-webhooks`, `stripe`, or
-    /// `generic`: `x-signature: sha256=<hex>`, several separated by commas.
+    /// `discord`, `github`, `shopify`, `slack`, `standard-webhooks`,
+    /// `stripe`, `xero`, or `generic`: `x-signature: sha256=<hex>`,
+    /// several separated by commas.
     #[serde(default)]
     provider: Option<String>,
     /// How the sender signs, where it is none of these.
@@ -18,6 +24,11 @@ pub struct Settings {
     /// usual with the provider.
     #[serde(default)]
     tolerance: Option<Duration>,
+    /// The statuses with which a delivery is refused, if not the scheme's:
+    /// `missing` for one without a signature, time or id, `wrong` for one that
+    /// does not verify, `stale` for one whose time is too far from now.
+    #[serde(default)]
+    statuses: Option<Statuses>,
     /// The id of the principal, if not the provider's name.
     #[serde(default)]
     principal: Option<String>,
@@ -27,11 +38,11 @@ impl TryFrom<Settings> for WebhookSignature {
     type Error = Problems;
 
     fn try_from(settings: Settings) -> Result<Self, Problems> {
-        let Settings { provider, scheme, tolerance, principal } = settings;
+        let Settings { provider, scheme, tolerance, statuses, principal } = settings;
         let mut scheme = match (&provider, scheme) {
             (Some(provider), None) => named(provider)?,
             (None, Some(scheme)) => {
-                scheme::judge(&scheme)?;
+                judge(&scheme)?;
                 scheme
             }
             (None, None) | (Some(_), Some(_)) => {
@@ -53,9 +64,22 @@ impl TryFrom<Settings> for WebhookSignature {
             }
             (_, None) => {}
         }
+        if let Some(statuses) = statuses {
+            let mut problems = Problems::new();
+            statuses.judge("statuses", &mut problems);
+            problems.or(())?;
+            scheme.statuses = statuses.or(scheme.statuses);
+        }
         let principal = principal.or(provider).filter(|id| !id.is_empty()).ok_or_else(|| {
             Problems::one("principal", "a scheme of your own has no provider to name", "name the sender")
         })?;
+        if principal.len() > PRINCIPAL_BYTES_MAX || principal.contains(char::is_control) {
+            return Err(Problems::one(
+                "principal",
+                format!("an id has at most {PRINCIPAL_BYTES_MAX} bytes, and no control characters"),
+                "name the sender by a shorter, printable name",
+            ));
+        }
         Ok(Self { scheme, principal })
     }
 }

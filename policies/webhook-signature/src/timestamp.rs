@@ -1,25 +1,22 @@
-//! Signing times: decimal numbers, and how far they may be from now.
+//! Signing times, and how far they may be from now.
 
+use crate::reason::Reason;
 use crate::scheme::{Timestamp, Unit};
-
-/// Why a time is refused, as the code that the client learns.
-pub(crate) type Code = &'static str;
 
 /// Reads a time and holds it against now, in the scheme's own unit: an age that
 /// equals the tolerance is accepted. Milliseconds since 1970-01-01 00:00 UTC.
-pub(crate) fn fresh_unix_ms(timestamp: &Timestamp, text: &str, now_unix_ms: u64) -> Result<u64, Code> {
-    let unit_ms = match timestamp.unit {
-        Unit::Seconds => 1_000,
-        Unit::Milliseconds => 1,
+pub(crate) fn fresh_unix_ms(timestamp: &Timestamp, text: &str, now_unix_ms: u64) -> Result<u64, Reason> {
+    let (signed_at, unit_ms) = match timestamp.unit {
+        Unit::Seconds => (decimal(text).and_then(|seconds| seconds.checked_mul(1_000)), 1_000),
+        Unit::Milliseconds => (decimal(text), 1),
     };
-    let signed_at = decimal(text).and_then(|number| number.checked_mul(unit_ms));
-    let signed_at = signed_at.ok_or("malformed-timestamp")?;
+    let signed_at = signed_at.ok_or(Reason::Wrong("malformed-timestamp"))?;
     let now = now_unix_ms - now_unix_ms % unit_ms;
     if signed_at < now.saturating_sub(timestamp.tolerance.ms()) {
-        return Err("timestamp-too-old");
+        return Err(Reason::Stale("timestamp-too-old"));
     }
     if signed_at > now.saturating_add(timestamp.tolerance.ms()) {
-        return Err("timestamp-too-new");
+        return Err(Reason::Stale("timestamp-too-new"));
     }
     Ok(signed_at)
 }
@@ -49,9 +46,9 @@ mod tests {
     fn the_tolerance_itself_is_accepted_on_both_sides() {
         let read = |text| fresh_unix_ms(&seconds(300), text, NOW_UNIX_MS);
         assert_eq!(read("1699999700"), Ok(1_699_999_700_000));
-        assert_eq!(read("1699999699"), Err("timestamp-too-old"));
+        assert_eq!(read("1699999699"), Err(Reason::Stale("timestamp-too-old")));
         assert_eq!(read("1700000300"), Ok(1_700_000_300_000));
-        assert_eq!(read("1700000301"), Err("timestamp-too-new"));
+        assert_eq!(read("1700000301"), Err(Reason::Stale("timestamp-too-new")));
     }
 
     proptest! {

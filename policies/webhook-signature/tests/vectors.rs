@@ -1,4 +1,4 @@
-//! The published and derived cases of six providers, through the rule with the
+//! The published and derived cases of these providers, through the rule with the
 //! native double of the host.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 #![allow(clippy::disallowed_methods, reason = "tests learn where the vectors are")]
@@ -15,21 +15,29 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STAN
 use serde_json::{Value, json};
 
 /// The file of each provider, and the setting.
-const FILES: [(&str, &str); 6] = [
+const FILES: [(&str, &str); 8] = [
     ("github", "github"),
     ("stripe", "stripe"),
     ("slack", "slack"),
     ("shopify", "shopify"),
     ("standard_webhooks", "standard-webhooks"),
     ("generic_hmac_list", "generic"),
+    ("discord", "discord"),
+    ("xero", "xero"),
 ];
 
 /// Where the verdict is the vector's and the reason is another one.
-const OTHER_REASONS: [(&str, &str, &str); 2] = [
+const OTHER_REASONS: [(&str, &str, &str); 7] = [
     // The time is looked at before the signature, and this one is not fresh.
     ("stripe", "joiner_moved_into_body", "timestamp_too_old"),
     // A signature without text is no signature, here as with GitHub.
     ("slack", "prefix_only", "malformed_signature"),
+    // Whether text is a signature is for the host to say, which does not.
+    ("discord", "signature_text_garbage", "signature_mismatch"),
+    ("discord", "signature_truncated", "signature_mismatch"),
+    ("discord", "signature_uppercase", "signature_mismatch"),
+    ("discord", "signature_base64", "signature_mismatch"),
+    ("discord", "signature_with_space", "signature_mismatch"),
 ];
 
 /// Secrets are copied with and without their padding, and cut off.
@@ -73,7 +81,7 @@ fn every_case_is_decided_as_its_vector_says() {
 
 fn decide(provider: &str, case: &Value) -> Decision {
     let mut settings = json!({ "provider": provider });
-    let signs_time = matches!(provider, "stripe" | "slack" | "standard-webhooks");
+    let signs_time = matches!(provider, "stripe" | "slack" | "standard-webhooks" | "discord");
     if signs_time {
         // No tolerance in a vector means that age does not matter.
         settings["tolerance"] = match case["tolerance_s"].as_u64() {
@@ -97,6 +105,9 @@ fn key(case: &Value) -> TestKey {
 
 fn secret(key: &Value) -> Vec<u8> {
     let value = text_of(&key["value"]);
+    if key["kind"] == "ed25519" && !value.starts_with("whpk_") {
+        return hex::decode(value).unwrap();
+    }
     let encoded = value.strip_prefix("whsec_").or_else(|| value.strip_prefix("whpk_"));
     match key["encoding"].as_str() {
         Some("utf8") => value.as_bytes().to_vec(),

@@ -1,0 +1,103 @@
+//! The claims of a request, and how they are verified.
+
+use barmkin_guest::prelude::*;
+
+use crate::reason::Reason;
+use crate::scheme::{Scheme, Timestamp};
+use crate::template::Piece;
+use crate::timestamp::fresh_unix_ms;
+
+/// Senders that rotate secrets send two or three signatures. Each Ed25519
+/// signature costs the host some 50 us of work, whoever sends it.
+const SIGNATURES_MAX: usize = 16;
+
+/// The statements of a request about itself, before any of them is verified.
+pub(crate) struct Claims<'a> {
+    signatures: &'a str,
+    /// As it is written, since that is what is signed, and as it is meant.
+    pub(crate) timestamp: Option<(&'a str, u64)>,
+    pub(crate) id: Option<&'a str>,
+}
+
+impl<'a> Claims<'a> {
+    /// Reads the headers, and refuses a time that is not fresh: that is cheaper
+    /// to find out than a wrong signature.
+    pub(crate) fn read(scheme: &Scheme, headers: NamedHeaders<'a>, now: Now) -> Result<Self, Reason> {
+        let mut index = 0..;
+        let mut next = || {
+            let value = index.next().and_then(|index| headers.get(index));
+            value.filter(|value| !value.is_empty())
+        };
+        let signatures = next().ok_or(Reason::Missing("missing-signature"))?;
+        let timestamp = match &scheme.timestamp {
+            None => None,
+            Some(timestamp) => {
+                let text = match &timestamp.item {
+                    Some(prefix) => only_item(scheme, signatures, prefix)?,
+                    None => next().ok_or(Reason::Missing("missing-timestamp"))?,
+                };
+                Some((timestamp, text))
+            }
+        };
+        let id = match &scheme.id_header {
+            None => None,
+            Some(_) => Some(next().ok_or(Reason::Missing("missing-message-id"))?),
+        };
+        let fresh = |(timestamp, text): (&Timestamp, &'a str)| {
+            fresh_unix_ms(timestamp, text, now.unix_ms()).map(|unix_ms| (text, unix_ms))
+        };
+        Ok(Self { signatures, timestamp: timestamp.map(fresh).transpose()?, id })
+    }
+
+    pub(crate) fn verify(&self, scheme: &Scheme, key: ConfiguredKey<'_>) -> Result<Verified, Reason> {
+        let candidates: Vec<_> = candidates(scheme, self.signatures).collect();
+        if candidates.is_empty() || candidates.len() > SIGNATURES_MAX {
+            return Err(Reason::Wrong("malformed-signature"));
+        }
+        key.verify(&self.signed(scheme), &candidates).map_err(|refusal| match refusal {
+            Refusal::Mismatch => Reason::Wrong("signature-mismatch"),
+            Refusal::NoCandidate => Reason::Wrong("malformed-signature"),
+            Refusal::NoUsableKey => Reason::Wrong("no-usable-key"),
+        })
+    }
+
+    fn signed<'s>(&'s self, scheme: &'s Scheme) -> Vec<Part<'s>> {
+        let bytes = |text: &'s str| Part::Bytes(text.as_bytes());
+        let pieces = scheme.signed.0.iter();
+        pieces
+            .map(|piece| match piece {
+                Piece::Text(text) => bytes(text),
+                Piece::Id => bytes(self.id.unwrap_or_default()),
+                Piece::Timestamp => bytes(self.timestamp.map(|(text, _)| text).unwrap_or_default()),
+                Piece::Body => Part::Body,
+            })
+            .collect()
+    }
+}
+
+/// The signatures that count. One without text is none.
+fn candidates<'a>(scheme: &'a Scheme, header: &'a str) -> impl Iterator<Item = Candidate<'a>> {
+    items(scheme, header).filter_map(|item| {
+        scheme.signatures.iter().find_map(|kind| {
+            let text = item.strip_prefix(kind.prefix.as_str()).filter(|text| !text.is_empty())?;
+            let (algorithm, encoding) = (kind.algorithm.into(), kind.encoding.into());
+            Some(Candidate { algorithm, encoding, text })
+        })
+    })
+}
+
+/// The one item with this prefix: of two, one could be checked and the other
+/// signed.
+fn only_item<'a>(scheme: &Scheme, header: &'a str, prefix: &str) -> Result<&'a str, Reason> {
+    let mut found = items(scheme, header).filter_map(|item| item.strip_prefix(prefix));
+    match (found.next(), found.next()) {
+        (None | Some(""), None) => Err(Reason::Missing("missing-timestamp")),
+        (Some(text), None) => Ok(text),
+        (_, Some(_)) => Err(Reason::Wrong("ambiguous-timestamp")),
+    }
+}
+
+fn items<'a>(scheme: &Scheme, header: &'a str) -> impl Iterator<Item = &'a str> + use<'a> {
+    let separator = scheme.separator;
+    header.split(move |character| Some(character) == separator)
+}
