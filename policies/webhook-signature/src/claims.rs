@@ -1,7 +1,11 @@
 //! The claims of a request, and how they are verified.
 
-use barmkin_guest::prelude::*;
+use std::borrow::Cow;
 
+use barmkin_guest::prelude::*;
+use barmkin_guest::types;
+
+use crate::canonical::canonical;
 use crate::reason::Reason;
 use crate::scheme::{Scheme, Timestamp};
 use crate::template::Piece;
@@ -10,6 +14,10 @@ use crate::timestamp::fresh_unix_ms;
 /// Senders that rotate secrets send two or three signatures. Each Ed25519
 /// signature costs the host some 50 us of work, whoever sends it.
 const SIGNATURES_MAX: usize = 16;
+
+/// RFC 9110, section 5.6.3: what may stand around the items of a list (section
+/// 5.6.1).
+const OPTIONAL_WHITESPACE: [char; 2] = [' ', '\t'];
 
 /// The statements of a request about itself, before any of them is verified.
 pub(crate) struct Claims<'a> {
@@ -50,10 +58,11 @@ impl<'a> Claims<'a> {
     }
 
     pub(crate) fn verify(&self, scheme: &Scheme, key: ConfiguredKey<'_>) -> Result<Verified, Reason> {
-        let candidates: Vec<_> = candidates(scheme, self.signatures).collect();
-        if candidates.is_empty() || candidates.len() > SIGNATURES_MAX {
+        let signatures: Vec<_> = signatures(scheme, self.signatures).collect();
+        if signatures.is_empty() || signatures.len() > SIGNATURES_MAX {
             return Err(Reason::Wrong("malformed-signature"));
         }
+        let candidates: Vec<_> = signatures.iter().map(Signature::candidate).collect();
         key.verify(&self.signed(scheme), &candidates).map_err(|refusal| match refusal {
             Refusal::Mismatch => Reason::Wrong("signature-mismatch"),
             Refusal::NoCandidate => Reason::Wrong("malformed-signature"),
@@ -75,13 +84,26 @@ impl<'a> Claims<'a> {
     }
 }
 
+/// A signature that counts, in canonical form.
+struct Signature<'a> {
+    algorithm: types::Algorithm,
+    encoding: types::Encoding,
+    text: Cow<'a, str>,
+}
+
+impl Signature<'_> {
+    fn candidate(&self) -> Candidate<'_> {
+        Candidate { algorithm: self.algorithm, encoding: self.encoding, text: &self.text }
+    }
+}
+
 /// The signatures that count. One without text is none.
-fn candidates<'a>(scheme: &'a Scheme, header: &'a str) -> impl Iterator<Item = Candidate<'a>> {
+fn signatures<'a>(scheme: &'a Scheme, header: &'a str) -> impl Iterator<Item = Signature<'a>> {
     items(scheme, header).filter_map(|item| {
         scheme.signatures.iter().find_map(|kind| {
-            let text = item.strip_prefix(kind.prefix.as_str()).filter(|text| !text.is_empty())?;
+            let text = after(&kind.prefix, item).filter(|text| !text.is_empty())?;
             let (algorithm, encoding) = (kind.algorithm.into(), kind.encoding.into());
-            Some(Candidate { algorithm, encoding, text })
+            Some(Signature { algorithm, encoding, text: canonical(kind.encoding, text) })
         })
     })
 }
@@ -89,7 +111,7 @@ fn candidates<'a>(scheme: &'a Scheme, header: &'a str) -> impl Iterator<Item = C
 /// The one item with this prefix: of two, one could be checked and the other
 /// signed.
 fn only_item<'a>(scheme: &Scheme, header: &'a str, prefix: &str) -> Result<&'a str, Reason> {
-    let mut found = items(scheme, header).filter_map(|item| item.strip_prefix(prefix));
+    let mut found = items(scheme, header).filter_map(|item| after(prefix, item));
     match (found.next(), found.next()) {
         (None | Some(""), None) => Err(Reason::Missing("missing-timestamp")),
         (Some(text), None) => Ok(text),
@@ -97,7 +119,15 @@ fn only_item<'a>(scheme: &Scheme, header: &'a str, prefix: &str) -> Result<&'a s
     }
 }
 
+/// The items of a header, without the whitespace around them.
 fn items<'a>(scheme: &Scheme, header: &'a str) -> impl Iterator<Item = &'a str> + use<'a> {
     let separator = scheme.separator;
-    header.split(move |character| Some(character) == separator)
+    let items = header.split(move |character| Some(character) == separator);
+    items.map(|item| item.trim_matches(OPTIONAL_WHITESPACE))
+}
+
+/// The rest of an item that begins with `prefix`. A scheme may have put the space
+/// after a comma into the prefix.
+fn after<'a>(prefix: &str, item: &'a str) -> Option<&'a str> {
+    item.strip_prefix(prefix.trim_start_matches(OPTIONAL_WHITESPACE))
 }

@@ -4,6 +4,7 @@
 //! same form), and no provider has code of its own. The key stays on the host,
 //! and so does the body.
 
+mod canonical;
 mod claims;
 mod judge;
 mod reason;

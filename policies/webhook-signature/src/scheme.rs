@@ -20,7 +20,8 @@ pub(crate) struct Scheme {
     _documentation: String,
     /// The header with the signatures.
     pub(crate) header: String,
-    /// What stands between several of them; without it there is one.
+    /// What stands between several of them, besides spaces and tabs; without it
+    /// there is one.
     #[serde(default)]
     pub(crate) separator: Option<char>,
     /// The kinds of signatures that count. Others are passed over.
