@@ -8,13 +8,16 @@ use barmkin_guest::types::{Algorithm, Decision};
 use std::cell::LazyCell;
 
 /// Providers, and where they put the signature, the time and the id.
-const PROVIDERS: [(&str, &str, &str, &str); 6] = [
+const PROVIDERS: [(&str, &str, &str, &str); 9] = [
     ("github", "x-hub-signature-256", "", ""),
     ("shopify", "x-shopify-hmac-sha256", "", ""),
     ("slack", "x-slack-signature", "x-slack-request-timestamp", ""),
     ("standard-webhooks", "webhook-signature", "webhook-timestamp", "webhook-id"),
     ("stripe", "stripe-signature", "", ""),
     ("generic", "x-signature", "", ""),
+    ("standard-webhooks", "svix-signature", "svix-timestamp", "svix-id"),
+    ("shopify", "shopify-hmac-sha256", "", ""),
+    ("xero", "x-xero-signature", "", ""),
 ];
 
 type Webhooks = Policy<barmkin_webhook_signature::Settings>;

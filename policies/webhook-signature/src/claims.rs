@@ -6,6 +6,7 @@ use barmkin_guest::prelude::*;
 use barmkin_guest::types;
 
 use crate::canonical::canonical;
+use crate::fields::Fields;
 use crate::reason::Reason;
 use crate::scheme::{Scheme, Timestamp};
 use crate::template::Piece;
@@ -14,6 +15,10 @@ use crate::timestamp::fresh_unix_ms;
 /// Senders that rotate secrets send two or three signatures. Each Ed25519
 /// signature costs the host some 50 us of work, whoever sends it.
 const SIGNATURES_MAX: usize = 16;
+
+/// Bytes of a message id that the host takes as a fact. Providers send some
+/// tens.
+const MESSAGE_ID_BYTES_MAX: usize = 1_024;
 
 /// RFC 9110, section 5.6.3: what may stand around the items of a list (section
 /// 5.6.1).
@@ -31,26 +36,25 @@ impl<'a> Claims<'a> {
     /// Reads the headers, and refuses a time that is not fresh: that is cheaper
     /// to find out than a wrong signature.
     pub(crate) fn read(scheme: &Scheme, headers: NamedHeaders<'a>, now: Now) -> Result<Self, Reason> {
-        let mut index = 0..;
-        let mut next = || {
-            let value = index.next().and_then(|index| headers.get(index));
-            value.filter(|value| !value.is_empty())
-        };
-        let signatures = next().ok_or(Reason::Missing("missing-signature"))?;
+        let fields = Fields::read(scheme, headers)?;
+        let signatures = fields.signatures.ok_or(Reason::Missing("missing-signature"))?;
         let timestamp = match &scheme.timestamp {
             None => None,
             Some(timestamp) => {
                 let text = match &timestamp.item {
                     Some(prefix) => only_item(scheme, signatures, prefix)?,
-                    None => next().ok_or(Reason::Missing("missing-timestamp"))?,
+                    None => fields.timestamp.ok_or(Reason::Missing("missing-timestamp"))?,
                 };
                 Some((timestamp, text))
             }
         };
         let id = match &scheme.id_header {
             None => None,
-            Some(_) => Some(next().ok_or(Reason::Missing("missing-message-id"))?),
+            Some(_) => Some(fields.id.ok_or(Reason::Missing("missing-message-id"))?),
         };
+        if id.is_some_and(|id| id.len() > MESSAGE_ID_BYTES_MAX) {
+            return Err(Reason::Unacceptable("message-id-too-long"));
+        }
         let fresh = |(timestamp, text): (&Timestamp, &'a str)| {
             fresh_unix_ms(timestamp, text, now.unix_ms()).map(|unix_ms| (text, unix_ms))
         };

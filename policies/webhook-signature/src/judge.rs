@@ -54,6 +54,17 @@ fn judge_signed(scheme: &Scheme, problems: &mut Problems) {
 }
 
 fn judge_names(scheme: &Scheme, problems: &mut Problems) {
+    for (index, set) in scheme.header_sets().skip(1).enumerate() {
+        let is_whole = set.timestamp.is_some() == scheme.timestamp_header().is_some()
+            && set.id.is_some() == scheme.id_header.is_some();
+        if !is_whole {
+            problems.add(
+                &format!("scheme.other-headers.{index}"),
+                "it does not name the same headers as the scheme",
+                "give `timestamp-header` and `id-header` where the scheme has them, and only there",
+            );
+        }
+    }
     let mut names = BTreeSet::new();
     for name in scheme.header_names() {
         if name.is_empty() || name.bytes().any(|byte| byte.is_ascii_uppercase()) {

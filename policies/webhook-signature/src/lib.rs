@@ -6,6 +6,7 @@
 
 mod canonical;
 mod claims;
+mod fields;
 mod judge;
 mod reason;
 mod rule;

@@ -15,6 +15,9 @@ pub(crate) enum Reason {
     Wrong(Code),
     /// The signing time is too far from now.
     Stale(Code),
+    /// The request breaks a rule that no sender of any scheme breaks. Its
+    /// status is not a setting.
+    Unacceptable(Code),
 }
 
 /// The statuses with which a scheme refuses, where they are not
@@ -38,6 +41,7 @@ pub(crate) struct Statuses {
 }
 
 const STATUS_DEFAULT: u16 = 403;
+const STATUS_UNACCEPTABLE: u16 = 400;
 
 /// The statuses that can be set. Each says that this delivery was refused, and
 /// nothing else: others of 4xx ask the sender for something (407, 411, 429), to
@@ -78,6 +82,7 @@ impl Statuses {
             Reason::Missing(code) => (self.missing.unwrap_or(STATUS_DEFAULT), code),
             Reason::Wrong(code) => (self.wrong.unwrap_or(STATUS_DEFAULT), code),
             Reason::Stale(code) => (self.stale.unwrap_or(STATUS_DEFAULT), code),
+            Reason::Unacceptable(code) => (STATUS_UNACCEPTABLE, code),
         };
         let denied = deny(status, code);
         if status == 401 { denied.header("www-authenticate", CHALLENGE) } else { denied }

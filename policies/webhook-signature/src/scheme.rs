@@ -33,6 +33,9 @@ pub(crate) struct Scheme {
     pub(crate) id_header: Option<String>,
     /// What is signed: text with `{id}`, `{timestamp}` and `{body}` in it.
     pub(crate) signed: Template,
+    /// Other names under which all of its headers can come.
+    #[serde(default)]
+    pub(crate) other_headers: Vec<OtherHeaders>,
     /// The statuses with which it refuses.
     #[serde(default)]
     pub(crate) statuses: Statuses,
@@ -115,11 +118,49 @@ pub(crate) fn of_providers() -> Result<BTreeMap<String, Scheme>, Problems> {
         .map_err(|error| Problems::one("provider", error.to_string(), "this is a defect of ours"))
 }
 
+/// Other names of all headers that a scheme reads. Of the providers here, svix
+/// sends what Standard Webhooks calls `webhook-*` as `svix-*`
+/// (<https://docs.svix.com/receiving/verifying-payloads/how-manual>), and
+/// Shopify's libraries take its headers without their `x-`
+/// (<https://github.com/Shopify/shopify-api-ruby/blob/main/lib/shopify_api/webhooks/request.rb>).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct OtherHeaders {
+    header: String,
+    #[serde(default)]
+    timestamp_header: Option<String>,
+    #[serde(default)]
+    id_header: Option<String>,
+}
+
+/// The names of all headers of a scheme that come together.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HeaderSet<'a> {
+    pub(crate) signatures: &'a str,
+    pub(crate) timestamp: Option<&'a str>,
+    pub(crate) id: Option<&'a str>,
+}
+
 impl Scheme {
-    /// The headers it reads: that of the signatures, then those of the time and
-    /// of the id where it has them.
+    /// The names under which its headers can come, the usual ones first.
+    pub(crate) fn header_sets(&self) -> impl Iterator<Item = HeaderSet<'_>> {
+        let usual =
+            HeaderSet { signatures: &self.header, timestamp: self.timestamp_header(), id: self.id_header.as_deref() };
+        let others = self.other_headers.iter().map(|names| HeaderSet {
+            signatures: &names.header,
+            timestamp: names.timestamp_header.as_deref(),
+            id: names.id_header.as_deref(),
+        });
+        std::iter::once(usual).chain(others)
+    }
+
+    /// The headers it reads: set by set, that of the signatures, then those of
+    /// the time and of the id where it has them.
     pub(crate) fn header_names(&self) -> impl Iterator<Item = &str> {
-        let timestamp = self.timestamp.as_ref().and_then(|it| it.header.as_deref());
-        [Some(self.header.as_str()), timestamp, self.id_header.as_deref()].into_iter().flatten()
+        self.header_sets().flat_map(|set| [Some(set.signatures), set.timestamp, set.id].into_iter().flatten())
+    }
+
+    pub(crate) fn timestamp_header(&self) -> Option<&str> {
+        self.timestamp.as_ref().and_then(|timestamp| timestamp.header.as_deref())
     }
 }

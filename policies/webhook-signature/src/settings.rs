@@ -12,7 +12,7 @@ const PRINCIPAL_BYTES_MAX: usize = 256;
 /// The settings: a provider by its name, or a scheme in full.
 #[policy(rule = WebhookSignature)]
 pub struct Settings {
-    /// `discord`, `github`, `shopify`, `slack`, `standard-webhooks`,
+    /// `discord`, `github`, `shopify`, `slack`, `standard-webhooks` (svix too),
     /// `stripe`, `xero`, or `generic`: `x-signature: sha256=<hex>`,
     /// several separated by commas.
     #[serde(default)]
