@@ -8,7 +8,7 @@ use barmkin_guest::types::{Algorithm, Decision};
 use std::cell::LazyCell;
 
 /// Providers, and where they put the signature, the time and the id.
-const PROVIDERS: [(&str, &str, &str, &str); 9] = [
+const PROVIDERS: [(&str, &str, &str, &str); 10] = [
     ("github", "x-hub-signature-256", "", ""),
     ("shopify", "x-shopify-hmac-sha256", "", ""),
     ("slack", "x-slack-signature", "x-slack-request-timestamp", ""),
@@ -17,6 +17,7 @@ const PROVIDERS: [(&str, &str, &str, &str); 9] = [
     ("generic", "x-signature", "", ""),
     ("standard-webhooks", "svix-signature", "svix-timestamp", "svix-id"),
     ("shopify", "shopify-hmac-sha256", "", ""),
+    ("twitch", "twitch-eventsub-message-signature", "twitch-eventsub-message-timestamp", "twitch-eventsub-message-id"),
     ("xero", "x-xero-signature", "", ""),
 ];
 

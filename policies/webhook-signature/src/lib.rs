@@ -9,6 +9,7 @@ mod claims;
 mod fields;
 mod judge;
 mod reason;
+mod rfc3339;
 mod rule;
 mod scheme;
 mod settings;

@@ -72,6 +72,9 @@ pub(crate) enum Unit {
     Seconds,
     #[serde(rename = "ms")]
     Milliseconds,
+    /// No number: a date and a time of day, as RFC 3339 writes them.
+    #[serde(rename = "rfc3339")]
+    Rfc3339,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]

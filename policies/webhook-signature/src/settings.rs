@@ -13,7 +13,7 @@ const PRINCIPAL_BYTES_MAX: usize = 256;
 #[policy(rule = WebhookSignature)]
 pub struct Settings {
     /// `discord`, `github`, `shopify`, `slack`, `standard-webhooks` (svix too),
-    /// `stripe`, `xero`, or `generic`: `x-signature: sha256=<hex>`,
+    /// `stripe`, `twitch`, `xero`, or `generic`: `x-signature: sha256=<hex>`,
     /// several separated by commas.
     #[serde(default)]
     provider: Option<String>,

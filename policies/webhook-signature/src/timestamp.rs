@@ -1,6 +1,7 @@
 //! Signing times, and how far they may be from now.
 
 use crate::reason::Reason;
+use crate::rfc3339;
 use crate::scheme::{Timestamp, Unit};
 
 /// Reads a time and holds it against now, in the scheme's own unit: an age that
@@ -9,6 +10,7 @@ pub(crate) fn fresh_unix_ms(timestamp: &Timestamp, text: &str, now_unix_ms: u64)
     let (signed_at, unit_ms) = match timestamp.unit {
         Unit::Seconds => (decimal(text).and_then(|seconds| seconds.checked_mul(1_000)), 1_000),
         Unit::Milliseconds => (decimal(text), 1),
+        Unit::Rfc3339 => (rfc3339::unix_ms(text), 1),
     };
     let signed_at = signed_at.ok_or(Reason::Wrong("malformed-timestamp"))?;
     let now = now_unix_ms - now_unix_ms % unit_ms;

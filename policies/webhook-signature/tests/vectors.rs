@@ -15,7 +15,7 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STAN
 use serde_json::{Value, json};
 
 /// The file of each provider, and the setting.
-const FILES: [(&str, &str); 9] = [
+const FILES: [(&str, &str); 10] = [
     ("github", "github"),
     ("stripe", "stripe"),
     ("slack", "slack"),
@@ -24,11 +24,12 @@ const FILES: [(&str, &str); 9] = [
     ("generic_hmac_list", "generic"),
     ("svix", "standard-webhooks"),
     ("discord", "discord"),
+    ("twitch", "twitch"),
     ("xero", "xero"),
 ];
 
 /// Cases that this policy accepts although their vectors reject them.
-const ACCEPTED: [(&str, &[&str]); 7] = [
+const ACCEPTED: [(&str, &[&str]); 8] = [
     // The right bytes, written otherwise. Providers' libraries differ here:
     // those that decode accept them, those that compare text do not.
     ("github", &["sig_uppercase_hex"]),
@@ -39,6 +40,9 @@ const ACCEPTED: [(&str, &[&str]); 7] = [
     // The last character is padding.
     ("shopify", &["sig_padding_removed", "sig_last_char_dropped"]),
     ("xero", &["sig_padding_removed", "sig_last_char_dropped"]),
+    // Any offset of RFC 3339, and ids that came before: those are for
+    // `replay-window`.
+    ("twitch", &["sig_uppercase_hex", "timestamp_offset_plus0000", "message_id_replayed"]),
 ];
 
 /// The same, of the files of Standard Webhooks.
@@ -107,7 +111,7 @@ fn is_accepted(file: &str, case: &str) -> bool {
 
 fn decide(provider: &str, case: &Value) -> Decision {
     let mut settings = json!({ "provider": provider });
-    let signs_time = matches!(provider, "stripe" | "slack" | "standard-webhooks" | "discord");
+    let signs_time = matches!(provider, "stripe" | "slack" | "standard-webhooks" | "discord" | "twitch");
     if signs_time {
         // No tolerance in a vector means that age does not matter.
         settings["tolerance"] = match case["tolerance_s"].as_u64() {
