@@ -105,7 +105,7 @@ fn a_field_that_was_not_signed_tells_apart_by_its_listed_values() {
 #[test]
 fn a_delivery_follows_its_outcome_as_far_as_that_is_seen() {
     type End = fn(Settlement);
-    let success: [(&str, End, &str); 9] = [
+    let ends: [(&str, End, &str); 9] = [
         ("200", |it| now(it.answered(StatusCode::OK)), "replayed"),
         ("204", |it| now(it.answered(StatusCode::NO_CONTENT)), "replayed"),
         ("302", |it| now(it.answered(StatusCode::FOUND)), "allow"),
@@ -116,26 +116,29 @@ fn a_delivery_follows_its_outcome_as_far_as_that_is_seen() {
         ("unknown", drop, "allow"),
         ("sent", |it| now(it.sent()), "replayed"),
     ];
-    for (end, settle, again) in success {
-        let gate = gate(NonceSpace::default(), Arc::default());
-        let first = settlement(deliver(&gate, "r", "a", &[], Sees::Response));
-        assert_eq!(reason(&deliver(&gate, "r", "a", &[], Sees::Response)), "in-progress", "{end}");
+    let by_default = gate(NonceSpace::default(), Arc::default());
+    // Each end is another sender's.
+    for (end, settle, again) in ends {
+        let deliver = || deliver(&by_default, "r", end, &[], Sees::Response);
+        let first = settlement(deliver());
+        assert_eq!(reason(&deliver()), "in-progress", "{end}");
         settle(first);
-        assert_eq!(reason(&deliver(&gate, "r", "a", &[], Sees::Response)), again, "{end}");
+        assert_eq!(reason(&deliver()), again, "{end}");
     }
     let all = SuccessStatuses { redirects: true, client_errors: true };
+    let lenient = gate(NonceSpace { success: all, ..NonceSpace::default() }, Arc::default());
     for (status, again) in [(302, "replayed"), (404, "replayed"), (500, "allow")] {
-        let gate = gate(NonceSpace { success: all, ..NonceSpace::default() }, Arc::default());
-        now(settlement(deliver(&gate, "r", "a", &[], Sees::Response)).answered(StatusCode::from_u16(status).unwrap()));
-        assert_eq!(reason(&deliver(&gate, "r", "a", &[], Sees::Response)), again, "{status}");
+        let deliver = || deliver(&lenient, "r", &status.to_string(), &[], Sees::Response);
+        now(settlement(deliver()).answered(StatusCode::from_u16(status).unwrap()));
+        assert_eq!(reason(&deliver()), again, "{status}");
     }
     // Where only the sending of the verdict is seen.
-    let gate = gate(NonceSpace::default(), Arc::default());
-    drop(settlement(deliver(&gate, "r", "a", &[], Sees::Sent)));
-    let second = settlement(deliver(&gate, "r", "a", &[], Sees::Sent));
-    assert_eq!(reason(&deliver(&gate, "r", "a", &[], Sees::Sent)), "in-progress");
+    let deliver = || deliver(&by_default, "r", "sees-sent", &[], Sees::Sent);
+    drop(settlement(deliver()));
+    let second = settlement(deliver());
+    assert_eq!(reason(&deliver()), "in-progress");
     now(second.sent());
-    assert_eq!(reason(&deliver(&gate, "r", "a", &[], Sees::Sent)), "replayed");
+    assert_eq!(reason(&deliver()), "replayed");
 }
 
 #[test]

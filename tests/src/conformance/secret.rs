@@ -48,6 +48,8 @@ impl Secret {
     fn bytes(&self) -> Result<Vec<u8>> {
         let value = self.value.as_str();
         match (self.kind.as_str(), self.encoding.as_deref()) {
+            // Discord hands its key out in hex.
+            ("ed25519", None) if value.len() == 64 => Ok(hex::decode(value)?),
             ("ed25519", _) => Ok(BASE64.decode(value.strip_prefix("whpk_").unwrap_or(value))?),
             (_, None | Some("utf8")) => Ok(value.into()),
             (_, Some("hex")) => Ok(hex::decode(value)?),

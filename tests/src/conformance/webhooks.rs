@@ -200,6 +200,8 @@ impl Case {
 fn settings(vectors: &WebhookVectors, tolerance_s: Option<u64>) -> Value {
     let provider = match vectors.provider.as_str() {
         "generic_hmac_list" => "generic".to_owned(),
+        // The same scheme, under other names.
+        "svix" => "standard-webhooks".to_owned(),
         provider => provider.replace('_', "-"),
     };
     let mut settings = json!({ "provider": provider });

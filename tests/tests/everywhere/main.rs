@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test ends by panicking")]
 
 mod cases;
+mod deliveries;
 mod eval;
 mod exceptions;
 mod tower;

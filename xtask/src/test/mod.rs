@@ -11,13 +11,16 @@ use std::process::{Command, ExitCode, Stdio};
 use tally::Tally;
 
 /// What the conformance runner is held to.
-const VECTORS: [&str; 7] = [
+const VECTORS: [&str; 10] = [
     "webhooks/github.json",
     "webhooks/stripe.json",
     "webhooks/slack.json",
     "webhooks/shopify.json",
     "webhooks/standard_webhooks.json",
     "webhooks/generic_hmac_list.json",
+    "webhooks/discord.json",
+    "webhooks/svix.json",
+    "webhooks/xero.json",
     "rate_limit/gcra.json",
 ];
 

@@ -1,8 +1,8 @@
 //! The table of what its sender sees, and how often the upstream saw a delivery.
 
-use crate::sender::Seen;
-use crate::upstream::{Fails, Upstream};
-use crate::{DUPLICATES, KEEPS};
+use super::sender::Seen;
+use super::upstream::{Fails, Upstream};
+use super::{DUPLICATES, KEEPS};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -72,7 +72,7 @@ impl Table {
     }
 }
 
-const BEGIN: &str = "<!-- made by tests/tests/deliveries -->\n";
+const BEGIN: &str = "<!-- made by tests/tests/everywhere/deliveries -->\n";
 
 impl std::fmt::Display for Table {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

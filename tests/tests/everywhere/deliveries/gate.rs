@@ -1,6 +1,6 @@
 //! A gate with all of its ways in, which can be killed and come back.
 
-use crate::{DUPLICATES, KEEPS};
+use super::{DUPLICATES, KEEPS};
 use barmkin_tests::harness::{Barmkin, free_address};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -84,7 +84,7 @@ fn serve(configuration: &PathBuf, addresses: &BTreeMap<&'static str, SocketAddr>
     command.arg("serve").arg(configuration).stdin(Stdio::null()).stdout(Stdio::null()).stderr(output);
     let process = command.spawn().unwrap();
     for address in addresses.values() {
-        crate::sender::wait_until(|| TcpStream::connect(address).is_ok());
+        super::sender::wait_until(|| TcpStream::connect(address).is_ok());
     }
     process
 }

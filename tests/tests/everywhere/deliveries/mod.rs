@@ -2,15 +2,7 @@
 //! and everything that can go wrong behind the gate. The table that comes of it is
 //! in `docs/deliveries.md`.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::disallowed_methods,
-    missing_docs,
-    reason = "a test ends by panicking"
-)]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test ends by panicking")]
 
 mod gate;
 mod sender;

@@ -1,6 +1,6 @@
 //! The sender of deliveries.
 
-use crate::upstream::Fails;
+use super::upstream::Fails;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,8 +23,8 @@ impl Delivery {
         let named = |name: &str, of: [&'static str; 4]| of.into_iter().find(|known| *known == name).unwrap();
         Self {
             id: format!("m{}", NEXT.fetch_add(1, Ordering::SeqCst)),
-            keep: named(keep, crate::KEEPS),
-            duplicate: named(duplicate, crate::DUPLICATES),
+            keep: named(keep, super::KEEPS),
+            duplicate: named(duplicate, super::DUPLICATES),
         }
     }
 
