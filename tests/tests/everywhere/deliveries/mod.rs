@@ -85,7 +85,13 @@ fn one(front: &Front, upstream: &Upstream, fails: Fails, keep: &str, duplicate: 
     let delivery = Delivery::new(keep, duplicate);
     match fails {
         Fails::Refused => drop(send(front.closed, &delivery, fails)),
-        Fails::HangsUp => sender::hang_up(front.open, &delivery, fails, || upstream.has_seen(&delivery.id)),
+        Fails::HangsUp => {
+            sender::hang_up(front.open, &delivery, fails, || upstream.has_seen(&delivery.id));
+            let again = sender::until_decided(|| send(front.open, &delivery, Fails::Nothing));
+            // Whether anybody listens makes no difference to what it does.
+            sender::wait_until(|| upstream.received(&delivery.id).taken);
+            return Cell::of(&again, upstream, &delivery.id);
+        }
         _ => drop(send(front.open, &delivery, fails)),
     }
     let again = sender::until_decided(|| send(front.open, &delivery, Fails::Nothing));

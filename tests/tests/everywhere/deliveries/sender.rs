@@ -69,8 +69,8 @@ pub(crate) fn hang_up(to: SocketAddr, delivery: &Delivery, fails: Fails, is_unde
 pub(crate) fn until_decided(attempt: impl Fn() -> Option<Seen>) -> Seen {
     let mut seen = None;
     wait_until(|| {
-        seen.replace(attempt().expect("an answer")).is_some_and(|_| false)
-            || seen.as_ref().is_some_and(|seen: &Seen| seen.reason.as_deref() != Some("in-progress"))
+        let last = seen.insert(attempt().expect("an answer"));
+        last.reason.as_deref() != Some("in-progress")
     });
     seen.unwrap()
 }
