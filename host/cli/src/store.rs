@@ -10,7 +10,12 @@ use std::sync::Arc;
 
 /// Opens the store to serve with, within the runtime that serves. What comes of
 /// it is told to `health`.
-pub(crate) async fn open(config: &StoreConfig, accept_loss: bool, health: &StoreHealth) -> Result<Store> {
+pub(crate) async fn open(
+    config: &StoreConfig,
+    accept_loss: bool,
+    health: &StoreHealth,
+) -> Result<(Store, Credentials)> {
+    let mut credentials = Credentials::default();
     let store = match config {
         StoreConfig::Memory(limits) => {
             tracing::info!(
@@ -48,10 +53,29 @@ pub(crate) async fn open(config: &StoreConfig, accept_loss: bool, health: &Store
                     return Err(refused(error, help));
                 }
             }
-            Store::Remote(Arc::new(store))
+            let store = Arc::new(store);
+            credentials.0 = Some(store.clone());
+            Store::Remote(store)
         }
     };
-    Ok(health.watch(store))
+    Ok((health.watch(store), credentials))
+}
+
+/// What a store is opened with, where that can be rotated while it is in use.
+#[derive(Default)]
+pub(crate) struct Credentials(Option<Arc<RedisStore>>);
+
+impl Credentials {
+    /// Goes on with those of `config`.
+    pub(crate) fn renew(&self, config: &StoreConfig) {
+        let (Some(store), StoreConfig::Redis(config)) = (&self.0, config) else { return };
+        match store.renew_credentials(&redis(config)) {
+            Ok(()) => tracing::info!("Redis is used with other credentials"),
+            Err(error) => {
+                tracing::error!(%error, "Redis is used with its former credentials: the new ones are unusable")
+            }
+        }
+    }
 }
 
 fn redis(config: &RedisConfig) -> barmkin_store_redis::Settings {

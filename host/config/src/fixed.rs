@@ -66,7 +66,7 @@ impl Fixed {
         };
         let mut differences = unlike(&self.listeners, &other.listeners);
         differences.extend(unlike(&other.listeners, &self.listeners));
-        differences.extend(section(self.store != other.store, "store"));
+        differences.extend(section(!self.store.is_same_store(&other.store), "store"));
         differences.extend(section(self.limits != other.limits, "limits"));
         differences.extend(section(self.cache != other.cache, "cache"));
         differences.extend(section(self.admin != other.admin, "admin"));

@@ -35,6 +35,7 @@ mod report;
 mod resolve;
 mod schema;
 mod secret;
+mod secret_text;
 mod source;
 mod stock;
 mod store;

@@ -97,6 +97,8 @@ impl Loader {
             let found =
                 self.loaded.findings.error(Spot::Span(file, key.span), format!("there is no key `{}` here", key.key));
             if let Some(near) = key.near {
+                // What it would have included declares we know not what.
+                self.loaded.unread.files |= near == "include";
                 found.help(format!("did you mean `{near}`"));
             }
         }
@@ -233,31 +235,37 @@ impl Loader {
     }
 
     fn include(&mut self, site: &Site, value: Spanned<DeValue<'_>>) {
-        let Some(patterns) = self.read_value::<Vec<String>>(site, value) else { return };
+        let Some(patterns) = self.read_value::<Vec<String>>(site, value) else {
+            self.loaded.unread.files = true;
+            return;
+        };
         for (index, pattern) in patterns.iter().enumerate() {
             self.include_pattern(&site.item(index), pattern);
         }
     }
 
     fn include_pattern(&mut self, site: &Site, pattern: &str) {
-        let Loaded { sources, findings, files, .. } = &mut self.loaded;
+        let Loaded { sources, findings, files, unread, .. } = &mut self.loaded;
         let folder = sources.path(site.file).parent().unwrap_or(Path::new(""));
         let full = Path::new(&glob::Pattern::escape(&folder.to_string_lossy())).join(pattern);
         files.expect_below(&fixed_part(folder, pattern));
         let matching: Vec<PathBuf> = match glob::glob(&full.to_string_lossy()) {
             Ok(paths) if !Path::new(pattern).is_absolute() => paths.flatten().collect(),
             Ok(_) => {
+                unread.files = true;
                 findings
                     .error(site, format!("`{pattern}` is an absolute path"))
                     .help("name included files relative to this one");
                 return;
             }
             Err(error) => {
+                unread.files = true;
                 findings.error(site, format!("`{pattern}` is not a pattern for files: {}", error.msg));
                 return;
             }
         };
         if matching.is_empty() {
+            unread.files = true;
             findings.error(site, format!("no file matches `{pattern}`")).help("create it, or remove it from `include`");
         }
         for file in matching {
@@ -272,6 +280,7 @@ impl Loader {
         let findings = &mut self.loaded.findings;
         let Ok(file) = path.canonicalize() else {
             findings.error(site, format!("`{}` cannot be read", path.display()));
+            self.loaded.unread.files = true;
             return;
         };
         if self.seen.contains(&file) {
@@ -280,6 +289,7 @@ impl Loader {
                 .help("include each file once");
         } else if self.seen.len() == FILES_MAX {
             findings.error(site, format!("there are more than {FILES_MAX} files"));
+            self.loaded.unread.files = true;
         } else {
             self.seen.push(file);
             self.read_file(path, Some(site));

@@ -87,7 +87,7 @@ impl Fingerprint {
 }
 
 /// Removes the newline that editors add, and says whether there was one.
-fn trim_newline(text: &mut SecretBytes) -> bool {
+pub(crate) fn trim_newline(text: &mut SecretBytes) -> bool {
     let newline = if text.ends_with(b"\r\n") { 2 } else { usize::from(text.ends_with(b"\n")) };
     let length = text.len() - newline;
     text.truncate(length);
@@ -106,6 +106,11 @@ pub(crate) fn from_environment(variable: &str) -> Result<SecretBytes, Remark> {
         Err(std::env::VarError::NotPresent) => Err(problem("is not set")),
         Err(std::env::VarError::NotUnicode(_)) => Err(problem("is not UTF-8")),
     }
+}
+
+/// Whether `text` is written as Standard Webhooks' secrets are, and Stripe's.
+pub(crate) fn is_prefixed(text: &[u8]) -> bool {
+    text.starts_with(b"whsec_") || text.starts_with(b"whpk_")
 }
 
 /// The secret that `text` stands for.
@@ -145,7 +150,7 @@ fn check_mode(path: &Path, metadata: &Metadata) -> Result<Option<Remark>, Remark
     let shown = path.display();
     let remark = |problem: &str, change: &str| Remark {
         message: format!("secret file `{shown}` {problem} (mode {mode:03o})"),
-        help: format!("take that away: `chmod {change} {shown}`"),
+        help: remedy(path, change),
     };
     if mode & READ_BY_OTHERS != 0 {
         Err(remark("is readable by everyone", "o-rwx"))
@@ -156,6 +161,24 @@ fn check_mode(path: &Path, metadata: &Metadata) -> Result<Option<Remark>, Remark
     } else {
         Ok(None)
     }
+}
+
+/// What takes a permission away, where the file is: files that are mounted cannot
+/// be changed.
+#[cfg(unix)]
+fn remedy(path: &Path, change: &str) -> String {
+    // Kubernetes swaps a link of this name for all files of a volume at once.
+    if path.parent().is_some_and(|folder| folder.join("..data").is_symlink()) {
+        return "a mounted Secret cannot be changed: write `defaultMode: 0440` for its volume, and in the pod's \
+                `securityContext` an `fsGroup` that barmkin is in"
+            .to_owned();
+    }
+    if path.starts_with("/run/secrets") {
+        return "a mounted secret cannot be changed: give it a `mode: 0400`, and the `uid` that barmkin runs as, where \
+                the service names it"
+            .to_owned();
+    }
+    format!("take that away: `chmod {change} {}`", path.display())
 }
 
 #[cfg(not(unix))]

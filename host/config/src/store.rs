@@ -41,6 +41,19 @@ impl StoreConfig {
     }
 }
 
+impl StoreConfig {
+    /// Whether `other` is the same store, whatever opens it: credentials can be
+    /// rotated while it is in use.
+    pub fn is_same_store(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Redis(one), Self::Redis(other)) => {
+                (&one.url, &one.prefix, one.timeout) == (&other.url, &other.prefix, other.timeout)
+            }
+            (one, other) => one == other,
+        }
+    }
+}
+
 /// How a Redis server is reached. What is not given has the client's default.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RedisConfig {

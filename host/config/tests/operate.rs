@@ -117,4 +117,12 @@ fn what_takes_a_restart_is_named_as_it_is_written() {
     let other = loaded(&other);
     let expected = ["[admin]", "[listen.a]", "[listen.b]", "[pin]", "[store]"];
     assert_eq!(first.fixed().differences(other.fixed()), expected);
+    // A password can be rotated while its store is in use.
+    let redis = |password: &str| {
+        let text = "version = 1\n[store]\nkind = \"redis\"\nurl = \"redis://127.0.0.1:1\"\npassword = \"file:p\"\n";
+        load(&folder(&[("barmkin.toml", text), ("p", password)])).unwrap_or_else(|report| panic!("{report}"))
+    };
+    let (before, after) = (redis("old"), redis("new"));
+    assert_ne!(before.store(), after.store());
+    assert!(before.fixed().differences(after.fixed()).is_empty());
 }

@@ -119,3 +119,61 @@ secrets = [{ id = "a", from = "file:absent" }, { id = "b", from = "env:ABSENT" }
     write(&folder, "barmkin.toml", from("nowhere").as_bytes(), 0o600);
     assert!(load_with(&folder, Secrets::Placeholders).is_err());
 }
+
+/// Taken in silence, each of these is a mismatch for ever.
+#[test]
+fn what_was_copied_with_a_secret_is_refused_where_it_stands() {
+    let text = "version = 1\n[keys.k]\nalgorithm = \"hmac-sha256\"\nsecrets = [{ id = \"1\", from = \"file:s\" }]\n";
+    for (secret, problem) in [
+        ("\u{feff}secret", "begins with a byte order mark"),
+        ("secret\n\n", "ends with an empty line"),
+        (" secret", "begins or ends with white space"),
+        ("\"secret\"", "is in quotes"),
+        ("GITHUB_SECRET=secret", "begins with `GITHUB_SECRET=`"),
+    ] {
+        let report = report(&folder(&[("barmkin.toml", text), ("s", secret)]));
+        let (place, rest) = report.split_once(": ").unwrap();
+        assert_eq!(place, "barmkin.toml:4:31", "{report}");
+        assert!(rest.starts_with(&format!("the secret {problem}\n  help: ")), "{report}");
+    }
+}
+
+#[test]
+fn a_stock_provider_knows_how_its_secrets_are_written() {
+    let with = |provider: &str, encoding: &str, secret: &str| {
+        let text = format!(
+            "version = 1\n[keys.k]\nalgorithm = \"hmac-sha256\"\nencoding = \"{encoding}\"\n\
+             secrets = [{{ id = \"1\", from = \"file:s\" }}]\n\
+             [policies.p]\ncomponent = \"stock:webhook-signature\"\nsettings = {{ provider = \"{provider}\" }}\n\
+             grants = {{ keys = {{ signing = \"k\" }}, vouch = true }}\n"
+        );
+        match load(&folder(&[("barmkin.toml", &text), ("s", secret)])) {
+            Ok(config) => config.warnings().iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
+            Err(report) => report.to_string(),
+        }
+    };
+    assert!(with("stripe", "whsec", "whsec_MfKQ").contains("signs with the text of its secret as it stands"));
+    assert!(with("standard-webhooks", "utf8", "whsec_MfKQ").contains("signs with the base64 behind `whsec_`"));
+    assert!(with("github", "utf8", "whsec_MfKQ").contains("warning: a secret of key `k` begins with `whsec_`"));
+    for (provider, encoding, secret) in [
+        ("stripe", "utf8", "whsec_MfKQ"),
+        ("standard-webhooks", "whsec", "whsec_MfKQ"),
+        ("github", "base64", "c2VjcmV0"),
+        ("generic", "whsec", "whsec_MfKQ"),
+    ] {
+        assert_eq!(with(provider, encoding, secret), "", "{provider} {encoding}");
+    }
+}
+
+/// Mounted files cannot be changed.
+#[test]
+fn advice_about_modes_fits_where_the_file_is() {
+    let text = "version = 1\n[keys.k]\nalgorithm = \"hmac-sha256\"\nsecrets = [{ id = \"1\", from = \"file:s/s\" }]\n";
+    let folder = folder(&[("barmkin.toml", text)]);
+    write(&folder, "s/..v1/s", b"secret", 0o644);
+    std::os::unix::fs::symlink("..v1", folder.path().join("s/..data")).unwrap();
+    std::os::unix::fs::symlink("..data/s", folder.path().join("s/s")).unwrap();
+    let report = report(&folder);
+    assert!(report.contains("readable by everyone (mode 644)\n  help: a mounted Secret cannot be changed"), "{report}");
+    assert!(report.contains("`defaultMode: 0440`") && report.contains("`fsGroup`"), "{report}");
+}

@@ -136,3 +136,28 @@ fn what_was_withdrawn_does_not_come_back_by_itself() {
     assert_eq!(left(&config, "a"), Vec::<String>::new());
     assert_eq!(left(&config, "b"), ["1"]);
 }
+
+/// A slip in `include` says nothing of the keys that stand in those files.
+#[test]
+fn a_slip_in_include_withdraws_nothing() {
+    let main = |include: &str| format!("version = 1\n{include}\n");
+    let slips = [
+        "inclde = [\"keys.toml\"]",
+        "include = \"keys.toml\"",
+        "include = [\"kys.toml\"]",
+        "include = [\"/keys.toml\"]",
+        "include = [\"***\"]",
+        "include = [1]",
+    ];
+    let keys = TWO_KEYS.replace("version = 1\n", "");
+    let files = [("keys.toml", keys.as_str()), ("a1", "secret a1"), ("a2", "secret a2"), ("b1", "secret b1")];
+    for slip in slips {
+        let folder = folder(&files);
+        rewrite(&folder, &main("include = [\"keys.toml\"]"));
+        let mut config = load(&folder).unwrap_or_else(|report| panic!("{report}"));
+        rewrite(&folder, &main(slip));
+        assert!(withdraw(&mut config).is_empty(), "{slip}");
+        std::fs::remove_file(folder.path().join("a1")).unwrap();
+        assert_eq!(withdraw(&mut config), [LEFT], "{slip}: its own file counts");
+    }
+}

@@ -3,10 +3,12 @@
 
 use crate::error::OpenError;
 use crate::store::{Settings, Tls};
+use arc_swap::ArcSwap;
 use barmkin_host::StoreError;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{Client, ClientTlsConfig, ErrorKind, FromRedisValue, IntoConnectionInfo, RedisError, ScriptInvocation};
 use redis::{InfoDict, Script, TlsCertificates};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -42,7 +44,8 @@ return since";
 
 /// The connection.
 pub(crate) struct Connection {
-    manager: ConnectionManager,
+    /// Another one by other credentials.
+    manager: ArcSwap<ConnectionManager>,
     timeout: Duration,
     /// When the server at its other end was last seen to be one that may be used,
     /// in milliseconds of `began`, and one more; 0 for never.
@@ -59,19 +62,11 @@ pub(crate) struct Connection {
 impl Connection {
     /// Connects when it is first used.
     pub(crate) fn open(settings: &Settings) -> Result<Self, OpenError> {
-        let client = client(settings).map_err(OpenError::Settings)?;
-        let config = ConnectionManagerConfig::new()
-            .set_min_delay(RETRY.0)
-            .set_max_delay(RETRY.1)
-            .set_number_of_retries(ATTEMPTS_MAX)
-            .set_connection_timeout(Some(settings.timeout))
-            .set_response_timeout(Some(settings.timeout))
-            .set_pipeline_buffer_size(UNDER_WAY_MAX);
-        let manager = ConnectionManager::new_lazy_with_config(client, config).map_err(OpenError::Settings)?;
+        let manager = manager(settings)?;
         #[expect(clippy::disallowed_methods, reason = "a store has a clock of its own")]
         let began = Instant::now();
         Ok(Self {
-            manager,
+            manager: ArcSwap::from_pointee(manager),
             timeout: settings.timeout,
             proven: AtomicU64::new(0),
             began,
@@ -79,6 +74,15 @@ impl Connection {
             since: AtomicU64::new(0),
             lost_at: AtomicU64::new(0),
         })
+    }
+
+    /// Goes on with the credentials of `settings`. Calls under way end as they
+    /// began.
+    pub(crate) fn renew_credentials(&self, settings: &Settings) -> Result<(), OpenError> {
+        self.manager.store(Arc::new(manager(settings)?));
+        // It must show that it is the same server.
+        self.proven.store(0, Ordering::Release);
+        Ok(())
     }
 
     /// When the server lost what it remembered, if it did since this store was
@@ -91,7 +95,7 @@ impl Connection {
     /// Runs a script, within the time-out. What it came to is unknown after an
     /// error: it is not tried again.
     pub(crate) async fn run<T: FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Result<T, StoreError> {
-        let mut manager = self.manager.clone();
+        let mut manager = ConnectionManager::clone(&self.manager.load());
         let run = async {
             self.prove(&mut manager).await?;
             call.invoke_async(&mut manager).await.map_err(Failure::Redis)
@@ -110,7 +114,7 @@ impl Connection {
     pub(crate) async fn find(&self, pattern: &str, most: usize) -> Result<Vec<String>, StoreError> {
         let (mut found, mut cursor) = (Vec::new(), 0_u64);
         for _ in 0..PAGES_MAX {
-            let mut manager = self.manager.clone();
+            let mut manager = ConnectionManager::clone(&self.manager.load());
             let mut scan = redis::cmd("SCAN");
             scan.arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(PAGE);
             let page = scan.query_async::<(u64, Vec<String>)>(&mut manager);
@@ -129,7 +133,7 @@ impl Connection {
     /// Whether the server can be used now.
     pub(crate) async fn try_server(&self) -> Result<(), Failure> {
         let prove = async {
-            let mut manager = self.manager.clone();
+            let mut manager = ConnectionManager::clone(&self.manager.load());
             self.prove(&mut manager).await
         };
         tokio::time::timeout(self.timeout, prove).await.unwrap_or(Err(Failure::Late))
@@ -202,6 +206,18 @@ impl From<Failure> for StoreError {
             Failure::Evicts(policy) => format!("Redis may drop nonces: its `maxmemory-policy` is `{policy}`"),
         })
     }
+}
+
+fn manager(settings: &Settings) -> Result<ConnectionManager, OpenError> {
+    let client = client(settings).map_err(OpenError::Settings)?;
+    let config = ConnectionManagerConfig::new()
+        .set_min_delay(RETRY.0)
+        .set_max_delay(RETRY.1)
+        .set_number_of_retries(ATTEMPTS_MAX)
+        .set_connection_timeout(Some(settings.timeout))
+        .set_response_timeout(Some(settings.timeout))
+        .set_pipeline_buffer_size(UNDER_WAY_MAX);
+    ConnectionManager::new_lazy_with_config(client, config).map_err(OpenError::Settings)
 }
 
 fn client(settings: &Settings) -> Result<Client, RedisError> {

@@ -107,6 +107,16 @@ impl RedisStore {
         Ok(Self { clock: Some(Box::new(clock)), ..Self::new(settings)? })
     }
 
+    /// Goes on with the username, password and certificates of `settings`: for those
+    /// that are rotated while the server still takes both.
+    ///
+    /// # Errors
+    /// [`OpenError::Settings`]; the former ones then stay in use.
+    pub fn renew_credentials(&self, settings: &Settings) -> Result<(), OpenError> {
+        let _in_runtime = self.runtime.enter();
+        self.connection.renew_credentials(settings)
+    }
+
     /// Tries the server now: whether it answers. One that is down may come up;
     /// until then every call fails.
     ///

@@ -139,6 +139,16 @@ fn a_password_and_tls() {
         settings.timeout = Duration::from_millis(500);
         assert!(claim(&RedisStore::new(&settings).unwrap(), &nonce(1)).await.is_err(), "the password is asked for");
         settings.password = Some("open sesame".to_owned());
+        // Rotated while the store is in use.
+        let store = RedisStore::new(&settings).unwrap();
+        assert_eq!(claim(&store, &nonce(1)).await, Ok(Claim::Replayed));
+        settings.password = Some("guess".to_owned());
+        store.renew_credentials(&settings).unwrap();
+        assert!(claim(&store, &nonce(1)).await.is_err(), "the new password counts");
+        settings.password = Some("open sesame".to_owned());
+        settings.timeout = Duration::from_secs(5);
+        store.renew_credentials(&settings).unwrap();
+        assert_eq!(claim(&store, &nonce(1)).await, Ok(Claim::Replayed));
         settings.tls.root_pem = None;
         assert!(claim(&RedisStore::new(&settings).unwrap(), &nonce(1)).await.is_err(), "nobody vouches for the server");
     });

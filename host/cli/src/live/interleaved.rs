@@ -3,6 +3,7 @@
 use super::load::Read;
 use super::watch::Watch;
 use super::{Live, Looked};
+use crate::store::Credentials;
 use barmkin_admin::{By, Outcome, Reloads};
 use barmkin_host::{MemoryStore, NoMetrics};
 use std::fs;
@@ -79,7 +80,7 @@ fn live() -> (TempDir, Live) {
     let files = [("barmkin.toml", RULES), ("keys.toml", KEYS), ("new", "the new secret"), ("old", "the old secret")];
     files.iter().for_each(|(name, text)| put(folder.path(), name, text));
     let path = folder.path().join("barmkin.toml");
-    let open = |_: &_| Ok(MemoryStore::default().into());
+    let open = |_: &_| Ok((MemoryStore::default().into(), Credentials::default()));
     let live = Live::load(&path, open, Arc::new(NoMetrics), Reloads::default()).unwrap();
     (folder, live)
 }

@@ -148,6 +148,9 @@ impl Live {
             state.left = (on_disk != state.history.serving().configuration).then_some(on_disk);
         }
         warn(&config);
+        if config.store() != state.config.store() {
+            self.credentials.renew(config.store());
+        }
         state.config = config;
         state.files = files;
         // INVARIANT (withdrawn since): the files were read before it was built.
@@ -195,7 +198,14 @@ impl Live {
         self.show(&state);
         drop(state);
         if is_told {
-            tracing::error!(%by, problem, "what is on disk cannot be used: what served goes on serving");
+            if withdrawn.is_empty() {
+                tracing::error!(%by, problem, "what is on disk cannot be used: what served goes on serving");
+            } else {
+                tracing::error!(
+                    %by, problem, ?withdrawn,
+                    "what is on disk cannot be used: what served goes on serving, without the secrets that are gone"
+                );
+            }
         }
         let body = json!({
             "outcome": Attempt::Refused.as_str(),

@@ -25,6 +25,7 @@ pub(crate) use operate::{Counts, Operate};
 pub(crate) use orders::Orders;
 
 use crate::load as loading;
+use crate::store::Credentials;
 use anyhow::{Result, bail};
 use barmkin_admin::{Answered, Attempt, By, Outcome, Reloads, rfc3339};
 use barmkin_config::{Config, Files, Fixed, Gone, LoadOptions, StoreConfig};
@@ -42,6 +43,7 @@ pub(crate) struct Live {
     state: Mutex<State>,
     reloads: Reloads,
     view: View,
+    credentials: Credentials,
 }
 
 /// What the threads share.
@@ -120,7 +122,7 @@ impl Live {
     /// Loads `path`, and has a gate by it.
     pub(crate) fn load(
         path: &Path,
-        open_store: impl FnOnce(&StoreConfig) -> Result<Store>,
+        open_store: impl FnOnce(&StoreConfig) -> Result<(Store, Credentials)>,
         metrics: Arc<dyn Metrics>,
         reloads: Reloads,
     ) -> Result<Self> {
@@ -131,7 +133,7 @@ impl Live {
         if config.listeners().is_empty() {
             bail!("`{}` declares no listener: add a `[listen.NAME]`", path.display());
         }
-        let store = open_store(config.store())?;
+        let (store, credentials) = open_store(config.store())?;
         let engine = loading::serving_engine(&config, &store)?;
         let services = Services { metrics, ..Services::new(store) };
         let generation = config.build(&engine, services)?;
@@ -164,6 +166,7 @@ impl Live {
             state: Mutex::new(state),
             reloads,
             view: View::default(),
+            credentials,
         };
         live.show(&live.state());
         Ok(live)
@@ -243,6 +246,9 @@ impl Live {
             Ok(generation) => {
                 self.swap(generation);
                 withdrawn.iter().for_each(|secret| tracing::warn!("withdrawn: {secret}"));
+                for (key, _) in state.config.keys().iter().filter(|(_, key)| key.secret_ids().next().is_none()) {
+                    tracing::error!(key, "a key has no secret left: everything that is signed with it is refused");
+                }
                 self.reloads.withdrew(withdrawn.len());
             }
             // It was built with more keys before: fewer cannot fail.

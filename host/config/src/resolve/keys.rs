@@ -2,6 +2,7 @@ use crate::config::Secrets;
 use crate::document::{self, Encoding, Entry, KeyAlgorithm};
 use crate::resolve::Context;
 use crate::secret::{self, Fingerprint, Remark, SecretBytes, Source};
+use crate::secret_text;
 use crate::source::{Site, Sources};
 use barmkin_host::{Algorithm, Key, KeyError, KeyRing};
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,6 +35,8 @@ pub(crate) struct Secret {
     pub(crate) encoding: Encoding,
     pub(crate) until: Option<Duration>,
     pub(crate) fingerprint: Fingerprint,
+    /// Whether its text begins with `whsec_` or `whpk_`.
+    pub(crate) is_prefixed: bool,
 }
 
 pub(super) fn resolve(declared: &BTreeMap<String, Entry<document::Key>>, context: &mut Context<'_>) -> Keys {
@@ -65,7 +68,7 @@ fn resolve_key(name: &str, entry: &Entry<document::Key>, secrets: &mut Vec<Secre
                 .warning(site.key("until"), format!("secret `{}` is past its `until` and verifies nothing", secret.id))
                 .help("remove it");
         }
-        let Some(bytes) = read(secret, declared, &site, context) else { continue };
+        let Some((bytes, is_prefixed)) = read(secret, declared, &site, context) else { continue };
         secrets.push(Secret {
             key: name.to_owned(),
             id: secret.id.clone(),
@@ -73,6 +76,7 @@ fn resolve_key(name: &str, entry: &Entry<document::Key>, secrets: &mut Vec<Secre
             encoding: declared.encoding,
             until,
             fingerprint: Fingerprint::of(&bytes),
+            is_prefixed,
         });
         match key.clone().with_secret(&secret.id, &bytes, until) {
             Ok(with_secret) => key = with_secret,
@@ -90,14 +94,20 @@ pub(crate) fn file_of(secret: &document::Secret, site: &Site, sources: &Sources)
     }
 }
 
-fn read(secret: &document::Secret, key: &document::Key, site: &Site, context: &mut Context<'_>) -> Option<SecretBytes> {
+/// A secret, and whether its text begins with `whsec_` or `whpk_`.
+fn read(
+    secret: &document::Secret,
+    key: &document::Key,
+    site: &Site,
+    context: &mut Context<'_>,
+) -> Option<(SecretBytes, bool)> {
     let site = site.key("from");
     let bytes = Source::parse(&secret.from).and_then(|source| {
         if context.options.secrets == Secrets::Placeholders {
-            return Ok(Zeroizing::new(placeholder(key.algorithm)));
+            return Ok((Zeroizing::new(placeholder(key.algorithm)), false));
         }
         let text = read_text(&source, &secret.id, &site, context)?;
-        secret::decode(&text, key.encoding)
+        Ok((secret::decode(&text, key.encoding)?, secret::is_prefixed(&text)))
     });
     match bytes {
         Ok(bytes) => Some(bytes),
@@ -114,22 +124,30 @@ pub(super) fn read_text(
     site: &Site,
     context: &mut Context<'_>,
 ) -> Result<SecretBytes, Remark> {
-    match source {
+    let text = match source {
         Source::File(path) => {
             let (text, remarks) = secret::from_file(&context.sources.beside(site.file, path), context.files)?;
             for Remark { message, help } in remarks {
                 context.findings.warning(site, message).help(help);
             }
-            Ok(text)
+            text
         }
         Source::Environment(variable) => {
             context
                 .findings
                 .warning(site, format!("secret `{id}` comes from the environment, so changing it needs a restart"))
                 .help("keep it in a file to rotate it while traffic flows");
-            secret::from_environment(variable)
+            let mut text = secret::from_environment(variable)?;
+            if secret::trim_newline(&mut text) {
+                let message =
+                    format!("environment variable `{variable}` ends with a newline, which is not taken as part of it");
+                context.findings.warning(site, message).help("set it without one");
+            }
+            text
         }
-    }
+    };
+    secret_text::judge(&text)?;
+    Ok(text)
 }
 
 fn report(error: &KeyError, encoding: Encoding, site: &Site, context: &mut Context<'_>) {

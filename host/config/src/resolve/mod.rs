@@ -10,6 +10,7 @@ mod listeners;
 mod names;
 mod pin;
 mod policies;
+mod providers;
 mod retention;
 mod routes;
 mod stores;
@@ -66,6 +67,7 @@ pub(crate) fn resolve(document: &Document, context: &mut Context<'_>) -> Resolve
     };
     limits::check_bounds(&store, &spec, document, context);
     retention::check(&spec, document, context);
+    providers::check(&spec, &document.keys, &keys.secrets, context);
     deliveries::check(&spec, &document.nonces, &listeners, context);
     let origins = Origins::new(document, origins);
     let admin = document.admin.as_ref().and_then(|admin| admin::resolve(admin, context));
