@@ -23,6 +23,7 @@ mod rollback;
 mod schema;
 mod serve;
 mod status;
+mod stopping;
 mod store;
 mod test;
 

@@ -1,6 +1,7 @@
 //! `barmkin serve`: opens every way in, and answers until it is told to stop.
 
 use crate::live::{Counts, Live, Operate, Orders, compile_in_the_background};
+use crate::stopping::{self, Signals, Sockets, Stop};
 use crate::{load, store};
 use anyhow::{Context, Result, bail};
 use barmkin_admin::{By, Command, Control, Reloads, StoreHealth, Tally};
@@ -55,7 +56,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     compile_in_the_background();
     let orders = Orders::start(live)?;
     let operate = Arc::new(Operate::new(orders, view, gate.clone(), engine, counts));
-    runtime.block_on(serve(gate, &fixed.listeners, fixed.admin.as_ref(), operate))?;
+    let served = runtime.block_on(serve(gate, &fixed.listeners, fixed.admin.as_ref(), operate));
+    // What is being compiled has no part in it.
+    runtime.shutdown_background();
+    served?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -71,31 +75,50 @@ fn start_log(format: LogFormat) {
 async fn serve(gate: Arc<Gate>, listeners: &[Listener], admin: Option<&Admin>, operate: Arc<Operate>) -> Result<()> {
     // Before the log says that it listens: a signal may follow at once.
     tokio::spawn(reload_on_hangup(signal(SignalKind::hangup())?, operate.clone()));
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
+    let mut signals = Signals::listen()?;
     let (stop, stopped) = watch::channel(false);
-    let mut open = JoinSet::new();
+    let (mut open, mut sockets) = (JoinSet::new(), Sockets::default());
     for listener in listeners {
         let running = start(listener, gate.clone(), stopped.clone());
         open.spawn(running.await.with_context(|| format!("listener `{}`", listener.name))?);
+        add_socket(&mut sockets, &listener.address);
     }
     if let Some(admin) = admin {
         open.spawn(start_admin(admin, operate.clone(), stopped.clone()).await.context("the admin listener")?);
+        add_socket(&mut sockets, &admin.address);
     }
     operate.set_ready(true);
-    let failed = tokio::select! {
-        _ = interrupt.recv() => None,
-        _ = terminate.recv() => None,
-        ended = open.join_next() => ended,
+    let (mut told, failed) = tokio::select! {
+        told = signals.first() => (told, None),
+        ended = open.join_next() => (Stop::InOrder, ended),
     };
     operate.set_ready(false);
-    tracing::info!("stopping: what is under way may end");
+    if let (Stop::InOrder, None, Some(Admin { drain, .. })) = (told, &failed, admin) {
+        // Who sends requests here has to see that it is not ready.
+        tracing::info!(?drain, "stopping: it is not ready any more, and its listeners go on");
+        told = signals.after(*drain).await;
+    }
     stop.send_replace(true);
-    let rest = open.join_all().await;
+    let mut rest = Vec::new();
+    if told == Stop::InOrder {
+        tracing::info!("stopping: what is under way may end");
+        tokio::select! {
+            ended = open.join_all() => rest = ended,
+            _ = signals.after(stopping::UNDER_WAY) => tracing::warn!("what was under way is cut off"),
+        }
+    }
+    drop(sockets);
+    tracing::info!("stopped");
     for ended in failed.into_iter().map(|ended| ended.context("a listener panicked")?).chain(rest) {
         ended?;
     }
     Ok(())
+}
+
+fn add_socket(sockets: &mut Sockets, address: &Address) {
+    if let Address::Unix { path, .. } = address {
+        sockets.add(path);
+    }
 }
 
 /// Takes what is on disk whenever the process is sent SIGHUP.

@@ -34,6 +34,9 @@ pub struct Admin {
     pub tls: Option<Tls>,
     /// How long it waits for those who ask.
     pub timeouts: AdminTimeouts,
+    /// How long listeners go on when the gate is told to stop, and is not ready any
+    /// more.
+    pub drain: Duration,
 }
 
 /// How long the admin listener waits for others, where the operator says so.

@@ -43,6 +43,10 @@ impl Rule for ApiKeys {
             Err(code) => return self.refuse(code),
         };
         let hashes = pepper.keyed_hash(key.as_bytes());
+        if hashes.is_empty() {
+            // No secret is in force: that is the operator's to mend, not the caller's.
+            return deny(503, "no-usable-key").header("retry-after", "30");
+        }
         let Some(entry) = hashes.iter().find_map(|hash| self.table.get(hash)) else {
             return self.refuse("unknown-api-key");
         };

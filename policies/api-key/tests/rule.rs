@@ -67,6 +67,17 @@ fn an_old_pepper_still_finds_its_keys() {
     assert_eq!(policy.check(&Request::get("/").header("x-api-key", "key-1")).code(), None);
 }
 
+/// The operator must act, and not the caller.
+#[test]
+fn without_a_pepper_in_force_nobody_is_told_that_a_key_is_wrong() {
+    let settings = json!({ "keys": [{ "id": "acme", "hash": hash(b"old", "key-1") }] });
+    let policy = configure(&settings).unwrap().with_key("pepper", TestKey::new(Algorithm::KeyedHashSha256, []));
+    let Decision::Deny(denial) = policy.check(&Request::get("/").header("x-api-key", "key-1")) else {
+        panic!("it was let in")
+    };
+    assert_eq!((denial.status, denial.code.as_str()), (503, "no-usable-key"));
+}
+
 #[test]
 fn the_key_can_be_a_password() {
     let policy = policy(&json!({

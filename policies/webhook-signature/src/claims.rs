@@ -70,7 +70,7 @@ impl<'a> Claims<'a> {
         key.verify(&self.signed(scheme), &candidates).map_err(|refusal| match refusal {
             Refusal::Mismatch => Reason::Wrong("signature-mismatch"),
             Refusal::NoCandidate => Reason::Wrong("malformed-signature"),
-            Refusal::NoUsableKey => Reason::Wrong("no-usable-key"),
+            Refusal::NoUsableKey => Reason::Unavailable("no-usable-key"),
         })
     }
 

@@ -18,6 +18,9 @@ pub(crate) enum Reason {
     /// The request breaks a rule that no sender of any scheme breaks. Its
     /// status is not a setting.
     Unacceptable(Code),
+    /// Nothing is wrong with the request: it may pass when the operator has done
+    /// something. Its status is not a setting.
+    Unavailable(Code),
 }
 
 /// The statuses with which a scheme refuses, where they are not
@@ -42,6 +45,13 @@ pub(crate) struct Statuses {
 
 const STATUS_DEFAULT: u16 = 403;
 const STATUS_UNACCEPTABLE: u16 = 400;
+
+/// RFC 9110, section 15.6.4: it is the operator who must act, and the sender
+/// tries again.
+const STATUS_UNAVAILABLE: u16 = 503;
+
+/// An operator does not act within seconds.
+const RETRY_AFTER_S: &str = "30";
 
 /// The statuses that can be set. Each says that this delivery was refused, and
 /// nothing else: others of 4xx ask the sender for something (407, 411, 429), to
@@ -83,8 +93,13 @@ impl Statuses {
             Reason::Wrong(code) => (self.wrong.unwrap_or(STATUS_DEFAULT), code),
             Reason::Stale(code) => (self.stale.unwrap_or(STATUS_DEFAULT), code),
             Reason::Unacceptable(code) => (STATUS_UNACCEPTABLE, code),
+            Reason::Unavailable(code) => (STATUS_UNAVAILABLE, code),
         };
         let denied = deny(status, code);
-        if status == 401 { denied.header("www-authenticate", CHALLENGE) } else { denied }
+        match status {
+            401 => denied.header("www-authenticate", CHALLENGE),
+            STATUS_UNAVAILABLE => denied.header("retry-after", RETRY_AFTER_S),
+            _ => denied,
+        }
     }
 }

@@ -37,7 +37,7 @@ fn discord_is_told_401() {
     assert_eq!(ask(&sign("1"), "1"), is(401, "timestamp-too-old"));
     let keyless = Policy::<Settings>::configure(r#"{ "provider": "discord" }"#).unwrap();
     let headers = [("x-signature-ed25519", &*sign(&now)), ("x-signature-timestamp", &now)];
-    assert_eq!(denied(&keyless, &headers), is(401, "no-usable-key"));
+    assert_eq!(denied(&keyless, &headers), is(503, "no-usable-key"));
 }
 
 #[test]

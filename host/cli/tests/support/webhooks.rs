@@ -20,6 +20,7 @@ pub(crate) const RULES: &str = r#"version = 1
 
 [admin]
 address = "unix:admin.sock"
+drain = "0s"
 
 [listen.edge]
 kind = "reverse-proxy"

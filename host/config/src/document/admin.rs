@@ -18,6 +18,9 @@ pub(crate) struct Admin {
     pub(crate) tls: Option<Tls>,
     /// How long it waits for those who ask.
     pub(crate) timeouts: Option<AdminTimeouts>,
+    /// How long listeners go on when the gate is told to stop, and `/readyz` says
+    /// 503 already: until whoever sends requests here has seen that. 5 s by default.
+    pub(crate) drain: Option<Text<DurationUnit>>,
 }
 
 /// How long the admin listener waits for those who ask. It has few places, and

@@ -4,10 +4,14 @@ use crate::listener::{Address, Tls};
 use crate::resolve::{Context, listeners, tls};
 use crate::source::Site;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 /// Who may connect to an admin socket that says nothing of it: the user that
 /// runs the gate.
 const SOCKET_MODE: u32 = 0o600;
+
+/// Balancers look every few seconds, and Docker waits for ten in all.
+const DRAIN: Duration = Duration::from_secs(5);
 
 pub(crate) fn resolve(declared: &Entry<document::Admin>, context: &mut Context<'_>) -> Option<Admin> {
     let Entry { site, value: admin } = declared;
@@ -15,6 +19,7 @@ pub(crate) fn resolve(declared: &Entry<document::Admin>, context: &mut Context<'
     let tls = admin.tls.as_ref().map(|tls| read_tls(tls, &site.key("tls"), context));
     let timeouts = admin.timeouts.as_ref().map(|timeouts| read_timeouts(timeouts, &site.key("timeouts"), context));
     let timeouts = timeouts.unwrap_or_default();
+    let drain = context.read_or(site.key("drain"), admin.drain.as_ref(), DRAIN);
     if let Some(path) = text.strip_prefix("unix:").filter(|path| !path.is_empty()) {
         if tls.is_some() {
             context
@@ -30,7 +35,7 @@ pub(crate) fn resolve(declared: &Entry<document::Admin>, context: &mut Context<'
         }
         let mode = context.read_or(site.key("mode"), admin.mode.as_ref(), SOCKET_MODE);
         let path = context.sources.beside(site.file, path);
-        return Some(Admin { address: Address::Unix { path, mode, group: admin.group }, tls: None, timeouts });
+        return Some(Admin { address: Address::Unix { path, mode, group: admin.group }, tls: None, timeouts, drain });
     }
     for (option, is_given) in [("mode", admin.mode.is_some()), ("group", admin.group.is_some())] {
         if is_given {
@@ -41,7 +46,7 @@ pub(crate) fn resolve(declared: &Entry<document::Admin>, context: &mut Context<'
     // An address and no name: what a name stands for can change.
     match text.parse::<SocketAddr>() {
         Ok(address) if address.ip().is_loopback() || knows_clients => {
-            return Some(Admin { address: Address::Tcp(text.to_owned()), tls, timeouts });
+            return Some(Admin { address: Address::Tcp(text.to_owned()), tls, timeouts, drain });
         }
         Ok(_) => {
             context.findings.error(site.key("address"), format!("`{text}` can be reached from other machines")).help(
