@@ -34,10 +34,10 @@ pub enum Command {
     },
 }
 
-/// What an operator can ask about nonces.
+/// A question about nonces, or an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Nonces {
-    /// What is claimed in a space.
+    /// The claims of a space.
     List {
         /// Its name.
         space: String,

@@ -1,4 +1,4 @@
-//! What stands behind the `?` of a request.
+//! The query of a request.
 
 use percent_encoding::percent_decode_str;
 

@@ -1,4 +1,4 @@
-//! What becomes of deliveries, by each way in.
+//! How long deliveries count, by each way in.
 
 use barmkin_config::Config;
 use barmkin_host::{Keep, NonceSpace, OnDuplicate, Sees};

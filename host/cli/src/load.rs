@@ -5,6 +5,7 @@ use barmkin_config::{Config, LoadOptions, Secrets};
 use barmkin_host::{
     Clock, Engine, EngineSettings, Generation, MemoryLimits, MemoryStore, Services, Store, SystemClock,
 };
+use std::error::Error as _;
 use std::path::{Path, PathBuf};
 
 /// Where a configuration is looked for unless it is named.
@@ -31,7 +32,22 @@ pub(crate) fn config(file: &Path, secrets: Secrets) -> Result<Config> {
 /// An engine for one process, which keeps what it compiles in `cache`.
 pub(crate) fn engine(cache: Option<&Path>) -> Result<Engine> {
     let settings = EngineSettings { cache: cache.map(Path::to_owned), ..EngineSettings::default() };
-    Ok(Engine::new(&settings)?)
+    or_without_cache(settings, |problem| eprintln!("warning: {UNUSED_CACHE}: {problem}"))
+}
+
+const UNUSED_CACHE: &str = "the cache of compiled policies is not used, so that everything is compiled";
+
+/// An engine, if need be without its cache: one that cannot be written, or not
+/// trusted, costs time and not the start.
+fn or_without_cache(settings: EngineSettings, tell: impl FnOnce(&str)) -> Result<Engine> {
+    match Engine::new(&settings) {
+        Err(error) if settings.cache.is_some() => {
+            let engine = Engine::new(&EngineSettings { cache: None, ..settings })?;
+            tell(&error.source().map_or_else(|| error.to_string(), ToString::to_string));
+            Ok(engine)
+        }
+        made => Ok(made?),
+    }
 }
 
 /// Policies for whose memory there is room at least: a reload may add some.
@@ -53,12 +69,9 @@ pub(crate) fn serving_engine(config: &Config, store: &Store) -> Result<Engine> {
     // A check that was begun never lacks an instance.
     let undecided_max = u32::try_from(config.fixed().limits.undecided_max).unwrap_or(u32::MAX);
     let concurrent_checks_max = default.concurrent_checks_max.max(undecided_max.saturating_mul(2));
-    Ok(Engine::new(&EngineSettings {
-        warm_slots,
-        concurrent_checks_max,
-        cache: config.fixed().cache.clone(),
-        ..default
-    })?)
+    let cache = config.fixed().cache.clone();
+    let settings = EngineSettings { warm_slots, concurrent_checks_max, cache, ..default };
+    or_without_cache(settings, |problem| tracing::warn!(problem, "{UNUSED_CACHE}"))
 }
 
 /// What a generation of `config` is proven with: a store of its own, so that the

@@ -14,7 +14,7 @@ pub(crate) const UNDER_WAY: Duration = Duration::from_secs(4);
 /// How it is told to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stop {
-    /// What is under way may end.
+    /// In order: requests under way may end.
     InOrder,
     /// At once: somebody waits at a terminal, or has asked before.
     AtOnce,

@@ -61,7 +61,7 @@ pub(crate) async fn open(
     Ok((health.watch(store), credentials))
 }
 
-/// What a store is opened with, where that can be rotated while it is in use.
+/// The credentials of a store that can be rotated while it is in use.
 #[derive(Default)]
 pub(crate) struct Credentials(Option<Arc<RedisStore>>);
 

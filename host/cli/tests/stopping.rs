@@ -1,4 +1,4 @@
-//! How a gate stops, in a container and at a terminal.
+//! How a gate starts and stops, in a container and at a terminal.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "tests")]
 
 mod support;
@@ -40,4 +40,15 @@ fn a_second_signal_ends_it_at_once() {
         assert_eq!(gate.serving.process.wait().unwrap().code(), Some(0));
         assert!(began.elapsed() < Duration::from_secs(10), "{second}: {:?}", began.elapsed());
     }
+}
+
+#[test]
+fn a_cache_that_cannot_be_used_costs_time_and_not_the_start() {
+    let folder = with_rules();
+    let rules = RULES.replace("[admin]", "[cache]\npath = \"a-file\"\n\n[admin]");
+    std::fs::write(folder.path().join("barmkin.toml"), rules).unwrap();
+    std::fs::write(folder.path().join("a-file"), "no folder").unwrap();
+    let gate = Webhooks::start_in(folder, "info");
+    assert_eq!(gate.deliver("/hooks", NEW, "1"), None);
+    assert!(gate.serving.stop().contains("the cache of compiled policies is not used"));
 }

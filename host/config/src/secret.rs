@@ -163,7 +163,7 @@ fn check_mode(path: &Path, metadata: &Metadata) -> Result<Option<Remark>, Remark
     }
 }
 
-/// What takes a permission away, where the file is: files that are mounted cannot
+/// The remedy for a permission, by where the file is: files that are mounted cannot
 /// be changed.
 #[cfg(unix)]
 fn remedy(path: &Path, change: &str) -> String {

@@ -10,7 +10,7 @@ use crate::secret::{Remark, SecretBytes};
 /// Judges the text of a secret, without the newline at its end.
 ///
 /// # Errors
-/// What it begins or ends with, where that cannot be part of a secret.
+/// Names the part that cannot belong to a secret.
 pub(crate) fn judge(text: &SecretBytes) -> Result<(), Remark> {
     let refuse = |problem: &str, help: &str| {
         let help = format!("{help}; a secret that really is so can be written with `encoding = \"hex\"`");

@@ -29,7 +29,7 @@ pub trait Metrics: Send + Sync {
         let _ = (policy, why);
     }
 
-    /// What came of a delivery that was claimed in the nonce space `space`.
+    /// The outcome of a delivery that was claimed in the nonce space `space`.
     fn delivery(&self, space: &str, outcome: DeliveryOutcome) {
         let _ = (space, outcome);
     }
@@ -71,7 +71,7 @@ pub struct Unenforced<'a> {
     pub did: Option<&'a Reason>,
 }
 
-/// What came of a delivery that was claimed.
+/// The outcome of a claimed delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DeliveryOutcome {
     /// It is used: the upstream took it, or where that is not seen, it was let in.

@@ -77,7 +77,7 @@ impl Authorization for Authorizer {
     }
 }
 
-/// What ends when the answer is sent: among the extensions of the response until
+/// Held until the answer is sent: among the extensions of the response until
 /// its body has it.
 #[derive(Clone)]
 struct Unsent(Arc<(Asking, Mutex<Option<Settlement>>)>);

@@ -81,7 +81,11 @@ pub async fn serve(socket: impl Into<Socket>, gate: Arc<Gate>, options: Options,
             }
         }
     });
+    let drain = bounds.drain;
     barmkin_tower::server::serve(socket, service, bounds, shutdown).await;
+    if tokio::time::timeout(drain, layer.ended()).await.is_err() {
+        tracing::warn!("deliveries that their senders had left did not end in time");
+    }
 }
 
 /// Refused before the gate is asked, which it therefore costs nothing.

@@ -12,17 +12,17 @@ pub(crate) fn nonce(prefix: &str, nonce: &NonceId) -> String {
     }
 }
 
-/// What release 0.1.0 calls the nonce.
+/// The key that release 0.1.0 has for the nonce.
 pub(crate) fn former(prefix: &str, nonce: &NonceId, digest: &[u8; 32]) -> String {
     format!("{prefix}:n:{{{}}}:{}", hex::encode(digest), nonce.space)
 }
 
-/// What the keys of a space's nonces look like.
+/// The pattern of the keys of a space's nonces.
 pub(crate) fn pattern(prefix: &str, space: &str) -> String {
     format!("{}:n:{{*}}:{}*", literal(prefix), literal(space))
 }
 
-/// What the key of a delivery looks like, whatever release 0.1.0 calls it.
+/// The pattern of the key of a delivery, whatever release 0.1.0 calls it.
 pub(crate) fn pattern_of(prefix: &str, space: &str, digest: &[u8; 32]) -> String {
     format!("{}:n:{{*}}:{}:{}", literal(prefix), literal(space), hex::encode(digest))
 }

@@ -29,6 +29,13 @@ impl Finishing {
         Self { within, places: Arc::new(Semaphore::new(FINISHING_MAX)) }
     }
 
+    /// Waits until all of them have ended.
+    pub(crate) async fn ended(&self) {
+        let all = u32::try_from(FINISHING_MAX).unwrap_or(u32::MAX);
+        // It is never closed.
+        let _ = self.places.acquire_many(all).await;
+    }
+
     fn finish(&self, rest: impl Future<Output = ()> + Send + 'static) {
         let (Ok(place), Ok(runtime)) = (self.places.clone().try_acquire_owned(), Handle::try_current()) else { return };
         let within = self.within;
@@ -41,7 +48,7 @@ impl Finishing {
     }
 }
 
-/// What is followed of one request.
+/// One request that is followed.
 struct Followed {
     settlement: Settlement,
     renewal: Interval,

@@ -1,4 +1,4 @@
-//! What inner services can say of an outcome.
+//! Words of an inner service about an outcome.
 
 use barmkin_host::Settlement;
 use std::sync::{Arc, Mutex, PoisonError};

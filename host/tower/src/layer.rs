@@ -31,6 +31,12 @@ impl BarmkinLayer {
     pub fn new(gate: Arc<Gate>, options: Options) -> Self {
         Self { gate, finishing: Finishing::new(options.finish_within), options: Arc::new(options) }
     }
+
+    /// Waits until the requests have ended that went on without their clients: for
+    /// servers that stop.
+    pub async fn ended(&self) {
+        self.finishing.ended().await;
+    }
 }
 
 impl<S> Layer<S> for BarmkinLayer {

@@ -113,7 +113,7 @@ impl Setup {
         })
     }
 
-    /// What the sender gets when it sends the delivery again.
+    /// The answer to the sender when it sends the delivery again.
     async fn again(&self) -> String {
         let response = self.send(Answer::Status(200)).await.unwrap();
         response.headers().get("barmkin-reason").map_or("let in", |reason| reason.to_str().unwrap()).to_owned()

@@ -1,4 +1,4 @@
-//! Where the key is in a request.
+//! A key in the value of a header.
 
 use std::borrow::Cow;
 
@@ -9,18 +9,22 @@ use serde::Deserialize;
 /// Longer than any key in use, and short enough to be hashed in no time.
 const KEY_BYTES_MAX: usize = 512;
 
-/// Where the key is.
-#[derive(Debug)]
+/// Where in a header the key is.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Credential {
-    /// In a header of its own.
+    /// A header of its own.
     Header(String),
-    /// In the credentials of Basic authentication.
+    /// `authorization`, behind the name of a scheme, such as `Bearer`.
+    Scheme(String),
+    /// `authorization`, in the credentials of Basic authentication.
     Basic(BasicPart),
+    /// A cookie of this name.
+    Cookie(String),
 }
 
 /// Which part of `user:password` is the key. The other is not looked at: many
 /// clients can send a key only with an empty or a made-up one.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum BasicPart {
     User,
@@ -32,7 +36,8 @@ impl Credential {
     pub(crate) fn header(&self) -> &str {
         match self {
             Self::Header(name) => name,
-            Self::Basic(_) => "authorization",
+            Self::Scheme(_) | Self::Basic(_) => "authorization",
+            Self::Cookie(_) => "cookie",
         }
     }
 
@@ -40,36 +45,37 @@ impl Credential {
     pub(crate) fn challenge(&self) -> String {
         match self {
             Self::Header(name) => format!("ApiKey header=\"{name}\""),
+            Self::Scheme(scheme) => format!("{scheme} realm=\"api\""),
             Self::Basic(_) => "Basic realm=\"api\", charset=\"UTF-8\"".to_owned(),
+            Self::Cookie(name) => format!("ApiKey cookie=\"{name}\""),
         }
     }
 
-    /// The key in the value of the header, or the code of the denial.
-    pub(crate) fn key<'a>(&self, value: Option<&'a str>) -> Result<Cow<'a, str>, &'static str> {
-        let value = value.filter(|value| !value.is_empty()).ok_or("missing-api-key")?;
+    /// The key in a value of the header, or the code of the denial; `None` where
+    /// there is none.
+    pub(crate) fn key<'a>(&self, value: &'a str) -> Result<Option<Cow<'a, str>>, &'static str> {
         let key = match self {
-            Self::Header(_) => Cow::Borrowed(value),
-            Self::Basic(part) => basic(value, *part)?,
+            Self::Header(_) => Some(Cow::Borrowed(value)),
+            Self::Scheme(scheme) => behind(scheme, value).map(Cow::Borrowed),
+            Self::Basic(part) => behind("Basic", value).map(|encoded| basic(encoded, *part)).transpose()?,
+            Self::Cookie(name) => cookie(name, value)?.map(Cow::Borrowed),
         };
+        let Some(key) = key.filter(|key| !key.is_empty()) else { return Ok(None) };
         let visible = key.bytes().all(|byte| byte.is_ascii_graphic());
-        if key.is_empty() {
-            Err("missing-api-key")
-        } else if !visible || key.len() > KEY_BYTES_MAX {
-            Err("malformed-api-key")
-        } else {
-            Ok(key)
-        }
+        if visible && key.len() <= KEY_BYTES_MAX { Ok(Some(key)) } else { Err("malformed-api-key") }
     }
 }
 
-/// RFC 7617, section 2: the user ends at the first colon, and the scheme is
-/// read in any case (RFC 9110, section 11.1).
-fn basic(value: &str, part: BasicPart) -> Result<Cow<'static, str>, &'static str> {
-    let (scheme, encoded) = value.split_once(' ').ok_or("missing-api-key")?;
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return Err("missing-api-key");
-    }
-    let decoded = STANDARD.decode(encoded.trim_start_matches(' ')).ok();
+/// The credentials behind the name of a scheme, which is read in any case (RFC 9110,
+/// section 11.1).
+fn behind<'a>(scheme: &str, value: &'a str) -> Option<&'a str> {
+    let (named, credentials) = value.split_once(' ')?;
+    named.eq_ignore_ascii_case(scheme).then(|| credentials.trim_start_matches(' '))
+}
+
+/// RFC 7617, section 2: the user ends at the first colon.
+fn basic(encoded: &str, part: BasicPart) -> Result<Cow<'static, str>, &'static str> {
+    let decoded = STANDARD.decode(encoded).ok();
     let decoded = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
     let decoded = decoded.ok_or("malformed-api-key")?;
     let (user, password) = decoded.split_once(':').ok_or("malformed-api-key")?;
@@ -77,6 +83,15 @@ fn basic(value: &str, part: BasicPart) -> Result<Cow<'static, str>, &'static str
         BasicPart::User => user.to_owned(),
         BasicPart::Password => password.to_owned(),
     }))
+}
+
+/// RFC 6265, section 4.2.1. A cookie that comes twice has two readings: servers take
+/// the first or the last.
+fn cookie<'a>(name: &str, value: &'a str) -> Result<Option<&'a str>, &'static str> {
+    let pairs = value.split(';').filter_map(|pair| pair.trim_matches([' ', '\t']).split_once('='));
+    let mut named = pairs.filter(|(other, _)| *other == name).map(|(_, value)| value);
+    let first = named.next();
+    if named.next().is_some() { Err("malformed-api-key") } else { Ok(first) }
 }
 
 #[cfg(test)]
@@ -87,40 +102,62 @@ mod tests {
 
     const PASSWORD: Credential = Credential::Basic(BasicPart::Password);
 
+    fn key(credential: &Credential, value: &str) -> Result<Option<String>, &'static str> {
+        credential.key(value).map(|key| key.map(Cow::into_owned))
+    }
+
+    fn found(key: &str) -> Result<Option<String>, &'static str> {
+        Ok(Some(key.to_owned()))
+    }
+
     #[test]
     fn the_password_may_have_colons() {
-        let value = format!("bAsIc {}", STANDARD.encode("user:a:b"));
-        assert_eq!(PASSWORD.key(Some(&value)).as_deref(), Ok("a:b"));
+        assert_eq!(key(&PASSWORD, &format!("bAsIc {}", STANDARD.encode("user:a:b"))), found("a:b"));
     }
 
     #[test]
     fn another_scheme_is_no_key() {
-        assert_eq!(PASSWORD.key(Some("Bearer abc")), Err("missing-api-key"));
-        assert_eq!(PASSWORD.key(Some("Basic")), Err("missing-api-key"));
-        assert_eq!(PASSWORD.key(Some("Basic !")), Err("malformed-api-key"));
+        assert_eq!(key(&PASSWORD, "Bearer abc"), Ok(None));
+        assert_eq!(key(&PASSWORD, "Basic"), Ok(None));
+        assert_eq!(key(&PASSWORD, "Basic !"), Err("malformed-api-key"));
+        let token = Credential::Scheme("Token".to_owned());
+        assert_eq!(key(&token, "tOkEn  abc"), found("abc"));
+        assert_eq!(key(&token, "Tokenabc"), Ok(None));
+        assert_eq!(key(&token, "Bearer abc"), Ok(None));
+        assert_eq!(key(&token, "Token a b"), Err("malformed-api-key"));
+    }
+
+    #[test]
+    fn a_cookie_is_found_among_others_and_not_twice() {
+        let cookie = Credential::Cookie("key".to_owned());
+        assert_eq!(key(&cookie, "a=b; key=abc; c=d"), found("abc"));
+        assert_eq!(key(&cookie, "a=b;key=a=c"), found("a=c"));
+        assert_eq!(key(&cookie, "Key=abc; akey=x; key"), Ok(None));
+        assert_eq!(key(&cookie, "key=a; key=a"), Err("malformed-api-key"));
     }
 
     #[test]
     fn a_key_has_at_most_512_visible_bytes() {
         let header = Credential::Header("x-api-key".to_owned());
-        assert!(header.key(Some(&"k".repeat(512))).is_ok());
-        assert_eq!(header.key(Some(&"k".repeat(513))), Err("malformed-api-key"));
-        assert_eq!(header.key(Some("a b")), Err("malformed-api-key"));
-        assert_eq!(header.key(Some("")), Err("missing-api-key"));
+        assert!(key(&header, &"k".repeat(512)).is_ok());
+        assert_eq!(key(&header, &"k".repeat(513)), Err("malformed-api-key"));
+        assert_eq!(key(&header, "a b"), Err("malformed-api-key"));
+        assert_eq!(key(&header, ""), Ok(None));
     }
 
     proptest! {
         #[test]
         fn both_parts_come_back(user in "[!-9;-~]{1,40}", password in "[!-~]{1,40}") {
             let value = format!("Basic {}", STANDARD.encode(format!("{user}:{password}")));
-            let key = |part| Credential::Basic(part).key(Some(&value)).map(Cow::into_owned);
-            prop_assert_eq!(key(BasicPart::User), Ok(user));
-            prop_assert_eq!(key(BasicPart::Password), Ok(password));
+            prop_assert_eq!(key(&Credential::Basic(BasicPart::User), &value), Ok(Some(user)));
+            prop_assert_eq!(key(&PASSWORD, &value), Ok(Some(password)));
         }
 
         #[test]
         fn no_value_panics(value in any::<String>()) {
-            let _ = PASSWORD.key(Some(&value));
+            for credential in [PASSWORD, Credential::Scheme("Bearer".into()), Credential::Cookie("a".into())] {
+                let _ = credential.key(&value);
+            }
         }
     }
 }

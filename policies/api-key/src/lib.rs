@@ -6,6 +6,7 @@
 //! find one by guessing.
 
 mod credential;
+mod places;
 mod settings;
 mod table;
 mod time;
@@ -13,7 +14,7 @@ mod time;
 use barmkin_guest::prelude::*;
 use barmkin_guest::types::Cardinality;
 
-use credential::Credential;
+use places::Places;
 pub use settings::Settings;
 use table::{Entry, Table};
 
@@ -24,13 +25,13 @@ name!(
 
 /// Callers by their keys.
 pub struct ApiKeys {
-    credential: Credential,
+    places: Places,
     table: Table,
 }
 
 impl NamesHeaders for ApiKeys {
     fn header_names(&self) -> impl Iterator<Item = (&str, Cardinality)> {
-        std::iter::once((self.credential.header(), Cardinality::AtMostOne))
+        self.places.headers()
     }
 }
 
@@ -38,7 +39,7 @@ impl Rule for ApiKeys {
     type Input<'a> = (Now, NamedHeaders<'a>, Key<'a, Pepper, KeyedHashSha256>);
 
     fn check(&self, (now, headers, pepper): Self::Input<'_>) -> Decision {
-        let key = match self.credential.key(headers.get(0)) {
+        let key = match self.places.key(|index| headers.all(index)) {
             Ok(key) => key,
             Err(code) => return self.refuse(code),
         };
@@ -63,7 +64,8 @@ impl Rule for ApiKeys {
 
 impl ApiKeys {
     fn refuse(&self, code: &str) -> Decision {
-        deny(401, code).header("www-authenticate", self.credential.challenge())
+        let challenges = self.places.challenges();
+        challenges.fold(deny(401, code), |denial, challenge| denial.header("www-authenticate", challenge))
     }
 }
 

@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use crate::ApiKeys;
 use crate::credential::{BasicPart, Credential};
+use crate::places::{self, Place, Places};
 use crate::table::{Entry, Hash, Table};
 use crate::time::Time;
 
@@ -17,6 +18,10 @@ pub struct Settings {
     /// The key is in Basic authentication instead: as `user` or `password`.
     #[serde(default)]
     basic: Option<BasicPart>,
+    /// Several places, of which a request uses one: `{ header = "x-api-key" }`,
+    /// `{ scheme = "Bearer" }`, `{ basic = "password" }`, `{ cookie = "key" }`.
+    #[serde(default)]
+    places: Option<Vec<Place>>,
     /// The keys that are known.
     keys: Vec<KnownKey>,
 }
@@ -46,32 +51,33 @@ impl TryFrom<Settings> for ApiKeys {
     type Error = Problems;
 
     fn try_from(settings: Settings) -> Result<Self, Problems> {
-        let credential = credential(settings.header, settings.basic)?;
-        Ok(Self { credential, table: table(settings.keys)? })
+        let places = places(settings.header, settings.basic, settings.places)?;
+        Ok(Self { places, table: table(settings.keys)? })
     }
 }
 
-fn credential(header: Option<String>, basic: Option<BasicPart>) -> Result<Credential, Problems> {
-    match (header, basic) {
-        (None, None) => Ok(Credential::Header("x-api-key".to_owned())),
-        (None, Some(part)) => Ok(Credential::Basic(part)),
-        (Some(name), None) if is_header_name(&name) => Ok(Credential::Header(name)),
-        (Some(name), None) => Err(Problems::one(
+fn places(header: Option<String>, basic: Option<BasicPart>, places: Option<Vec<Place>>) -> Result<Places, Problems> {
+    match (header, basic, places) {
+        (None, None, None) => Ok(Places::new(vec![Credential::Header("x-api-key".to_owned())])),
+        (None, None, Some(given)) => places::read(given),
+        (None, Some(part), None) => Ok(Places::new(vec![Credential::Basic(part)])),
+        (Some(name), None, None) if places::is_header_name(&name) => Ok(Places::new(vec![Credential::Header(name)])),
+        (Some(name), None, None) => Err(Problems::one(
             "header",
             format!("`{name}` is not a header name in lower case"),
             "use letters, digits and hyphens",
         )),
-        (Some(_), Some(_)) => Err(Problems::one(
+        (Some(_), Some(_), None) => Err(Problems::one(
             "basic",
             "the key is either in a header of its own or in Basic authentication",
-            "give one of `header` and `basic`, and use two policies for both",
+            "give one of `header` and `basic`, or both as `places`",
+        )),
+        (_, _, Some(_)) => Err(Problems::one(
+            "places",
+            "`header` and `basic` are places, too",
+            "give all of them as `places`, such as `[{ header = \"x-api-key\" }, { basic = \"password\" }]`",
         )),
     }
-}
-
-fn is_header_name(name: &str) -> bool {
-    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    !name.is_empty() && name.bytes().all(fits)
 }
 
 fn table(keys: Vec<KnownKey>) -> Result<Table, Problems> {

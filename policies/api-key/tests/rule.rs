@@ -67,6 +67,42 @@ fn an_old_pepper_still_finds_its_keys() {
     assert_eq!(policy.check(&Request::get("/").header("x-api-key", "key-1")).code(), None);
 }
 
+#[test]
+fn a_key_may_be_in_one_of_several_places_and_the_challenges_name_them() {
+    let policy = policy(&json!({
+        "places": [{ "header": "x-api-key" }, { "scheme": "Bearer" }, { "basic": "password" }, { "cookie": "key" }],
+        "keys": [{ "id": "acme", "hash": hash(PEPPER, "key-1") }],
+    }));
+    let code = |fields: &[(&str, &str)]| {
+        let request = fields.iter().fold(Request::get("/"), |request, (name, value)| request.header(name, value));
+        policy.check(&request).code().map(str::to_owned)
+    };
+    for fields in [
+        &[("x-api-key", "key-1")][..],
+        &[("authorization", "bearer key-1")],
+        &[("authorization", "Basic YW55OmtleS0x")],
+        &[("cookie", "a=b; key=key-1")],
+        &[("cookie", "a=b"), ("cookie", "key=key-1")],
+        &[("x-api-key", "key-1"), ("cookie", "key=key-1")],
+        &[("authorization", "Digest x"), ("x-api-key", "key-1")],
+    ] {
+        assert_eq!(code(fields), None, "{fields:?}");
+    }
+    assert_eq!(code(&[("x-api-key", "key-1"), ("cookie", "key=key-2")]).as_deref(), Some("several-api-keys"));
+    assert_eq!(code(&[("cookie", "key=other")]).as_deref(), Some("unknown-api-key"));
+    let Decision::Deny(denial) = policy.check(&Request::get("/")) else { panic!("it was let in") };
+    let challenges: Vec<_> = denial.headers.iter().map(|header| header.value.as_str()).collect();
+    assert_eq!(
+        challenges,
+        [
+            "ApiKey header=\"x-api-key\"",
+            "Bearer realm=\"api\"",
+            "Basic realm=\"api\", charset=\"UTF-8\"",
+            "ApiKey cookie=\"key\"",
+        ]
+    );
+}
+
 /// The operator must act, and not the caller.
 #[test]
 fn without_a_pepper_in_force_nobody_is_told_that_a_key_is_wrong() {

@@ -23,8 +23,11 @@ pub(super) fn rules(store: &str, counted: u64) -> String {
 algorithm = "hmac-sha256"
 secrets = [{{ id = "1", from = "file:secrets/github" }}]
 
+# Nothing is free again: whatever happens to a gate or its store, no delivery gets
+# in twice.
 [nonces.deliveries]
 retain = "24h"
+keep = "always"
 
 [quotas.day]
 algorithm = "fixed-window"

@@ -34,7 +34,7 @@ pub(super) fn send_all(gate: SocketAddr) -> Result<Vec<Row>> {
             webhook(&fresh, &DELIVERY.replace("4200", "9900"))
         })?,
         row("one signed an hour ago", 403, Some("timestamp-too-old"), || webhook(&old, DELIVERY))?,
-        row("the first one, replayed", 409, Some("replayed"), || webhook(&fresh, DELIVERY))?,
+        row("the first one, replayed", 200, Some("duplicate-acknowledged"), || webhook(&fresh, DELIVERY))?,
         row("a reader, where admins may", 403, Some("insufficient-scope"), || get(READER_KEY, "/v1/reports"))?,
     ];
     // A refused call costs nothing: the reader still has all of its quota.

@@ -24,7 +24,7 @@ const DENIERS_MAX: usize = 64;
 /// policy with the most has 12.
 const REASONS_MAX: usize = 32;
 
-/// What can come of a delivery.
+/// The outcomes of a delivery.
 const OUTCOMES_MAX: usize = 6;
 
 /// Differences between what was enforced and what was not that are kept.

@@ -1,4 +1,4 @@
-//! What operators see of nonces, and may mend.
+//! Nonces, as operators see and repair them.
 
 use barmkin_admin::{Answered, By, Nonces, Outcome};
 use barmkin_host::{Listed, Store};

@@ -31,7 +31,7 @@ pub(super) fn resolve(
     declared.iter().map(space).collect()
 }
 
-/// What a space says that no listener can keep, and what is lost by what it says.
+/// Finds settings that no listener can honor, and those that lose deliveries.
 pub(super) fn check(
     spec: &Spec,
     declared: &BTreeMap<String, Entry<document::Nonces>>,

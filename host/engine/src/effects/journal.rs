@@ -1,4 +1,4 @@
-//! What one request did to the store.
+//! The effects of one request on the store.
 
 use crate::clock;
 use crate::effects::enduring::Enduring;

@@ -22,14 +22,14 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Terms {
     pub(crate) keep: Keep,
-    /// What becomes of the claim when its holder is gone.
+    /// The fate of the claim when its holder is gone.
     pub(crate) lapse: Lapse,
-    /// What the upstream's answer must be for the claim to be used.
+    /// The answers of the upstream that use the claim.
     pub(crate) success: SuccessStatuses,
 }
 
 impl Terms {
-    /// What is kept always is held by nobody.
+    /// An effect that is always kept is held by nobody.
     fn hold(&self, holder: Holder) -> Option<Hold> {
         (self.keep != Keep::Always).then_some(Hold { holder, lapse: self.lapse })
     }
@@ -80,7 +80,7 @@ enum Ended {
     Answered(StatusCode),
     /// Nothing was forwarded, or the upstream failed.
     Failed,
-    /// What would have been seen was not.
+    /// Its end should have been seen, and was not.
     Unknown,
 }
 

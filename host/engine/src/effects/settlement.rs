@@ -1,4 +1,4 @@
-//! What waits for the end of an allowed request.
+//! Effects that wait for the end of an allowed request.
 
 use crate::effects::Ended;
 use crate::effects::journal::Journal;
@@ -14,7 +14,7 @@ use http::StatusCode;
 #[must_use = "tell it how the request ended"]
 pub struct Settlement {
     journal: Option<Box<Journal>>,
-    /// What is taken for the end when there is no word of it.
+    /// The end that is assumed when there is no word of it.
     unseen: Ended,
 }
 
@@ -69,7 +69,7 @@ impl Settlement {
         self.end(Ended::LetIn)
     }
 
-    /// What lasts as long as the exchange does, whatever became of the rest: units
+    /// The part that lasts as long as the exchange, whatever became of the rest: units
     /// of concurrency, for what outlives the response, such as a tunnel.
     pub fn split_lasting(&mut self) -> Self {
         match &mut self.journal {

@@ -276,7 +276,7 @@ mod tests {
         }
     }
 
-    /// What operators have pinned. Whoever changes one of these tells the changelog.
+    /// Operators have pinned these. A change of one belongs in the changelog.
     #[test]
     fn digests_stay() {
         let mut other = spec();

@@ -54,14 +54,14 @@ pub struct NonceSpace {
     /// Fields that were not signed and tell apart deliveries which are the same
     /// otherwise.
     pub tell_apart: Vec<TellApart>,
-    /// What a delivery that comes again gets. Unless said, it is acknowledged
+    /// The treatment of a repeated delivery. By default it is acknowledged
     /// where it is known that the upstream took the first, and denied elsewhere.
     pub on_duplicate: Option<OnDuplicate>,
     /// When a claim stays. Unless said, a delivery stays `OnSuccess` where
     /// responses are seen and `OnAllow` elsewhere, and what a policy claims by
     /// itself stays `Always`.
     pub keep: Option<Keep>,
-    /// What the upstream's answer must be for a delivery to stay by `OnSuccess`.
+    /// The answers of the upstream by which a delivery stays with `OnSuccess`.
     pub success: SuccessStatuses,
 }
 
@@ -81,7 +81,7 @@ impl NonceSpace {
         self.keep.unwrap_or(Keep::Always)
     }
 
-    /// What a delivery that comes again by such an adapter gets.
+    /// The treatment of a repeated delivery that comes through such an adapter.
     pub fn duplicate(&self, sees: Sees) -> OnDuplicate {
         self.on_duplicate.unwrap_or(match self.delivery_keep(sees) {
             Keep::OnSuccess => OnDuplicate::Acknowledge,

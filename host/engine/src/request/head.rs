@@ -115,12 +115,12 @@ pub struct Client {
     pub facts: Option<Facts>,
     /// The listener that it came by, for routes that name theirs.
     pub listener: Option<Arc<str>>,
-    /// What its adapter sees of how the request ends, and tells its
+    /// How much its adapter sees of the end of the request, and tells its
     /// [`Settlement`](crate::Settlement).
     pub sees: Sees,
 }
 
-/// What an adapter sees of how an allowed request ends.
+/// How much an adapter sees of the end of an allowed request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Sees {
     /// Nothing: what is allowed has been let in.

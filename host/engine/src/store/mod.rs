@@ -38,7 +38,7 @@ pub struct NonceId {
     pub space: Pot,
     /// SHA-256 of what must be used once.
     pub digest: [u8; 32],
-    /// What release 0.1.0 would have claimed for the same delivery: what it
+    /// The digest that release 0.1.0 would have claimed for the same delivery: what it
     /// claimed is honoured until it expires.
     pub former: Option<[u8; 32]>,
 }
@@ -79,11 +79,11 @@ pub struct Holder(pub u128);
 pub struct Hold {
     /// The request that it is for.
     pub holder: Holder,
-    /// What becomes of it if nobody says.
+    /// Its fate if nobody says.
     pub lapse: Lapse,
 }
 
-/// What becomes of a claim whose lease ended: whoever held it is gone.
+/// The fate of a claim whose lease ended because its holder is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lapse {
     /// It counts as used: a proof, a token, a code.
@@ -177,7 +177,7 @@ pub trait LocalStore: Send + Sync {
     /// [renewed](Self::renew). From then on they get what [`Lapse`] says; without
     /// a hold they get [`Claim::Replayed`] at once.
     ///
-    /// What is claimed under [`NonceId::former`] counts as this nonce.
+    /// A claim under [`NonceId::former`] counts as this nonce.
     ///
     /// # Errors
     /// [`StoreError`], when nothing was claimed.
@@ -216,7 +216,7 @@ pub trait LocalStore: Send + Sync {
     /// [`StoreError`]; the units then stay taken.
     fn give_back(&self, subject: &Arc<str>, draw: &Draw, cost: u32, at: Duration) -> Result<(), StoreError>;
 
-    /// What is claimed in the nonce space `space`: at most `most` of it, in no
+    /// Lists the claims of the nonce space `space`: at most `most` of them, in no
     /// order that means anything. For operators: no request waits for it.
     ///
     /// # Errors

@@ -38,13 +38,13 @@ impl Claimed {
         Self { expires: now.saturating_add(retain), lease: hold.map(|hold| Lease::new(now, hold)) }
     }
 
-    /// What an operator sees of it at `now`.
+    /// Its entry in a list for operators at `now`.
     fn listed(&self, digest: [u8; 32], now: Duration) -> Listed {
         let held_for = self.lease.and_then(|lease| lease.until.checked_sub(now));
         Listed { digest, expires_in: self.expires.saturating_sub(now), held_for }
     }
 
-    /// What others get who claim the same at `now`: `None` if it is free.
+    /// The answer to others who claim the same at `now`: `None` if it is free.
     fn answer(&self, now: Duration) -> Option<Claim> {
         if self.expires <= now {
             return None;

@@ -38,7 +38,7 @@ impl Delivery {
     }
 }
 
-/// What a sender sees.
+/// An answer, as a sender sees it.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
     pub(crate) status: u16,

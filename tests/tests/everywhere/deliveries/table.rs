@@ -9,7 +9,7 @@ use std::path::Path;
 
 const WAYS: [&str; 4] = ["reverse-proxy", "tower", "ext-authz (Envoy)", "forward-auth (nginx)"];
 
-/// What came of a delivery that failed at first and was sent again.
+/// The outcome of a delivery that failed at first and was sent again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Cell {
     text: String,

@@ -13,7 +13,7 @@ const SLOW: Duration = Duration::from_millis(800);
 /// Longer than the gate waits for it.
 const TOO_LONG: Duration = Duration::from_millis(2_500);
 
-/// What goes wrong.
+/// The ways in which a delivery fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fails {
     Nothing,
@@ -58,7 +58,7 @@ pub(crate) struct Upstream {
     seen: Arc<Mutex<HashMap<String, Received>>>,
 }
 
-/// What it has seen of a delivery.
+/// How much it has seen of a delivery.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Received {
     pub(crate) times: usize,

@@ -1,4 +1,4 @@
-//! What makes two deliveries the same one.
+//! The identity of a delivery.
 
 use crate::generation::spec::{NonceSpace, SameDelivery, TellApart};
 use crate::pieces::Breaks;
