@@ -58,7 +58,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let operate = Arc::new(Operate::new(orders, view, gate.clone(), engine, counts));
     let served = runtime.block_on(serve(gate, &fixed.listeners, fixed.admin.as_ref(), operate));
     // What is being compiled has no part in it.
-    runtime.shutdown_background();
+    runtime.shutdown_timeout(stopping::SETTLING);
     served?;
     Ok(ExitCode::SUCCESS)
 }
@@ -106,7 +106,11 @@ async fn serve(gate: Arc<Gate>, listeners: &[Listener], admin: Option<&Admin>, o
             ended = open.join_all() => rest = ended,
             _ = signals.after(stopping::UNDER_WAY) => tracing::warn!("what was under way is cut off"),
         }
+    } else {
+        open.shutdown().await;
     }
+    // What was cut off gives back what it took.
+    tokio::time::sleep(stopping::SETTLING).await;
     drop(sockets);
     tracing::info!("stopped");
     for ended in failed.into_iter().map(|ended| ended.context("a listener panicked")?).chain(rest) {

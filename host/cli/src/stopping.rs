@@ -11,6 +11,9 @@ use tokio::time::sleep;
 /// For what is under way when the listeners have closed.
 pub(crate) const UNDER_WAY: Duration = Duration::from_secs(4);
 
+/// For what was cut off to give back what it took: a store answers sooner.
+pub(crate) const SETTLING: Duration = Duration::from_millis(300);
+
 /// How it is told to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stop {

@@ -7,6 +7,7 @@ use barmkin_host::{MemoryStore, Store};
 use barmkin_store_embedded::{Durability, EmbeddedStore};
 use barmkin_store_redis::{RedisStore, Tls};
 use std::sync::Arc;
+use tokio::runtime::Handle;
 
 /// Opens the store to serve with, within the runtime that serves. What comes of
 /// it is told to `health`.
@@ -54,7 +55,7 @@ pub(crate) async fn open(
                 }
             }
             let store = Arc::new(store);
-            credentials.0 = Some(store.clone());
+            credentials.0 = Some((store.clone(), Handle::current()));
             Store::Remote(store)
         }
     };
@@ -63,18 +64,19 @@ pub(crate) async fn open(
 
 /// The credentials of a store that can be rotated while it is in use.
 #[derive(Default)]
-pub(crate) struct Credentials(Option<Arc<RedisStore>>);
+pub(crate) struct Credentials(Option<(Arc<RedisStore>, Handle)>);
 
 impl Credentials {
-    /// Goes on with those of `config`.
-    pub(crate) fn renew(&self, config: &StoreConfig) {
-        let (Some(store), StoreConfig::Redis(config)) = (&self.0, config) else { return };
-        match store.renew_credentials(&redis(config)) {
-            Ok(()) => tracing::info!("Redis is used with other credentials"),
-            Err(error) => {
-                tracing::error!(%error, "Redis is used with its former credentials: the new ones are unusable")
-            }
-        }
+    /// Goes on with those of `config`, from a thread that may wait.
+    ///
+    /// # Errors
+    /// When the server does not take them; the former ones then stay in use.
+    pub(crate) fn renew(&self, config: &StoreConfig) -> Result<(), String> {
+        let (Some((store, runtime)), StoreConfig::Redis(config)) = (&self.0, config) else { return Ok(()) };
+        let renewed = runtime.block_on(store.renew_credentials(&redis(config)));
+        renewed.map_err(|error| format!("the new credentials of the store cannot be used: {error}"))?;
+        tracing::info!("Redis is used with other credentials");
+        Ok(())
     }
 }
 

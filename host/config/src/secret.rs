@@ -118,7 +118,8 @@ pub(crate) fn decode(text: &SecretBytes, encoding: Encoding) -> Result<SecretByt
     let (bytes, name) = match encoding {
         Encoding::Utf8 => return Ok(text.clone()),
         Encoding::Hex => (hex::decode(text).ok(), "hexadecimal digits"),
-        Encoding::Base64 => (base64(text), "base64"),
+        // Its `_` would be read as base64 for URLs.
+        Encoding::Base64 => (base64(text).filter(|_| !is_prefixed(text)), "base64"),
         Encoding::Whsec => {
             let key = text.strip_prefix(b"whsec_").or_else(|| text.strip_prefix(b"whpk_"));
             (key.and_then(base64), "base64 after `whsec_` or `whpk_`")

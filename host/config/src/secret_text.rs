@@ -6,6 +6,7 @@
 //! another `encoding`.
 
 use crate::secret::{Remark, SecretBytes};
+use barmkin_host::misleads;
 
 /// Judges the text of a secret, without the newline at its end.
 ///
@@ -23,7 +24,9 @@ pub(crate) fn judge(text: &SecretBytes) -> Result<(), Remark> {
     if text.ends_with(b"\n") || text.ends_with(b"\r") {
         return refuse("ends with an empty line", "write it without newlines, for example with `printf %s`");
     }
-    if text.trim_ascii().len() != text.len() {
+    let is_odd = |end: char| end.is_whitespace() || end.is_control() || misleads(end);
+    let unseen = std::str::from_utf8(text).is_ok_and(|text| text.starts_with(is_odd) || text.ends_with(is_odd));
+    if unseen || text.trim_ascii().len() != text.len() {
         return refuse("begins or ends with white space", "take that away");
     }
     if text.contains(&b'\n') {
@@ -69,6 +72,9 @@ mod tests {
             ("secret\r", "ends with an empty line"),
             (" secret", "begins or ends with white space"),
             ("secret\t", "begins or ends with white space"),
+            ("secret\u{a0}", "begins or ends with white space"),
+            ("secret\u{200b}", "begins or ends with white space"),
+            ("secret\0", "begins or ends with white space"),
             ("secret\nanother", "has more than one line"),
             ("\"secret\"", "is in quotes"),
             ("'secret'", "is in quotes"),

@@ -106,6 +106,10 @@ impl Sources {
         FileId(self.0.len() - 1)
     }
 
+    pub(crate) fn has(&self, path: &Path) -> bool {
+        self.0.iter().any(|source| source.path == path)
+    }
+
     pub(crate) fn path(&self, file: FileId) -> &Path {
         self.0.get(file.0).map_or(Path::new(""), |source| &source.path)
     }

@@ -155,7 +155,9 @@ impl Claim {
         let unread = &loaded.unread;
         let unchanged = || Self::Entry { file: secret.file.clone(), encoding: secret.encoding, until: secret.until };
         let Some(key) = loaded.document.keys.get(&secret.key) else {
-            let is_unread = unread.files || unread.entries.contains(&("key", secret.key.clone()));
+            // The file is there, and a slip in `include` leaves it out.
+            let is_left_out = !loaded.sources.has(&secret.declared_in) && secret.declared_in.is_file();
+            let is_unread = unread.files || is_left_out || unread.entries.contains(&("key", secret.key.clone()));
             return if is_unread { unchanged() } else { Self::None };
         };
         let mut declared = key.value.secrets.iter().filter(|declared| declared.id == secret.id);

@@ -148,9 +148,18 @@ fn a_slip_in_include_withdraws_nothing() {
         "include = [\"/keys.toml\"]",
         "include = [\"***\"]",
         "include = [1]",
+        "include = []",
+        "",
+        "include = [\"keys2.*\"]",
     ];
     let keys = TWO_KEYS.replace("version = 1\n", "");
-    let files = [("keys.toml", keys.as_str()), ("a1", "secret a1"), ("a2", "secret a2"), ("b1", "secret b1")];
+    let files = [
+        ("keys2.toml", ""),
+        ("keys.toml", keys.as_str()),
+        ("a1", "secret a1"),
+        ("a2", "secret a2"),
+        ("b1", "secret b1"),
+    ];
     for slip in slips {
         let folder = folder(&files);
         rewrite(&folder, &main("include = [\"keys.toml\"]"));
@@ -159,5 +168,12 @@ fn a_slip_in_include_withdraws_nothing() {
         assert!(withdraw(&mut config).is_empty(), "{slip}");
         std::fs::remove_file(folder.path().join("a1")).unwrap();
         assert_eq!(withdraw(&mut config), [LEFT], "{slip}: its own file counts");
+        std::fs::remove_file(folder.path().join("keys.toml")).unwrap();
+        let gone = withdraw(&mut config).len();
+        assert_eq!(
+            gone,
+            if slip.is_empty() || slip.contains("[]") || slip.contains("keys2") { 2 } else { 0 },
+            "{slip}"
+        );
     }
 }

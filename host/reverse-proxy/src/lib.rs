@@ -82,9 +82,19 @@ pub async fn serve(socket: impl Into<Socket>, gate: Arc<Gate>, options: Options,
         }
     });
     let drain = bounds.drain;
+    let layer = CutOff(layer);
     barmkin_tower::server::serve(socket, service, bounds, shutdown).await;
-    if tokio::time::timeout(drain, layer.ended()).await.is_err() {
+    if tokio::time::timeout(drain, layer.0.ended()).await.is_err() {
         tracing::warn!("deliveries that their senders had left did not end in time");
+    }
+}
+
+/// Ends what goes on without its client, when its server is dropped.
+struct CutOff(BarmkinLayer);
+
+impl Drop for CutOff {
+    fn drop(&mut self) {
+        self.0.cut_off();
     }
 }
 

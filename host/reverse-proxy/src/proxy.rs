@@ -87,7 +87,8 @@ impl Proxy {
 
     async fn ask(&self, mut request: Request<GuardedBody<ClientBody>>) -> Result<Answer, Failure> {
         let progress = request.extensions_mut().remove::<Progress>().unwrap_or_default();
-        let place = request.extensions_mut().remove::<Place>();
+        // Kept for the client, and not for a request that it has left.
+        let place = request.extensions_mut().remove::<Place>().map(|place| place.downgrade());
         let lasting = request.extensions_mut().remove::<Lasting>();
         let wanted = request.extensions_mut().remove::<RequestedUpgrade>();
         let client_side = hyper::upgrade::on(&mut request);
@@ -99,6 +100,7 @@ impl Proxy {
             fields::set_protocol(request.headers_mut(), protocol.clone());
         }
         let mut response = self.await_response(request, &progress).await?;
+        let place = place.and_then(|place| place.upgrade());
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             let (Some(RequestedUpgrade(protocol)), Some(place)) = (wanted, place) else { return Err(Failure::Broken) };
             self.switch(&mut response, client_side, protocol.as_bytes(), place, lasting)?;

@@ -78,8 +78,12 @@ impl Connection {
 
     /// Goes on with the credentials of `settings`. Calls under way end as they
     /// began.
-    pub(crate) fn renew_credentials(&self, settings: &Settings) -> Result<(), OpenError> {
-        self.manager.store(Arc::new(manager(settings)?));
+    pub(crate) async fn renew_credentials(&self, settings: &Settings) -> Result<(), StoreError> {
+        let mut manager = manager(settings).map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let ping = redis::cmd("PING");
+        let answer = tokio::time::timeout(self.timeout, ping.query_async::<()>(&mut manager)).await;
+        answer.map_err(|_| Failure::Late)?.map_err(Failure::Redis)?;
+        self.manager.store(Arc::new(manager));
         // It must show that it is the same server.
         self.proven.store(0, Ordering::Release);
         Ok(())

@@ -111,10 +111,10 @@ impl RedisStore {
     /// that are rotated while the server still takes both.
     ///
     /// # Errors
-    /// [`OpenError::Settings`]; the former ones then stay in use.
-    pub fn renew_credentials(&self, settings: &Settings) -> Result<(), OpenError> {
-        let _in_runtime = self.runtime.enter();
-        self.connection.renew_credentials(settings)
+    /// [`StoreError`] when the server does not take them; the former ones then stay in
+    /// use.
+    pub async fn renew_credentials(&self, settings: &Settings) -> Result<(), StoreError> {
+        self.connection.renew_credentials(settings).await
     }
 
     /// Tries the server now: whether it answers. One that is down may come up;

@@ -37,6 +37,11 @@ impl BarmkinLayer {
     pub async fn ended(&self) {
         self.finishing.ended().await;
     }
+
+    /// Ends them now: their deliveries are free again.
+    pub fn cut_off(&self) {
+        self.finishing.cut_off();
+    }
 }
 
 impl<S> Layer<S> for BarmkinLayer {
@@ -99,6 +104,7 @@ where
     if let Some(place) = parts.extensions.get::<crate::server::Place>() {
         place.counts_for(client.address);
     }
+    let address = client.address;
     let intake = layer.gate.intake(Head::take(&mut parts, client));
     let (verdict, forward) = if parts.extensions.get::<TurnedAway>().is_some() {
         (intake.overloaded(), None)
@@ -123,7 +129,7 @@ where
     let lasting = Lasting::default();
     parts.extensions.insert(lasting.clone());
     let call = inner.call(Request::from_parts(parts, body));
-    let response = Follower::new(call, settlement, lasting, layer.finishing).await?;
+    let response = Follower::new(call, settlement, lasting, layer.finishing.of(address)).await?;
     Ok(response.map(|body| Either::Right(Either::Right(body))))
 }
 

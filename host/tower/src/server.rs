@@ -12,7 +12,7 @@ mod connection;
 mod place;
 mod turn_away;
 
-pub use place::Place;
+pub use place::{Place, WeakPlace};
 pub use turn_away::{TURNED_AWAY_MAX, TURNED_AWAY_WITHIN};
 
 use barmkin_shares::{Client, Shares};

@@ -108,6 +108,10 @@ impl Live {
         by: &By,
         turn: Turn,
     ) -> Result<Answered, NotTaken> {
+        let is_rotated = config.store() != self.state().config.store();
+        if is_rotated {
+            self.credentials.renew(config.store()).map_err(NotTaken::Problem)?;
+        }
         let mut built = built;
         let mut is_less = false;
         let mut state = loop {
@@ -148,9 +152,6 @@ impl Live {
             state.left = (on_disk != state.history.serving().configuration).then_some(on_disk);
         }
         warn(&config);
-        if config.store() != state.config.store() {
-            self.credentials.renew(config.store());
-        }
         state.config = config;
         state.files = files;
         // INVARIANT (withdrawn since): the files were read before it was built.

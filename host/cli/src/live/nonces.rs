@@ -1,14 +1,19 @@
 //! Nonces, as operators see and repair them.
 
 use barmkin_admin::{Answered, By, Nonces, Outcome};
-use barmkin_host::{Listed, Store};
+use barmkin_host::{Generation, Listed};
 use serde_json::{Value, json};
 
 /// Nonces that are shown of a space.
 const LISTED_MAX: usize = 1_000;
 
-/// Looks into a nonce space of `store`, or frees a nonce of it.
-pub(super) async fn answer(store: &Store, wanted: Nonces, by: &By) -> Answered {
+/// Looks into a nonce space of `generation`, or frees a nonce of it.
+pub(super) async fn answer(generation: &Generation, wanted: Nonces, by: &By) -> Answered {
+    let (Nonces::List { space } | Nonces::Forget { space, .. }) = &wanted;
+    if !generation.has_nonce_space(space) {
+        return not_done(Outcome::NoSuchNonce, format!("there is no nonce space `{}`", space.escape_debug()));
+    }
+    let store = generation.store();
     match wanted {
         Nonces::List { space } => match store.list(&space, LISTED_MAX).await {
             Ok(listed) => {

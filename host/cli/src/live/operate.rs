@@ -87,7 +87,7 @@ impl Control for Operate {
 
     fn nonces(&self, wanted: Nonces, by: By) -> Pin<Box<dyn Future<Output = Answered> + Send>> {
         let generation = self.gate.generation();
-        Box::pin(async move { nonces::answer(generation.store(), wanted, &by).await })
+        Box::pin(async move { nonces::answer(&generation, wanted, &by).await })
     }
 
     fn command(&self, command: Command, by: By) -> Pin<Box<dyn Future<Output = Answered> + Send>> {

@@ -35,6 +35,8 @@ pub(crate) struct Secret {
     pub(crate) encoding: Encoding,
     pub(crate) until: Option<Duration>,
     pub(crate) fingerprint: Fingerprint,
+    /// The file that declares its key.
+    pub(crate) declared_in: PathBuf,
     /// Whether its text begins with `whsec_` or `whpk_`.
     pub(crate) is_prefixed: bool,
 }
@@ -76,6 +78,7 @@ fn resolve_key(name: &str, entry: &Entry<document::Key>, secrets: &mut Vec<Secre
             encoding: declared.encoding,
             until,
             fingerprint: Fingerprint::of(&bytes),
+            declared_in: context.sources.path(site.file).to_owned(),
             is_prefixed,
         });
         match key.clone().with_secret(&secret.id, &bytes, until) {

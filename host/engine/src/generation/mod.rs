@@ -88,6 +88,11 @@ impl Generation {
         Self::assemble(engine, spec, keys, services, &[], &Images::default())
     }
 
+    /// Whether it has a nonce space of that name.
+    pub fn has_nonce_space(&self, name: &str) -> bool {
+        self.spec.nonces.contains_key(name)
+    }
+
     /// Where its nonces and quotas live.
     pub fn store(&self) -> &Store {
         &self.store

@@ -4,7 +4,7 @@ use barmkin_shares::{Client, Holding, Shares};
 use barmkin_tls::Watch;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -38,6 +38,12 @@ impl Place {
             tunnels,
         };
         Self { slot: Arc::new(slot), stopping }
+    }
+
+    /// The same, which keeps nothing: a request that goes on without its client has
+    /// no place.
+    pub fn downgrade(&self) -> WeakPlace {
+        WeakPlace { slot: Arc::downgrade(&self.slot), stopping: self.stopping.clone() }
     }
 
     /// Waits until the server has stopped.
@@ -80,6 +86,20 @@ impl Place {
 
     pub(super) fn slot(&self) -> &Arc<ConnectionSlot> {
         &self.slot
+    }
+}
+
+/// A [`Place`] for as long as its connection has it.
+#[derive(Clone, Debug)]
+pub struct WeakPlace {
+    slot: Weak<ConnectionSlot>,
+    stopping: watch::Receiver<()>,
+}
+
+impl WeakPlace {
+    /// The place, if its connection is still there.
+    pub fn upgrade(&self) -> Option<Place> {
+        Some(Place { slot: self.slot.upgrade()?, stopping: self.stopping.clone() })
     }
 }
 
