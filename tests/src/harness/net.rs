@@ -1,6 +1,8 @@
 //! Ports, and waiting for whoever listens on them.
 
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// How long a server may take to start, on a loaded machine.
@@ -9,11 +11,17 @@ const START: Duration = Duration::from_secs(30);
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// An address on which nobody listens: for servers that cannot say which port
-/// the system gave them.
+/// An address on which nobody listens, and none that was given before: for servers
+/// that cannot say which port the system gave them.
 pub fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    listener.local_addr().expect("the address of a listener")
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    loop {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        let address = listener.local_addr().expect("the address of a listener");
+        if GIVEN.lock().expect("nobody panics with the lock").insert(address.port()) {
+            return address;
+        }
+    }
 }
 
 /// Waits until somebody accepts connections at `address`; false if nobody does
