@@ -177,10 +177,23 @@ fn dated(address: SocketAddr, time: u64) -> Result<String> {
     Ok(if response.status == 200 { String::new() } else { reason(&response).to_owned() })
 }
 
-/// What the gate takes for the identity of a delivery: what was signed.
+/// The identity of a delivery, as the gate has it: the key and the sender, both of
+/// which are called `github`, behind the lengths of key, tenant, sender and id; then
+/// the digest of the one part that was signed, and its length.
 fn nonce(delivery: u64) -> NonceId {
-    let digest = Sha256::new().chain_update(b"signature\0").chain_update(senders::body(delivery)).finalize();
-    NonceId { space: "deliveries".into(), digest: digest.into(), former: None }
+    let body = senders::body(delivery);
+    let signed = Sha256::new().chain_update(b"signature\0").chain_update(&body).finalize();
+    let name = b"github";
+    let (length, none) = (6_u32.to_be_bytes(), u32::MAX.to_be_bytes());
+    let mut digest = Sha256::new().chain_update(b"d2s\0").chain_update([length, none, length, none].as_flattened());
+    digest.update(name);
+    digest.update(name);
+    digest.update(signed);
+    digest.update(1_u64.to_be_bytes());
+    let mut lengths = [[0; 8]; 8];
+    lengths[0] = (body.len() as u64).to_be_bytes();
+    digest.update(lengths.as_flattened());
+    NonceId { space: "deliveries".into(), digest: digest.finalize().into(), former: None }
 }
 
 fn settings(folder: &Path) -> Settings {
