@@ -27,7 +27,7 @@ impl Gate {
             writeln!(
                 text,
                 "[listen.{name}]\nkind = \"reverse-proxy\"\naddress = \"{address}\"\nupstream = \"http://{upstream}\"\n\
-                 timeouts = {{ response = \"1500ms\" }}"
+                 timeouts = {{ response = \"6s\" }}"
             )
             .unwrap();
         }

@@ -112,7 +112,7 @@ fn killed(
         .collect();
     std::thread::scope(|scope| {
         for (front, delivery) in &deliveries {
-            scope.spawn(move || drop(send(front.open, delivery, Fails::HangsUp)));
+            scope.spawn(move || drop(send(front.open, delivery, Fails::Held)));
         }
         for (_, delivery) in &deliveries {
             sender::wait_until(|| upstream.has_seen(&delivery.id));
