@@ -10,8 +10,7 @@ pub(crate) fn lines(config: &Config) -> Vec<String> {
     spaces
         .flat_map(|(name, space)| {
             let ways = config.ways_in(name).map(move |listener| {
-                let sees = if listener.sees_responses() { Sees::Response } else { Sees::Sent };
-                let (name, by) = (name, &listener.name);
+                let (sees, by) = (listener.sees(), &listener.name);
                 format!("deliveries in `{name}` by `{by}`: {}, {}", kept(space, sees), repeated(space, sees))
             });
             ways.chain(admitted(name, space))

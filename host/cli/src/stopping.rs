@@ -42,7 +42,7 @@ impl Signals {
     }
 
     /// A further one, whichever it is.
-    pub(crate) async fn another(&mut self) {
+    async fn another(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}

@@ -1,5 +1,6 @@
 //! Ways in, as plain data: which crate serves each is the caller's business.
 
+use barmkin_host::Sees;
 use ipnet::IpNet;
 use std::fmt;
 use std::path::PathBuf;
@@ -145,10 +146,19 @@ pub struct Timeouts {
 }
 
 impl Listener {
-    /// Whether the upstream's responses come by, and with them the end of each
-    /// request.
+    /// How much it sees of the end of each request.
+    pub fn sees(&self) -> Sees {
+        match self.kind {
+            ListenerKind::ReverseProxy { .. } => Sees::Response,
+            ListenerKind::ExtAuthz { .. } => Sees::Sent,
+            ListenerKind::ForwardAuth { .. } => Sees::Nothing,
+        }
+    }
+
+    /// Whether the upstream's responses pass through it, and with them the end of
+    /// each request.
     pub fn sees_responses(&self) -> bool {
-        matches!(self.kind, ListenerKind::ReverseProxy { .. })
+        self.sees() == Sees::Response
     }
 
     /// Whether requests come with their bodies.

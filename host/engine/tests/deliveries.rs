@@ -159,6 +159,18 @@ fn what_came_of_a_delivery_is_counted_and_a_repeated_one_is_named() {
     assert_eq!(*told, [Failed, Unknown, InProgress, Used, Duplicate]);
 }
 
+/// It is used from the first moment, and no later end makes it anything else.
+#[test]
+fn a_delivery_that_always_stays_is_counted_once() {
+    let told = Arc::new(Told::default());
+    let space = NonceSpace { keep: Some(Keep::Always), ..NonceSpace::default() };
+    let gate = gate(space, told.clone());
+    let refused = deliver(&gate, "r", "a", &[("x-script-1", "deny:no:403")], Sees::Response);
+    assert_eq!(reason(&refused), "no");
+    now(settlement(deliver(&gate, "r", "b", &[], Sees::Response)).failed());
+    assert_eq!(*told.0.lock().unwrap(), [DeliveryOutcome::Used, DeliveryOutcome::Used]);
+}
+
 #[test]
 fn what_a_policy_claims_by_itself_stays_whatever_comes_of_it() {
     let gate = gate(NonceSpace::default(), Arc::default());

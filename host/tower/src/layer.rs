@@ -2,7 +2,8 @@
 
 use crate::body::GuardedBody;
 use crate::collect::collect;
-use crate::followed::{Finishing, FollowedBody, Follower};
+use crate::finishing::Finishing;
+use crate::followed::{FollowedBody, Follower};
 use crate::lasting::Lasting;
 use crate::options::Options;
 use crate::permitted::Permitted;

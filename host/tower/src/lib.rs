@@ -30,6 +30,7 @@
 
 mod body;
 mod collect;
+mod finishing;
 mod followed;
 mod lasting;
 mod layer;

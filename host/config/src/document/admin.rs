@@ -19,7 +19,7 @@ pub(crate) struct Admin {
     /// How long it waits for those who ask.
     pub(crate) timeouts: Option<AdminTimeouts>,
     /// How long listeners go on when the gate is told to stop, and `/readyz` says
-    /// 503 already: until whoever sends requests here has seen that. 5 s by default.
+    /// 503 already: long enough for balancers to see it. Defaults to 5 s.
     pub(crate) drain: Option<Text<DurationUnit>>,
 }
 

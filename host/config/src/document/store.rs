@@ -90,16 +90,16 @@ pub(crate) struct Nonces {
     /// otherwise, such as Shopify's topic.
     #[serde(default)]
     pub(crate) tell_apart: Vec<TellApart>,
-    /// What a delivery that comes again gets; unless given `acknowledge` where it
-    /// is known that the upstream took the first (`keep` is `on-success` and the
+    /// The treatment of a repeated delivery. Defaults to `acknowledge` where it is
+    /// known that the upstream took the first (`keep` is `on-success` and the
     /// listener a `reverse-proxy`), and `deny` elsewhere.
     pub(crate) on_duplicate: Option<OnDuplicate>,
-    /// When a claim stays. Unless given, a delivery stays `on-success` on a
-    /// `reverse-proxy` and `on-allow` elsewhere, and a nonce that a policy claims
-    /// by itself (a proof, a token, a code) stays `always`.
+    /// When a claim stays. Defaults to `on-success` for deliveries on a
+    /// `reverse-proxy` and `on-allow` elsewhere, and to `always` for nonces that a
+    /// policy claims by itself (a proof, a token, a code).
     pub(crate) keep: Option<Keep>,
-    /// The upstream's answers by which a delivery stays `on-success`; `["2xx"]`
-    /// unless given. With any other answer it may come again.
+    /// The upstream's answers by which a delivery stays `on-success`. Defaults to
+    /// `["2xx"]`; with any other answer it may be sent again.
     pub(crate) success: Option<Vec<StatusClass>>,
 }
 

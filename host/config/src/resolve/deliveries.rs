@@ -4,9 +4,7 @@ use crate::document::{self, Entry, StatusClass};
 use crate::listener::Listener;
 use crate::resolve::{Context, limits};
 use crate::source::Site;
-use barmkin_host::{
-    Keep, Member, NonceSpace, OnDuplicate, Route, SameDelivery, Sees, Spec, SuccessStatuses, TellApart,
-};
+use barmkin_host::{Keep, Member, NonceSpace, OnDuplicate, Route, SameDelivery, Spec, SuccessStatuses, TellApart};
 use http::HeaderName;
 use std::collections::BTreeMap;
 
@@ -50,11 +48,11 @@ pub(super) fn check(
                 .findings
                 .error(site.key("keep"), message)
                 .help("remove it, or have the routes that use this space served by listeners of kind `reverse-proxy`");
-        } else if space.success.is_some() && !on_success {
+        } else if space.success != SuccessStatuses::default() && !on_success {
             let message = format!("listener `{}` does not see what the upstream answers", first.name);
             context.findings.error(site.key("success"), message).help("remove it");
         }
-        let forgets = |listener: &&&Listener| space.delivery_keep(sees(listener)) != Keep::OnSuccess;
+        let forgets = |listener: &&&Listener| space.delivery_keep(listener.sees()) != Keep::OnSuccess;
         if let (Some(OnDuplicate::Acknowledge), Some(listener)) = (space.on_duplicate, ways.iter().find(forgets)) {
             let message = format!(
                 "a delivery by listener `{}` that the upstream fails to take is lost: when it comes again, it is \
@@ -80,10 +78,6 @@ pub(crate) fn ways_in<'l>(
     let uses = |route: &&Route| route.chain.iter().flat_map(Member::policies).any(uses);
     let matches: Vec<_> = spec.routes.iter().filter(uses).map(|route| route.matches.clone()).collect();
     listeners.iter().filter(move |listener| matches.iter().any(|matches| matches.serves(Some(&listener.name))))
-}
-
-fn sees(listener: &Listener) -> Sees {
-    if listener.sees_responses() { Sees::Response } else { Sees::Nothing }
 }
 
 fn same_delivery(same_delivery: document::SameDelivery) -> SameDelivery {

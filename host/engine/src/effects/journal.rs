@@ -75,6 +75,10 @@ impl Journal {
         let claim = self.store.claim(&nonce, retain, hold).await;
         match &claim {
             Ok(Claim::FirstUse) => {
+                if hold.is_none() {
+                    // Nothing that happens later changes it.
+                    self.count(&nonce, lapse, DeliveryOutcome::Used);
+                }
                 self.effects.push(Effect { keep, kind: EffectKind::Claimed { nonce, lapse, success } });
             }
             Ok(Claim::InProgress) => self.count(&nonce, lapse, DeliveryOutcome::InProgress),
@@ -128,7 +132,7 @@ impl Journal {
     /// Renews the leases of what it claimed, where that is due: a chain that
     /// waits for a slow store again and again can take longer than a lease.
     fn renew_in_time(&mut self) {
-        if !self.effects.iter().any(|effect| effect.held().is_some()) {
+        if !self.holds_claims() {
             return;
         }
         let now = clock::monotonic();
@@ -252,7 +256,7 @@ impl Journal {
 
     /// Counts what came of a delivery, and says which came to nothing.
     fn tell(&self, effect: &Effect, ended: Ended) {
-        let EffectKind::Claimed { nonce, lapse, .. } = &effect.kind else { return };
+        let (Some(nonce), EffectKind::Claimed { lapse, .. }) = (effect.held(), &effect.kind) else { return };
         let outcome = match ended {
             _ if ended.keeps(effect) => DeliveryOutcome::Used,
             Ended::Refused => DeliveryOutcome::Refused,

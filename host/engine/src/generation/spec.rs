@@ -101,11 +101,6 @@ pub struct SuccessStatuses {
 }
 
 impl SuccessStatuses {
-    /// Whether there are any.
-    pub fn is_some(self) -> bool {
-        self.redirects || self.client_errors
-    }
-
     /// Whether `status` is among them.
     pub fn holds(self, status: StatusCode) -> bool {
         match status.as_u16() {

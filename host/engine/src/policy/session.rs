@@ -147,7 +147,7 @@ pub(crate) struct Session {
     pub(crate) began: Instant,
     /// Put before the name of every space and quota: each shadow has its own.
     pub(crate) name_space: Option<Arc<str>>,
-    /// A nonce that was claimed before, which whoever denies for it shall name.
+    /// A nonce that was claimed before: a denial for it names it.
     pub(crate) repeated: Option<Box<NonceId>>,
 }
 

@@ -226,7 +226,7 @@ pub trait LocalStore: Send + Sync {
         Err(cannot_be_looked_into())
     }
 
-    /// Frees a nonce, whoever holds it, and says whether it was claimed.
+    /// Frees a nonce, even one that is held, and says whether it was claimed.
     ///
     /// # Errors
     /// [`StoreError`]; a store need not be able to.

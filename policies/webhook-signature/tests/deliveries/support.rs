@@ -1,6 +1,4 @@
 //! Signing, and asking the policy.
-#![allow(dead_code, reason = "each test uses a part of it")]
-#![allow(clippy::unwrap_used, reason = "tests")]
 
 use barmkin_guest::test::{Policy, Request, Secret, TestKey};
 use barmkin_guest::types::{Algorithm, Decision};

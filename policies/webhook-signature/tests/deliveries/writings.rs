@@ -1,14 +1,11 @@
 //! Right signatures that are written otherwise, and wrong ones.
-#![allow(clippy::unwrap_used, reason = "tests")]
 
-mod support;
-
+use crate::support::{BODY, NOW_S, Webhooks, ask, discord, ed25519, mac, policy};
 use base64::Engine;
 use base64::engine::general_purpose::GeneralPurpose;
 use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE, BASE64_URL_SAFE_NO_PAD};
 use proptest::prelude::*;
 use serde_json::json;
-use support::{BODY, NOW_S, Webhooks, ask, discord, ed25519, mac, policy};
 
 const WAYS: [GeneralPurpose; 4] = [BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE, BASE64_URL_SAFE_NO_PAD];
 

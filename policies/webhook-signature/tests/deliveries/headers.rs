@@ -1,15 +1,12 @@
 //! Headers under their other names, and message ids.
-#![allow(clippy::unwrap_used, reason = "tests")]
 
-mod support;
-
+use crate::support::{BODY, NOW_S, Webhooks, ask, decide, mac, policy};
 use barmkin_guest::test::Policy;
 use barmkin_guest::types::Decision;
 use barmkin_webhook_signature::Settings;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::json;
-use support::{BODY, NOW_S, Webhooks, ask, decide, mac, policy};
 
 fn standard() -> Webhooks {
     policy(&json!({ "provider": "standard-webhooks" }))

@@ -1,15 +1,12 @@
 //! With which statuses deliveries are refused.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-mod support;
-
+use crate::support::{BODY, NOW_S, Webhooks, decide, discord, ed25519, mac, policy};
 use barmkin_guest::test::Policy;
 use barmkin_guest::types::Decision;
 use barmkin_webhook_signature::Settings;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
-use support::{BODY, NOW_S, Webhooks, decide, discord, ed25519, mac, policy};
 
 fn denied(policy: &Webhooks, headers: &[(&str, &str)]) -> (u16, String) {
     let Decision::Deny(denial) = decide(policy, headers) else { panic!("{headers:?} was allowed") };

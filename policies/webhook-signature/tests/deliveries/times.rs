@@ -1,12 +1,9 @@
 //! Times as RFC 3339 writes them, in a scheme.
-#![allow(clippy::unwrap_used, reason = "tests")]
 
-mod support;
-
+use crate::support::{BODY, Webhooks, decide, mac, policy};
 use barmkin_guest::types::Decision;
 use proptest::prelude::*;
 use serde_json::json;
-use support::{BODY, Webhooks, decide, mac, policy};
 
 /// The decision on a delivery that was signed at `time`, as it is written.
 fn signed_at(time: &str) -> Decision {
