@@ -1,11 +1,16 @@
-//! `barmkin api-key new`: a key for a caller, and the hash of it that is kept.
+//! `barmkin api-key new`: a key for a caller, and the entry for it that is kept.
 
-use anyhow::{Context, Result, anyhow, bail};
+mod entry;
+mod file;
+
+use crate::load::DEFAULT_FILE;
+use anyhow::{Result, anyhow, bail};
+use barmkin_config::{Issuer, LoadOptions};
+use barmkin_host::{Clock, SystemClock};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
-use std::path::{Path, PathBuf};
+use entry::Entry;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use zeroize::Zeroizing;
 
@@ -21,62 +26,61 @@ pub(crate) struct Args {
 
 #[derive(clap::Subcommand)]
 enum Command {
-    /// Makes a key, prints it once, and prints the entry for the settings of
-    /// `api-key`, in which only its keyed hash is.
-    New {
-        /// Who will use it.
-        #[arg(long)]
-        id: String,
-        /// The file with the pepper: the secret of the key that the policy is
-        /// granted as `pepper`.
-        #[arg(long)]
-        pepper: PathBuf,
-        /// Scopes it is given.
-        #[arg(long)]
-        scope: Vec<String>,
-        /// What the key begins with, so that scanners find it where it leaks.
-        #[arg(long, default_value = "bk_")]
-        prefix: String,
-    },
+    /// Makes a key, prints it once, and prints or appends the entry by which
+    /// `stock:api-key` knows it, in which only its keyed hash is.
+    New(New),
+}
+
+#[derive(clap::Args)]
+struct New {
+    /// The configuration, whose pepper the key is hashed under.
+    #[arg(default_value = DEFAULT_FILE)]
+    file: PathBuf,
+    /// The policy that will know the key; needed where several have a pepper.
+    #[arg(long, value_name = "NAME")]
+    policy: Option<String>,
+    /// What the key begins with, so that scanners find it where it leaks.
+    #[arg(long, default_value = "bk_")]
+    prefix: String,
+    /// Appends the entry to this file of keys, which is made if there is none.
+    #[arg(long, value_name = "FILE")]
+    append: Option<PathBuf>,
+    /// Prints a JSON object: `key`, and its `entry`.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    entry: entry::Args,
 }
 
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
-    let Command::New { id, pepper, scope, prefix } = args.command;
-    let pepper = read_pepper(&pepper)?;
+    let Command::New(new) = args.command;
+    if !new.prefix.bytes().all(|byte| byte.is_ascii_graphic()) || new.prefix.len() > 64 {
+        bail!("`{}` cannot begin a key\n  help: use up to 64 visible ASCII characters", new.prefix);
+    }
+    let issuer = Issuer::load(&new.file, &LoadOptions::at(SystemClock.now()), new.policy.as_deref())?;
     let mut random = Zeroizing::new([0; KEY_BYTES]);
     getrandom::fill(&mut *random).map_err(|error| anyhow!("the machine gives no randomness: {error}"))?;
-    let key = Zeroizing::new(format!("{prefix}{}", BASE64_URL_SAFE_NO_PAD.encode(*random)));
-    let entry = toml::Table::from_iter([
-        ("id".to_owned(), toml::Value::from(id)),
-        ("hash".to_owned(), toml::Value::from(hex::encode(keyed_hash(&pepper, key.as_bytes())?))),
-        ("scopes".to_owned(), toml::Value::from(scope)),
-    ]);
+    let key = Zeroizing::new(format!("{}{}", new.prefix, BASE64_URL_SAFE_NO_PAD.encode(*random)));
+    let hash = issuer.pepper.hash_to_keep(key.as_bytes()).ok_or_else(|| anyhow!("the pepper hashes nothing"))?;
+    let entry = Entry::new(new.entry, &hash)?;
+    if let Some(path) = &new.append {
+        file::append(path, &entry)?;
+    }
+    if new.json {
+        println!("{}", serde_json::json!({ "key": *key, "entry": entry }));
+        return Ok(ExitCode::SUCCESS);
+    }
     println!("key (shown this once): {}", *key);
-    println!("add to the settings' `keys`: {}", toml::Value::Table(entry));
-    Ok(ExitCode::SUCCESS)
-}
-
-/// Bytes of a pepper: a file that is longer is some other file.
-const PEPPER_BYTES_MAX: usize = 64 * 1024;
-
-/// The pepper without the newline that editors add, as `serve` reads it.
-fn read_pepper(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
-    let mut pepper = Zeroizing::new(
-        barmkin_files::read(path, PEPPER_BYTES_MAX).with_context(|| format!("cannot read `{}`", path.display()))?,
-    );
-    for end in *b"\n\r" {
-        if pepper.last() == Some(&end) {
-            pepper.pop();
+    match &new.append {
+        Some(path) => println!("appended to {}: key `{}`", path.display(), entry.id()),
+        None => {
+            println!(
+                "add to the file of keys of policy `{}`, as a line: {}",
+                issuer.policy,
+                serde_json::to_string(&entry)?
+            );
+            println!("or to its settings' `keys`: {}", entry.to_toml()?);
         }
     }
-    if pepper.is_empty() {
-        bail!("`{}` is empty: a hash under an empty pepper protects nothing", path.display());
-    }
-    Ok(pepper)
-}
-
-fn keyed_hash(pepper: &[u8], key: &[u8]) -> Result<Vec<u8>> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(pepper).context("the pepper is no key")?;
-    mac.update(key);
-    Ok(mac.finalize().into_bytes().to_vec())
+    Ok(ExitCode::SUCCESS)
 }

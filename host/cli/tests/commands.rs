@@ -133,13 +133,3 @@ fn all_stock_policies_are_listed() {
     let stock = ["api-key", "rate-quota", "rbac-scopes", "replay-window", "webhook-signature"];
     assert_eq!(names, stock.map(|name| format!("stock:{name}")));
 }
-
-#[test]
-fn a_key_is_made_anew_each_time_and_never_under_an_empty_pepper() {
-    let (folder, first) = with_a_caller();
-    let again = run(folder.path(), &["api-key", "new", "--id", "partner-a", "--pepper", "pepper"]);
-    assert!(again.code == Some(0) && !again.out.contains(&first));
-    std::fs::write(folder.path().join("empty"), "\n").unwrap();
-    let refused = run(folder.path(), &["api-key", "new", "--id", "a", "--pepper", "empty"]);
-    assert_eq!((refused.code, refused.out.as_str()), (Some(2), ""));
-}

@@ -8,7 +8,7 @@ use crate::fixed::{Admin, Fixed};
 use crate::listener::Listener;
 use crate::load::{self, Loaded};
 use crate::report::{Finding, Report};
-use crate::resolve::{self, Context, Keys, PolicyOrigin, Resolved};
+use crate::resolve::{self, Context, Keys, PolicyOrigin, Resolved, Table};
 use crate::source::{FileId, Site, Sources, Spot};
 use crate::store::StoreConfig;
 use barmkin_host::{KeyRing, Spec};
@@ -57,6 +57,8 @@ pub enum Secrets {
 #[derive(Clone, Debug)]
 pub(crate) struct Origins {
     pub(crate) policies: BTreeMap<String, PolicyOrigin>,
+    /// Lists of settings that were read from files, by policy and name.
+    pub(crate) tables: BTreeMap<String, BTreeMap<String, Table>>,
     pub(crate) routes: BTreeMap<String, Site>,
     pub(crate) keys: BTreeMap<String, Site>,
     pub(crate) quotas: BTreeMap<String, Site>,
@@ -76,8 +78,8 @@ impl Config {
     /// have been: what to watch until it can be loaded.
     pub fn read(path: impl AsRef<Path>, options: &LoadOptions) -> (Result<Self, Report>, Files) {
         let path = path.as_ref();
-        let Loaded { sources, document, mut findings, mut files, .. } = load::load(path);
-        let mut context = Context { sources: &sources, options, findings: &mut findings, files: &mut files };
+        let Loaded { mut sources, document, mut findings, mut files, .. } = load::load(path);
+        let mut context = Context { sources: &mut sources, options, findings: &mut findings, files: &mut files };
         let Resolved { fixed, spec, keys, origins } = resolve::resolve(&document, &mut context);
         let config = findings.finish(&sources).map(|warnings| Self {
             path: path.to_owned(),
@@ -96,8 +98,8 @@ impl Config {
     /// # Errors
     /// When that cannot be told.
     pub fn admin(path: impl AsRef<Path>, options: &LoadOptions) -> Result<Admin, Report> {
-        let Loaded { sources, document, mut findings, mut files, unread } = load::load(path.as_ref());
-        let mut context = Context { sources: &sources, options, findings: &mut findings, files: &mut files };
+        let Loaded { mut sources, document, mut findings, mut files, unread } = load::load(path.as_ref());
+        let mut context = Context { sources: &mut sources, options, findings: &mut findings, files: &mut files };
         let admin = document.admin.as_ref().and_then(|admin| resolve::admin(admin, &mut context));
         if let Some(admin) = admin {
             return Ok(admin);
@@ -148,13 +150,18 @@ impl Config {
 }
 
 impl Origins {
-    pub(crate) fn new(document: &Document, policies: BTreeMap<String, PolicyOrigin>) -> Self {
+    pub(crate) fn new(
+        document: &Document,
+        policies: BTreeMap<String, PolicyOrigin>,
+        tables: BTreeMap<String, BTreeMap<String, Table>>,
+    ) -> Self {
         fn sites<T>(declared: &BTreeMap<String, Entry<T>>) -> BTreeMap<String, Site> {
             declared.iter().map(|(name, entry)| (name.clone(), entry.site.clone())).collect()
         }
         let routes = document.routes.iter().map(|route| (route.value.name.clone(), route.site.clone()));
         Self {
             policies,
+            tables,
             routes: routes.collect(),
             keys: sites(&document.keys),
             quotas: sites(&document.quotas),

@@ -104,6 +104,11 @@ impl Config {
 
     /// Where `key` of what an error is about was written.
     fn spot(&self, at: &At, key: &str) -> Spot {
+        if let At::Policy(name) = at
+            && let Some(spot) = self.spot_in_table(name, key)
+        {
+            return spot;
+        }
         let site = match at {
             At::Policy(name) => match self.origins.policies.get(name) {
                 Some(PolicyOrigin::Declared(site) | PolicyOrigin::Inline(site)) => Some(site),
@@ -115,6 +120,13 @@ impl Config {
             At::PrincipalField => self.origins.forward.as_ref(),
         };
         site.map_or(Spot::File(FileId::MAIN), |site| site.dotted(key).into())
+    }
+
+    /// The place of a setting that stands in a file of its own.
+    fn spot_in_table(&self, policy: &str, key: &str) -> Option<Spot> {
+        let mut steps = key.strip_prefix("settings.")?.split('.');
+        let table = self.origins.tables.get(policy)?.get(steps.next()?)?;
+        steps.next()?.parse().ok().map(|entry| table.spot(entry))
     }
 }
 

@@ -275,6 +275,13 @@ impl Key {
         self.secrets.iter().map(|secret| &*secret.id)
     }
 
+    /// The hash under which a credential is kept: under the newest secret.
+    /// `None` if the key has none, or is for signatures.
+    pub fn hash_to_keep(&self, credential: &[u8]) -> Option<Vec<u8>> {
+        let newest = self.secrets.first().filter(|_| self.algorithm == Algorithm::KeyedHashSha256)?;
+        newest.material.mac(credential)
+    }
+
     /// Looks for a candidate that signs `parts` under a secret in force, and
     /// names that secret.
     pub(crate) async fn verify(

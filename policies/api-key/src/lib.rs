@@ -51,8 +51,8 @@ impl Rule for ApiKeys {
         let Some(entry) = hashes.iter().find_map(|hash| self.table.get(hash)) else {
             return self.refuse("unknown-api-key");
         };
-        if entry.expires_unix_ms.is_some_and(|expires| now.unix_ms() >= expires) {
-            return self.refuse("expired-api-key").detail(format!("the key of `{}`", entry.id));
+        if let Some(code) = entry.refused_at(now.unix_ms()) {
+            return self.refuse(code).detail(format!("key `{}` of `{}`", entry.id, entry.principal));
         }
         allow(principal(entry, now))
     }
@@ -70,7 +70,7 @@ impl ApiKeys {
 }
 
 fn principal(entry: &Entry, now: Now) -> Principal {
-    let mut principal = Principal::service(&entry.id).by("api-key");
+    let mut principal = Principal::service(&entry.principal).by("api-key");
     principal.tenant.clone_from(&entry.tenant);
     principal.roles.clone_from(&entry.roles);
     principal.scopes.clone_from(&entry.scopes);

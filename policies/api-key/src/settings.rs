@@ -9,6 +9,9 @@ use crate::places::{self, Place, Places};
 use crate::table::{Entry, Hash, Table};
 use crate::time::Time;
 
+/// The attribute of a principal that names the key by which it came.
+const KEY_ID: &str = "key-id";
+
 /// The settings.
 #[policy(rule = ApiKeys)]
 pub struct Settings {
@@ -26,23 +29,32 @@ pub struct Settings {
     keys: Vec<KnownKey>,
 }
 
-/// A key that is known by its hash.
+/// A key that is known by its hash. Its fields are those of a line in a file of
+/// keys.
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct KnownKey {
-    /// The id of the principal.
+    /// The id of the key, which logs name. It is not a secret.
     id: String,
     /// HMAC-SHA256 of the key under the pepper: 64 hex digits.
     hash: String,
+    /// The id of the principal; that of the key unless given. Several keys may
+    /// stand for one principal, whose quotas they share.
+    #[serde(default)]
+    principal: Option<String>,
     #[serde(default)]
     tenant: Option<String>,
     #[serde(default)]
     roles: Vec<String>,
     #[serde(default)]
     scopes: Vec<String>,
-    /// RFC 3339. From this time on the key counts no more.
+    /// RFC 3339. The key counts from this time on.
+    #[serde(default)]
+    not_before: Option<Time>,
+    /// RFC 3339. The key no longer counts from this time on.
     #[serde(default)]
     expires: Option<Time>,
+    /// For the policies behind this one. `key-id` is added to them.
     #[serde(default)]
     attributes: BTreeMap<String, String>,
 }
@@ -85,26 +97,36 @@ fn table(keys: Vec<KnownKey>) -> Result<Table, Problems> {
     let mut entries = Vec::with_capacity(keys.len());
     let (mut ids, mut hashes) = (BTreeSet::new(), BTreeSet::new());
     for (index, key) in keys.into_iter().enumerate() {
+        let at = |field: &str| format!("keys.{index}.{field}");
         if key.id.is_empty() {
-            let help = "name whom the key stands for";
-            problems.add(&format!("keys.{index}.id"), "the id is empty", help);
+            problems.add(&at("id"), "the id is empty", "name the key, such as `acme-2026`");
         } else if !ids.insert(key.id.clone()) {
-            let problem = format!("`{}` has two keys", key.id);
-            let help = "give each key an id of its own, also while one replaces the other";
-            problems.add(&format!("keys.{index}.id"), problem, help);
+            let help = "give each key an id of its own, and the caller that several stand for as `principal`";
+            problems.add(&at("id"), format!("there are two keys with the id `{}`", key.id), help);
+        }
+        if key.principal.as_ref().is_some_and(String::is_empty) {
+            problems.add(&at("principal"), "the principal is empty", "name whom the key stands for, or leave it out");
+        }
+        if let (Some(from), Some(to)) = (key.not_before, key.expires)
+            && from.unix_ms >= to.unix_ms
+        {
+            problems.add(&at("expires"), "the key expires before it counts", "put `expires` after `not-before`");
+        }
+        if key.attributes.contains_key(KEY_ID) {
+            let help = "give the attribute another name";
+            problems.add(&at("attributes.key-id"), "the attribute `key-id` is the id of the key", help);
         }
         let Some(hash) = hash(&key.hash) else {
             problems.add(
-                &format!("keys.{index}.hash"),
+                &at("hash"),
                 "a hash has 64 hex digits",
                 "put in the HMAC-SHA256 of the key under the pepper, never the key",
             );
             continue;
         };
         if !hashes.insert(hash) {
-            let problem = format!("the key of `{}` belongs to somebody else too", key.id);
-            let help = "give each caller a key of its own";
-            problems.add(&format!("keys.{index}.hash"), problem, help);
+            let problem = format!("the key `{}` has the hash of another", key.id);
+            problems.add(&at("hash"), problem, "make a key for each, with `barmkin api-key new`");
         }
         entries.push(entry(key, hash));
     }
@@ -118,13 +140,17 @@ fn hash(text: &str) -> Option<Hash> {
 }
 
 fn entry(key: KnownKey, hash: Hash) -> Entry {
+    let mut attributes: Vec<_> = key.attributes.into_iter().collect();
+    attributes.push((KEY_ID.to_owned(), key.id.clone()));
     Entry {
         hash,
+        principal: key.principal.unwrap_or_else(|| key.id.clone()),
         id: key.id,
         tenant: key.tenant,
         roles: key.roles,
         scopes: key.scopes,
-        expires_unix_ms: key.expires.map(|expires| expires.unix_ms),
-        attributes: key.attributes.into_iter().collect(),
+        not_before_unix_ms: key.not_before.map(|time| time.unix_ms),
+        expires_unix_ms: key.expires.map(|time| time.unix_ms),
+        attributes,
     }
 }

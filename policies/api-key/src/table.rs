@@ -7,12 +7,28 @@ pub(crate) type Hash = [u8; 32];
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) hash: Hash,
+    /// Of the key.
     pub(crate) id: String,
+    pub(crate) principal: String,
     pub(crate) tenant: Option<String>,
     pub(crate) roles: Vec<String>,
     pub(crate) scopes: Vec<String>,
+    pub(crate) not_before_unix_ms: Option<u64>,
     pub(crate) expires_unix_ms: Option<u64>,
     pub(crate) attributes: Vec<(String, String)>,
+}
+
+impl Entry {
+    /// The code of the denial, where the key does not count at this time.
+    pub(crate) fn refused_at(&self, unix_ms: u64) -> Option<&'static str> {
+        if self.not_before_unix_ms.is_some_and(|from| unix_ms < from) {
+            Some("api-key-not-yet-valid")
+        } else if self.expires_unix_ms.is_some_and(|expires| unix_ms >= expires) {
+            Some("expired-api-key")
+        } else {
+            None
+        }
+    }
 }
 
 /// Entries in the order of their hashes, so that a request looks at few.

@@ -22,8 +22,30 @@ fn a_known_key_names_its_principal() {
     assert_eq!(principal.id, "acme");
     assert_eq!(principal.tenant.as_deref(), Some("t1"));
     assert_eq!((principal.roles, principal.scopes), (vec!["reader".into()], vec!["orders:read".into()]));
-    assert_eq!(principal.attributes, [("plan".to_owned(), "gold".to_owned())]);
+    let attributes = [("plan", "gold"), ("key-id", "acme")];
+    assert_eq!(principal.attributes, attributes.map(|(name, value)| (name.to_owned(), value.to_owned())));
     assert_eq!((principal.method.as_str(), principal.authenticated_at_unix_ms), ("api-key", Some(7)));
+}
+
+#[test]
+fn several_keys_may_stand_for_one_principal() {
+    let policy = policy(&json!({ "keys": [
+        { "id": "acme-2025", "principal": "acme", "hash": hash(PEPPER, "key-1"), "expires": "1970-01-01T00:00:20Z" },
+        { "id": "acme-2026", "principal": "acme", "hash": hash(PEPPER, "key-2"), "not-before": "1970-01-01T00:00:10Z" },
+    ]}));
+    let who = |key: &str, now| match policy.check(&Request::get("/").at(now).header("x-api-key", key)) {
+        Decision::Allow(allowance) => {
+            let principal = allowance.principal.unwrap();
+            let (name, key_id) = principal.attributes.first().cloned().unwrap();
+            assert_eq!((principal.id.as_str(), name.as_str()), ("acme", "key-id"));
+            key_id
+        }
+        decision => decision.code().unwrap().to_owned(),
+    };
+    assert_eq!(who("key-2", 9_999), "api-key-not-yet-valid");
+    assert_eq!(who("key-1", 10_000), "acme-2025");
+    assert_eq!(who("key-2", 10_000), "acme-2026");
+    assert_eq!(who("key-1", 20_000), "expired-api-key");
 }
 
 #[test]
@@ -138,6 +160,14 @@ fn what_is_wrong_with_settings_is_said_where_it_is() {
     for (settings, expected) in [
         (json!({ "keys": [key("a", &one), key("b", &one)] }), "keys.1.hash"),
         (json!({ "keys": [key("a", &one), key("a", &hash(PEPPER, "key-2"))] }), "keys.1.id"),
+        (json!({ "keys": [{ "id": "a", "hash": one, "principal": "" }] }), "keys.0.principal"),
+        (json!({ "keys": [{ "id": "a", "hash": one, "attributes": { "key-id": "b" } }] }), "keys.0.attributes.key-id"),
+        (
+            json!({ "keys": [{
+                "id": "a", "hash": one, "not-before": "2026-01-01T00:00:00Z", "expires": "2026-01-01T00:00:00Z",
+            }] }),
+            "keys.0.expires",
+        ),
         (json!({ "keys": [key("a", "key-1")] }), "keys.0.hash"),
         (json!({ "keys": [key("", &one)] }), "keys.0.id"),
         (json!({ "keys": [], "header": "x", "basic": "user" }), "basic"),

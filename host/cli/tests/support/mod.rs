@@ -71,8 +71,8 @@ pub(crate) fn run(folder: &Path, arguments: &[&str]) -> Ended {
 
 /// A key for a caller, and the folder of a configuration that knows it.
 pub(crate) fn with_a_caller() -> (TempDir, String) {
-    let folder = folder(&[("pepper", "pepper of the tests")]);
-    let made = run(folder.path(), &["api-key", "new", "--id", "partner-a", "--pepper", "pepper"]);
+    let folder = folder(&[("pepper", "pepper of the tests"), ("barmkin.toml", &CALLERS.replace("KEYS", ""))]);
+    let made = run(folder.path(), &["api-key", "new", "--id", "partner-a"]);
     assert_eq!(made.code, Some(0), "{}", made.err);
     let key = made.out.split_whitespace().find(|word| word.starts_with("bk_")).unwrap().to_owned();
     let (_, entry) = made.out.split_once("`keys`: ").unwrap();

@@ -17,6 +17,11 @@ pub(crate) struct Policy {
     #[serde(default)]
     #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
     pub(crate) settings: toml::Table,
+    /// Lists of the settings that stand in files of their own, by their names in
+    /// the settings: `file:` and a path relative to this file. Each line of such
+    /// a file is an entry: a JSON object.
+    #[serde(default)]
+    pub(crate) tables: BTreeMap<String, String>,
     /// What it may use.
     #[serde(default)]
     pub(crate) grants: Grants,

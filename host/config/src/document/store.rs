@@ -220,6 +220,8 @@ pub(crate) enum QuotaAlgorithm {
 pub(crate) enum QuotaKey {
     /// The principal, within its tenant.
     Principal,
+    /// The principal's tenant; a principal without one counts by itself.
+    Tenant,
     /// The client's address; of IPv6 its /64.
     ClientAddress,
     /// All requests of a route together.

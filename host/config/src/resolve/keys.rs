@@ -48,6 +48,15 @@ pub(super) fn resolve(declared: &BTreeMap<String, Entry<document::Key>>, context
     })
 }
 
+/// The key of that name alone.
+pub(crate) fn resolve_one(
+    name: &str,
+    declared: &BTreeMap<String, Entry<document::Key>>,
+    context: &mut Context<'_>,
+) -> Option<Key> {
+    declared.get(name).map(|entry| resolve_key(name, entry, &mut Vec::new(), context))
+}
+
 fn resolve_key(name: &str, entry: &Entry<document::Key>, secrets: &mut Vec<Secret>, context: &mut Context<'_>) -> Key {
     let Entry { site, value: declared } = entry;
     let mut key = Key::new(algorithm(declared.algorithm));

@@ -168,6 +168,7 @@ pub(super) fn keep(keep: document::Keep) -> Keep {
 fn quota_key(key: document::QuotaKey) -> QuotaKey {
     match key {
         document::QuotaKey::Principal => QuotaKey::Principal,
+        document::QuotaKey::Tenant => QuotaKey::Tenant,
         document::QuotaKey::ClientAddress => QuotaKey::ClientAddress,
         document::QuotaKey::Route => QuotaKey::Route,
     }

@@ -14,12 +14,14 @@ mod providers;
 mod retention;
 mod routes;
 mod stores;
+mod tables;
 mod tls;
 
 pub(crate) use admin::resolve as admin;
 pub(crate) use deliveries::ways_in;
-pub(crate) use keys::{Keys, Secret, file_of};
+pub(crate) use keys::{Keys, Secret, file_of, resolve_one as key};
 pub(crate) use policies::{Policies, PolicyOrigin};
+pub(crate) use tables::Table;
 
 use crate::config::{LoadOptions, Origins};
 use crate::document::{Document, Entry, Errors, Forward};
@@ -41,7 +43,7 @@ pub(crate) struct Resolved {
 
 /// What resolving a part needs of the whole.
 pub(crate) struct Context<'c> {
-    pub(crate) sources: &'c Sources,
+    pub(crate) sources: &'c mut Sources,
     pub(crate) options: &'c LoadOptions,
     pub(crate) findings: &'c mut Findings,
     pub(crate) files: &'c mut Files,
@@ -56,7 +58,7 @@ pub(crate) fn resolve(document: &Document, context: &mut Context<'_>) -> Resolve
     let keys = keys::resolve(&document.keys, context);
     let mut policies = policies::declared(document, context);
     let routes = routes::resolve(document, &mut policies, context);
-    let Policies { specs, origins } = policies;
+    let Policies { specs, origins, tables } = policies;
     let spec = Spec {
         nonces: deliveries::resolve(&document.nonces, context),
         quotas: limits::quotas(&document.quotas, context),
@@ -69,7 +71,7 @@ pub(crate) fn resolve(document: &Document, context: &mut Context<'_>) -> Resolve
     retention::check(&spec, document, context);
     providers::check(&spec, &document.keys, &keys.secrets, context);
     deliveries::check(&spec, &document.nonces, &listeners, context);
-    let origins = Origins::new(document, origins);
+    let origins = Origins::new(document, origins, tables);
     let admin = document.admin.as_ref().and_then(|admin| admin::resolve(admin, context));
     let cache = document.cache.as_ref();
     let cache = cache.map(|cache| context.sources.beside(cache.site.file, &cache.value.path));

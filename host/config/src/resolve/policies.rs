@@ -1,6 +1,7 @@
 use crate::document::{self, Document, Entry, OnError, OneOrMore};
 use crate::resolve::Context;
 use crate::resolve::components::{self, Component};
+use crate::resolve::tables::{self, Table};
 use crate::source::Site;
 use crate::stock::StockPolicy;
 use crate::unknown::nearest;
@@ -14,6 +15,8 @@ use toml::Value;
 pub(crate) struct Policies {
     pub(crate) specs: BTreeMap<String, PolicySpec>,
     pub(crate) origins: BTreeMap<String, PolicyOrigin>,
+    /// By policy, and by the name of the setting.
+    pub(crate) tables: BTreeMap<String, BTreeMap<String, Table>>,
 }
 
 /// Where a policy comes from.
@@ -33,8 +36,10 @@ pub(super) fn declared(document: &Document, context: &mut Context<'_>) -> Polici
         policies.origins.insert(name.clone(), PolicyOrigin::Declared(site.clone()));
         let component = components::read(policy, site, context);
         let stock = component.as_ref().and_then(|component| component.stock.as_ref());
+        let mut settings = settings(policy, site, context);
+        policies.tables.insert(name.clone(), tables::read(policy, site, &mut settings, context));
         let spec = PolicySpec {
-            settings: settings(policy, site, context),
+            settings,
             grants: grants(name, policy, stock, site, document, context),
             on_error: match policy.on_error {
                 OnError::Deny => barmkin_host::OnError::Deny,

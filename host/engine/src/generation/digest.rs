@@ -125,6 +125,7 @@ impl Form {
             "key",
             match key {
                 QuotaKey::Principal => "principal",
+                QuotaKey::Tenant => "tenant",
                 QuotaKey::ClientAddress => "client-address",
                 QuotaKey::Route => "route",
             },

@@ -180,6 +180,8 @@ pub struct Quota {
 pub enum QuotaKey {
     /// The principal, within its tenant.
     Principal,
+    /// The principal's tenant; a principal without one counts by itself.
+    Tenant,
     /// The client's address; an IPv6 client is its /64, since it can choose
     /// within that.
     ClientAddress,

@@ -7,6 +7,7 @@ use crate::policy::capabilities::{no_such, store_failed};
 use crate::policy::failure::Failure;
 use crate::policy::sandbox::Sandbox;
 use crate::policy::session::Session;
+use crate::principal::Principal;
 use crate::reason::HostReason;
 use crate::store::{Draw, Take};
 use barmkin_shares::Client;
@@ -70,13 +71,18 @@ impl Session {
 
 fn caller(session: &Session, key: QuotaKey) -> Option<String> {
     match key {
-        QuotaKey::Principal => {
-            let principal = session.established.principal.as_ref()?;
-            Some(format!("principal\0{}\0{}", principal.tenant.as_deref().unwrap_or_default(), principal.id))
-        }
+        QuotaKey::Principal => session.established.principal.as_deref().map(by_itself),
+        QuotaKey::Tenant => session.established.principal.as_deref().map(|principal| match &principal.tenant {
+            Some(tenant) => format!("tenant\0{tenant}"),
+            None => by_itself(principal),
+        }),
         QuotaKey::ClientAddress => {
             Some(format!("address\0{}", Client::from(session.subject.request.head.client.address?)))
         }
         QuotaKey::Route => Some(format!("route\0{}", session.subject.route)),
     }
+}
+
+fn by_itself(principal: &Principal) -> String {
+    format!("principal\0{}\0{}", principal.tenant.as_deref().unwrap_or_default(), principal.id)
 }

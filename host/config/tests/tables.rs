@@ -1,0 +1,94 @@
+//! Lists of settings in files of their own.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod support;
+
+use barmkin_host::{Engine, EngineSettings, MemoryStore, Services};
+use support::{folder, load, relative, report};
+
+const HASH: &str = "9e107d9d372bb6826bd81d3542a419d6277bb8d4e6b1f1f1c2d3e4f5a6b7c8d9";
+
+fn configuration(more: &str) -> String {
+    format!(
+        r#"version = 1
+[keys.pepper]
+algorithm = "keyed-hash-sha256"
+secrets = [{{ id = "1", from = "file:pepper" }}]
+[policies.callers]
+component = "stock:api-key"
+{more}
+grants = {{ keys = {{ pepper = "pepper" }}, vouch = true }}
+[[routes]]
+name = "api"
+chain = ["callers"]
+"#
+    )
+}
+
+fn entry(id: &str, more: &str) -> String {
+    format!(r#"{{"id":"{id}","hash":"{}"{more}}}"#, HASH.replacen('9', &format!("{:x}", id.len()), 1))
+}
+
+const TABLE: &str = r#"tables = { keys = "file:keys.jsonl" }"#;
+
+/// The report on `lines` as the file of keys; empty when it can be used.
+fn problems(lines: &str) -> String {
+    let folder = folder(&[("barmkin.toml", &configuration(TABLE)), ("pepper", "a pepper"), ("keys.jsonl", lines)]);
+    let settings = EngineSettings { concurrent_checks_max: 8, warm_slots: 8, ..EngineSettings::default() };
+    let built = load(&folder).and_then(|config| {
+        config.build(&Engine::new(&settings).unwrap(), Services::new(MemoryStore::default())).map(drop)
+    });
+    built.map_or_else(|report| relative(folder.path(), &report.to_string()), |()| String::new())
+}
+
+#[test]
+fn a_problem_with_an_entry_names_its_line() {
+    for (second, expected) in [
+        (entry("ab", r#","roels":["reader"]"#), "keys.jsonl:3:1: "),
+        (r#"["ab", "hash"]"#.to_owned(), "keys.jsonl:3:1: this line is not an entry: invalid type: sequence"),
+        (
+            entry("ab", r#","roles":[],"roles":["admin"]"#),
+            "keys.jsonl:3:1: this line is not an entry: `roles` stands in it twice",
+        ),
+        (entry("ab", r#","expires":"tomorrow""#), "keys.jsonl:3:1: "),
+        ("{\"id\":".to_owned(), "keys.jsonl:3:1: this line is not an entry"),
+        (entry("a", ""), "keys.jsonl:3:1: "),
+    ] {
+        // A blank line counts as a line, and as no entry.
+        let report = problems(&format!("{}\n\n{second}\n", entry("a", "")));
+        assert!(report.contains(expected), "`{expected}` is not in:\n{report}");
+    }
+    assert_eq!(problems(&format!("{}\n\n{}", entry("a", ""), entry("ab", r#","principal":"a","tenant":"t""#))), "");
+    assert_eq!(problems(""), "");
+}
+
+#[test]
+fn what_cannot_be_read_is_reported_where_it_is_named() {
+    for (more, expected) in [
+        (TABLE, "barmkin.toml:7:19: `keys.jsonl` cannot be read"),
+        (
+            r#"tables = { keys = "keys.jsonl" }"#,
+            "barmkin.toml:7:19: `keys.jsonl` does not say where the entries are",
+        ),
+        (
+            "tables = { keys = \"file:pepper\" }\nsettings = { keys = [] }",
+            "barmkin.toml:7:19: `keys` stands in the settings, too",
+        ),
+    ] {
+        let report = report(&folder(&[("barmkin.toml", &configuration(more)), ("pepper", "a pepper")]));
+        assert!(report.contains(expected), "`{expected}` is not in:\n{report}");
+    }
+}
+
+/// A key that is added or revoked is a change of the configuration.
+#[test]
+fn the_file_is_watched() {
+    let folder = folder(&[("barmkin.toml", &configuration(TABLE)), ("pepper", "a pepper"), ("keys.jsonl", "")]);
+    let digest = || {
+        let options = barmkin_config::LoadOptions::at(support::NOW);
+        barmkin_config::Config::read(folder.path().join("barmkin.toml"), &options).1.digest()
+    };
+    let before = digest();
+    std::fs::write(folder.path().join("keys.jsonl"), entry("a", "")).unwrap();
+    assert_ne!(before, digest());
+}
