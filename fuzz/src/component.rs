@@ -133,7 +133,7 @@ static GATE: LazyLock<Gate> = LazyLock::new(|| {
     policy.grants.sets = vec![http::HeaderName::from_static("x-set")];
     let mut route = Route::new("route");
     route.public = true;
-    route.body_bytes_max = BODY_BYTES_MAX;
+    route.body_bytes_max = Some(BODY_BYTES_MAX);
     route.chain = vec![Member::Policy("policy".to_owned())];
     crate::gate(&Spec { policies: [("policy".to_owned(), policy)].into(), routes: vec![route], ..Spec::default() })
 });

@@ -14,6 +14,10 @@
 //! Architecture invariant: this crate knows neither the host nor the contract,
 //! and has no dependencies, since it is compiled into policies too.
 
+mod locate;
+
+pub use locate::{locate, locate_decoded};
+
 use std::borrow::Cow;
 
 /// Why a path has no normal form.

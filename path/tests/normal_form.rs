@@ -1,7 +1,7 @@
 //! What has a normal form, and what has none.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use barmkin_path::{Fault, decode, normalize};
+use barmkin_path::{Fault, decode, locate, normalize};
 use proptest::prelude::*;
 
 #[test]
@@ -94,6 +94,16 @@ proptest! {
         }
     }
 
+    /// Whatever is refused has a byte to blame, and nothing else has.
+    #[test]
+    fn what_has_no_normal_form_is_located(path in paths()) {
+        match (normalize(&path), locate(&path)) {
+            (Ok(_), located) => prop_assert_eq!(located, None),
+            (Err(_), Some((at, why))) => prop_assert!(path.get(at..).is_some() && !why.is_empty(), "{} {}", at, why),
+            (Err(fault), None) => prop_assert!(false, "{fault:?} is nowhere"),
+        }
+    }
+
     /// Two spellings of one text are the same path, or neither is one.
     #[test]
     fn every_spelling_has_the_same_normal_form(path in paths(), which in any::<u64>(), lower in any::<bool>()) {
@@ -119,6 +129,26 @@ proptest! {
         if let Ok(text) = decode(&path) {
             prop_assert_eq!(leniently_decoded(&text), text);
         }
+    }
+}
+
+#[test]
+fn the_byte_to_blame_is_the_first_of_its_kind() {
+    for (path, at, why) in [
+        ("x", 0, "begins with"),
+        ("/a%2Fb", 2, "encoded slash"),
+        ("/%61/..", 5, "dot segment"),
+        ("/a//b", 3, "empty segment"),
+        ("/a/%2e%2E/b", 3, "dot segment"),
+        ("/a;b", 2, "parameters"),
+        ("/a%zz", 2, "hexadecimal"),
+        ("/%C3%A9%ff", 7, "UTF-8"),
+        ("/a%2541", 2, "encoding of an encoding"),
+        ("/a%00", 2, "control character"),
+        ("/a{b}", 2, "percent-encoded"),
+    ] {
+        let located = locate(path);
+        assert!(located.is_some_and(|(found, reason)| found == at && reason.contains(why)), "{path}: {located:?}");
     }
 }
 

@@ -63,6 +63,27 @@ fn it_answers_logs_denies_without_secrets_and_ends_when_told() {
     }
 }
 
+/// `1` logs every request that is let in; without the setting there is no line.
+#[test]
+fn who_is_let_in_is_logged_where_the_route_says_so() {
+    let (folder, key) = configured();
+    let file = folder.path().join("barmkin.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("chain = [\"callers\"]", "chain = [\"callers\"]\nlog-allowed = 1")).unwrap();
+    let mut serving = Serving::start(&folder);
+    let edge = serving.wait_for("listening");
+    let address = edge.pointer("/address").and_then(Value::as_str).unwrap().to_owned();
+    ask(&address, "/", "");
+    ask(&address, "/v1", &key);
+    let allowed = serving.wait_for("allowed");
+    for (field, value) in [("route", "api"), ("principal", "partner-a"), ("by", "api-key"), ("key", "partner-a")] {
+        assert_eq!(allowed.get(field), Some(&value.into()), "{allowed}");
+    }
+    let log = serving.stop();
+    assert_eq!(log.matches("\"allowed\"").count(), 1, "{log}");
+    assert!(!log.contains(&key), "{log}");
+}
+
 #[test]
 fn nothing_is_served_by_a_configuration_with_an_error() {
     let (folder, _) = configured();

@@ -36,6 +36,11 @@ pub(crate) fn find(name: &str) -> Option<StockPolicy> {
     Some(policy)
 }
 
+/// The name of the stock policy that `component` is, if it is one.
+pub(crate) fn name_of(component: &[u8]) -> Option<&'static str> {
+    barmkin_stock::all().iter().find(|stock| *stock.component == *component).map(|stock| stock.name)
+}
+
 /// Names of all of them.
 pub(crate) fn names() -> Vec<&'static str> {
     barmkin_stock::all().iter().map(|stock| stock.name).collect()

@@ -66,10 +66,7 @@ fn a_problem_with_an_entry_names_its_line() {
 fn what_cannot_be_read_is_reported_where_it_is_named() {
     for (more, expected) in [
         (TABLE, "barmkin.toml:7:19: `keys.jsonl` cannot be read"),
-        (
-            r#"tables = { keys = "keys.jsonl" }"#,
-            "barmkin.toml:7:19: `keys.jsonl` does not say where the entries are",
-        ),
+        (r#"tables = { keys = "keys.jsonl" }"#, "barmkin.toml:7:19: `keys.jsonl` does not say where the entries are"),
         (
             "tables = { keys = \"file:pepper\" }\nsettings = { keys = [] }",
             "barmkin.toml:7:19: `keys` stands in the settings, too",

@@ -6,7 +6,7 @@ use crate::generation::Generation;
 use crate::generation::spec::{OnError, Overrides, Preflight};
 use crate::policy::{BodyDigests, CheckError, Decision, Established, Policy, PolicyDenial, Session, Subject};
 use crate::principal::{Facts, Principal};
-use crate::reason::{HostReason, Reason};
+use crate::reason::{HostReason, Reason, Refusal};
 use crate::record::Decided;
 use crate::request::{Body, BodyNeed, Form, RefusedHead, Request, RequestId, is_override, is_preflight};
 use crate::routes::{BuiltMember, BuiltRoute, Deciding, Shadow, Tried};
@@ -32,12 +32,12 @@ pub(crate) async fn run(
     let deciding = &route.deciding;
     if is_preflight(&request.head) {
         return match deciding.preflight {
-            Preflight::Refuse => refuse_unasked(generation, request, route, HostReason::PreflightRefused, began),
+            Preflight::Refuse => refuse_unasked(generation, request, route, HostReason::PreflightRefused.into(), began),
             Preflight::Forward => conclude(generation, route, Concluded::unasked(request, None), began),
         };
     }
-    if let Err(reason) = check_body(deciding.body_need, &body) {
-        return refuse_unasked(generation, request, route, reason, began);
+    if let Err(refusal) = check_body(deciding.body_need, &body) {
+        return refuse_unasked(generation, request, route, refusal, began);
     }
 
     let holder = Holder(request.serial);
@@ -55,7 +55,7 @@ pub(crate) async fn run(
         digests: BodyDigests::default(),
     });
     let journal = Journal::new(generation.store.clone(), generation.metrics.clone(), holder);
-    let session = Box::new(Session { subject, established, journal, began, name_space: None, repeated: None });
+    let session = Box::new(Session { subject, established, journal, began, name_space: None, remark: None });
     let mut progress = Progress::new(generation, &route.trials);
     let (session, result) = progress.run_chain(session, deciding).await;
     let Progress { changes, steps, reached, ended, .. } = progress;
@@ -84,7 +84,8 @@ pub(crate) async fn run(
 /// Refuses a request that reached no route.
 pub(crate) fn refuse(generation: &Generation, refused: &RefusedHead) -> Verdict {
     let began = clock::monotonic();
-    let denied = Denied::host(refused.reason, String::new());
+    let Refusal { reason, detail } = refused.refusal.clone();
+    let denied = Denied::host(reason, detail);
     let form = Form::of(&refused.head);
     let denial = denied.into_denial(generation, refused.id.clone(), None, form, Vec::new());
     generation.count(None, Some(&denial), began);
@@ -94,7 +95,7 @@ pub(crate) fn refuse(generation: &Generation, refused: &RefusedHead) -> Verdict 
 /// The verdict on a request that its gate cannot take on: without its chain.
 pub(crate) fn overloaded(generation: &Generation, request: Request, route: usize) -> Verdict {
     let route = generation.routes.get(route);
-    refuse_unasked(generation, request, route, HostReason::Overloaded, clock::monotonic())
+    refuse_unasked(generation, request, route, HostReason::Overloaded.into(), clock::monotonic())
 }
 
 /// A deny that needs no chain: enforced, or on a route that observes, recorded.
@@ -102,10 +103,10 @@ fn refuse_unasked(
     generation: &Generation,
     request: Request,
     route: &BuiltRoute,
-    reason: HostReason,
+    refusal: Refusal,
     began: Instant,
 ) -> Verdict {
-    let denied = Denied::host(reason, String::new());
+    let denied = Denied::host(refusal.reason, refusal.detail);
     conclude(generation, route, Concluded::unasked(request, Some(denied)), began)
 }
 
@@ -148,6 +149,9 @@ fn conclude(generation: &Generation, route: &BuiltRoute, concluded: Concluded, b
         (_, denial) => denial.map(Box::new),
     };
     generation.count(Some(&route.name), None, began);
+    if observed.is_none() {
+        generation.note_allowed(route, &request, &established, began);
+    }
     if let Some(denial) = &observed {
         generation.count_observed(denial, began);
     }
@@ -166,15 +170,18 @@ fn conclude(generation: &Generation, route: &BuiltRoute, concluded: Concluded, b
 
 /// A truncated body never verifies, and what a chain needs must be there
 /// (law 8).
-fn check_body(need: BodyNeed, body: &Body) -> Result<(), HostReason> {
+fn check_body(need: BodyNeed, body: &Body) -> Result<(), Refusal> {
     let BodyNeed::Whole { max_bytes } = need else { return Ok(()) };
-    match body {
-        Body::Whole(bytes) if bytes.len() <= max_bytes => Ok(()),
-        Body::Whole(_) | Body::TooLarge => Err(HostReason::BodyTooLarge),
-        Body::NoRoom => Err(HostReason::Overloaded),
-        Body::Truncated => Err(HostReason::BodyTruncated),
-        Body::NotCarried => Err(HostReason::BodyNotCarried),
-    }
+    Err(match body {
+        Body::Whole(bytes) if bytes.len() <= max_bytes => return Ok(()),
+        Body::Whole(_) | Body::TooLarge => {
+            HostReason::BodyTooLarge.because(format!("the route takes {max_bytes} bytes (its `body-limit`)"))
+        }
+        Body::NoRoom => HostReason::Overloaded.because("there is no room for its body"),
+        Body::Truncated => HostReason::BodyTruncated.into(),
+        Body::NotCarried => HostReason::BodyNotCarried.because("its way in hands over no bodies"),
+        Body::Withheld(cause) => HostReason::BodyNotCarried.because(*cause),
+    })
 }
 
 /// A chain under way. The session is lent to each policy in turn and comes
@@ -263,8 +270,8 @@ impl<'g> Progress<'g> {
         let effects = session.journal.len();
         let signed = session.established.signed.clone();
         let (mut session, mut decision) = policy.check(session).await;
-        if let (Some(delivery), Ok(Decision::Deny(denial))) = (session.repeated.take(), &mut decision) {
-            denial.name_delivery(&delivery);
+        if let (Some(remark), Ok(Decision::Deny(denial))) = (session.remark.take(), &mut decision) {
+            denial.add(&remark);
         }
         let result = self.judge(&mut session, policy, decision);
         if !matches!(result, Ok((Vote::Allow, _))) {

@@ -7,7 +7,7 @@ use crate::generation::Generation;
 use crate::generation::spec::Overrides;
 use crate::limits::{BODIES_BYTES_MAX, UNDECIDED_MAX};
 use crate::poll_on;
-use crate::reason::HostReason;
+use crate::reason::{HostReason, Refusal};
 use crate::request::{
     Body, BodyNeed, Head, RefusedHead, Request, RequestId, RequestIds, connection_options, is_preflight,
 };
@@ -161,7 +161,7 @@ impl Intake {
                     let trials = has_shadows.then(|| trials.clone());
                     State::Matched { request: Box::new(request), route, trials }
                 }
-                Err(reason) => State::Refused(Box::new(RefusedHead { reason, head: request.head, id: request.id })),
+                Err(refusal) => State::Refused(Box::new(RefusedHead { refusal, head: request.head, id: request.id })),
             },
         };
         Self { generation, state }
@@ -221,7 +221,7 @@ impl Intake {
     pub fn overloaded(self) -> Verdict {
         let refused = match self.state {
             State::Matched { request, .. } => {
-                RefusedHead { reason: HostReason::Overloaded, head: request.head, id: request.id }
+                RefusedHead { refusal: HostReason::Overloaded.into(), head: request.head, id: request.id }
             }
             State::Refused(refused) => *refused,
         };
@@ -238,27 +238,33 @@ impl Intake {
 }
 
 /// The route of a request, and whether its method has a say in the verdict.
-fn find_route(generation: &Generation, request: &Request) -> Result<(usize, bool), HostReason> {
+fn find_route(generation: &Generation, request: &Request) -> Result<(usize, bool), Refusal> {
     let routes = &generation.routes;
     let known = generation.known_fields();
-    if connection_options(&request.head.headers).any(|field| known.is_lost_with(&field)) {
-        return Err(HostReason::ConnectionNamesField);
+    if let Some(field) = connection_options(&request.head.headers).find(|field| known.is_lost_with(field)) {
+        return Err(HostReason::ConnectionNamesField.because(format!("`connection` names `{field}`")));
     }
     if request.lacks_host(routes.name_hosts()) {
-        return Err(HostReason::MissingHost);
+        return Err(HostReason::MissingHost.into());
     }
     let (index, by_method) = match routes.find(request) {
         Matched::One { index, by_method } => (index, by_method),
-        Matched::None => return Err(HostReason::NoRoute),
-        Matched::DependsOnCase => return Err(HostReason::AmbiguousPath),
+        Matched::None => return Err(HostReason::NoRoute.because(routes.nearest(request).unwrap_or_default())),
+        Matched::DependsOnCase(route) => {
+            let name = &routes.get(route).name;
+            let detail =
+                format!("route `{name}` has it in another case, in another spelling, or but for the last slash");
+            return Err(HostReason::AmbiguousPath.because(detail));
+        }
     };
     let route = routes.get(index);
     if request.is_folded_by(&route.deciding.backend_foldings) {
-        return Err(HostReason::AmbiguousPath);
+        let detail = format!("the backend of route `{}` folds it, as its `backend-folds` says", route.name);
+        return Err(HostReason::AmbiguousPath.because(detail));
     }
     let method_decides = by_method || route.deciding.reads_method;
     if method_decides && route.deciding.overrides == Overrides::Remove && request.overrides_method() {
-        return Err(HostReason::MethodOverridden);
+        return Err(HostReason::MethodOverridden.into());
     }
     Ok((index, method_decides))
 }

@@ -333,6 +333,11 @@ impl Key {
         self.in_force(now).filter_map(|secret| secret.material.mac(data)).collect()
     }
 
+    /// Their ids.
+    pub(crate) fn ids_in_force(&self, now: Duration) -> impl Iterator<Item = &str> {
+        self.in_force(now).map(|secret| &*secret.id)
+    }
+
     /// Secrets that are in force.
     pub(crate) fn in_force_count(&self, now: Duration) -> usize {
         self.in_force(now).count()

@@ -62,6 +62,11 @@ impl Principal {
             attributes: Vec::new(),
         }
     }
+
+    /// The value of an attribute.
+    pub fn attribute(&self, name: &str) -> Option<&str> {
+        self.attributes.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
 }
 
 /// What a signature was verified to cover.

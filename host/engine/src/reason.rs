@@ -133,6 +133,28 @@ host_reasons! {
     RetentionExceeded = "retention-exceeded", INTERNAL_SERVER_ERROR;
 }
 
+impl HostReason {
+    /// A refusal with this reason, of which the operator's log says `detail`.
+    pub(crate) fn because(self, detail: impl Into<String>) -> Refusal {
+        Refusal { reason: self, detail: detail.into() }
+    }
+}
+
+/// A refusal by the host itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) reason: HostReason,
+    /// The cause, for the operator's log only; empty where the reason says it
+    /// all.
+    pub(crate) detail: String,
+}
+
+impl From<HostReason> for Refusal {
+    fn from(reason: HostReason) -> Self {
+        reason.because("")
+    }
+}
+
 impl fmt::Display for HostReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

@@ -3,6 +3,7 @@
 use crate::generation::spec::{BackendFolding, HostMatch, Overrides, PathMatch, Preflight, RouteMatch};
 use crate::request::{BodyNeed, Request, canonical_host, of_route};
 use http::Method;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 /// The routes of a generation.
@@ -21,6 +22,8 @@ pub(crate) struct BuiltRoute {
     pub(crate) matches: BuiltMatch,
     pub(crate) deciding: Deciding,
     pub(crate) trials: Tried,
+    /// Of how many requests that are let in one is logged.
+    pub(crate) log_allowed: Option<NonZeroU32>,
 }
 
 /// What decides. Nothing of a trial is known here.
@@ -82,7 +85,7 @@ pub(crate) enum Matched {
     None,
     /// A backend that folds case, or drops a final slash, would serve what a
     /// more specific route guards.
-    DependsOnCase,
+    DependsOnCase(usize),
 }
 
 /// More specific is greater: host before path before method before listener.
@@ -127,7 +130,7 @@ impl RouteTable {
 
     pub(crate) fn find(&self, request: &Request) -> Matched {
         let mut found: Option<(Rank, usize)> = None;
-        let mut folded: Option<Rank> = None;
+        let mut folded: Option<(Rank, usize)> = None;
         let mut by_method = false;
         for (index, route) in self.routes.iter().enumerate() {
             let matches = &route.matches;
@@ -140,17 +143,62 @@ impl RouteTable {
             let Some(method) = rank_method(&matches.methods, &request.head.method) else { continue };
             let listener = !matches.listeners.is_empty();
             let rank = Rank { host, path: path.bytes, exact_path: path.exact, method, listener };
-            folded = folded.max(Some(rank));
+            folded = folded.max(Some((rank, index)));
             if path.as_written {
                 found = found.max(Some((rank, index)));
             }
         }
-        match found {
-            Some((rank, _)) if folded > Some(rank) => Matched::DependsOnCase,
-            None if folded.is_some() => Matched::DependsOnCase,
-            Some((_, index)) => Matched::One { index, by_method },
-            None => Matched::None,
+        match (found, folded) {
+            (Some((rank, _)), Some((other, guarded))) if other > rank => Matched::DependsOnCase(guarded),
+            (None, Some((_, guarded))) => Matched::DependsOnCase(guarded),
+            (Some((_, index)), _) => Matched::One { index, by_method },
+            (None, None) => Matched::None,
         }
+    }
+}
+
+/// Which parts of a request a route is for, and which not.
+struct Misses {
+    host: bool,
+    path: bool,
+    method: bool,
+    listener: bool,
+}
+
+impl RouteTable {
+    /// The route that a request without one comes closest to, and why it is not
+    /// its: for the operator's log.
+    pub(crate) fn nearest(&self, request: &Request) -> Option<String> {
+        let head = &request.head;
+        let misses = |route: &BuiltRoute| {
+            let matches = &route.matches;
+            Misses {
+                host: rank_host(&matches.host, request.host()).is_none(),
+                path: matches.path.rank(request).is_none(),
+                method: rank_method(&matches.methods, &head.method).is_none(),
+                listener: !matches.serves(head.client.listener.as_deref()),
+            }
+        };
+        let nearest = self.routes.iter().map(|route| (route, misses(route))).min_by_key(|(route, misses)| {
+            // A path is what a request is most about, and the longer, the more.
+            let others = [misses.host, misses.method, misses.listener].iter().filter(|misses| **misses).count();
+            (misses.path, others, std::cmp::Reverse(route.matches.path.normal.len()))
+        });
+        let (route, misses) = nearest.filter(|(_, misses)| !misses.path)?;
+        let matches = &route.matches;
+        let mut why = Vec::new();
+        if misses.listener {
+            let listener = head.client.listener.as_deref().unwrap_or_default();
+            why.push(format!("it is for other listeners than `{listener}`"));
+        }
+        if misses.host {
+            why.push(format!("it is for {}, not `{}`", matches.host, request.host()));
+        }
+        if misses.method {
+            let methods: Vec<_> = matches.methods.iter().map(Method::as_str).collect();
+            why.push(format!("it is for {}, not {}", methods.join(", "), head.method));
+        }
+        Some(format!("route `{}` has the path, but {}", route.name, why.join(", and ")))
     }
 }
 

@@ -204,7 +204,7 @@ impl Trial {
             journal,
             began: clock::monotonic(),
             name_space,
-            repeated: None,
+            remark: None,
         };
         let (mut session, decision) = policy.check(Box::new(session)).await;
         let would = self.course.with(decision, policy.on_error, established);

@@ -191,7 +191,7 @@ fn the_recorder_sees_what_was_decided() {
 fn bodies_are_whole_or_refused() {
     let gate = one(|spec| {
         spec.policies.get_mut("first").unwrap().settings["body"] = true.into();
-        spec.routes[0].body_bytes_max = 4;
+        spec.routes[0].body_bytes_max = Some(4);
     });
     let reason = |body: Body| {
         let verdict = gate.check_now(head("/r", &[act(0, "allow")]), body).unwrap();

@@ -22,7 +22,7 @@ fn a_signed_body_of_25_mb_passes_under_two_secrets_and_lets_others_on() {
     let mut signed = common::scripted(0, true, OnError::Deny);
     signed.settings["body"] = true.into();
     let mut route = route("r", &[policy("signed")]);
-    route.body_bytes_max = 32 * 1024 * 1024;
+    route.body_bytes_max = Some(32 * 1024 * 1024);
     route.public = true;
     let spec = spec(vec![("signed", signed)], vec![route], 10);
     let services = Services::new(MemoryStore::default());

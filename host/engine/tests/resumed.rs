@@ -20,7 +20,7 @@ const AWAY: Duration = Duration::from_secs(2);
 fn a_check_that_is_polled_again_after_a_while_ends_at_its_deadline() {
     let mut route = route("r", &[policy("spin")]);
     // Its policies have a stack of their own, and give turns to others.
-    route.body_bytes_max = 32 * 1024 * 1024;
+    route.body_bytes_max = Some(32 * 1024 * 1024);
     route.public = true;
     let spec = spec(vec![("spin", scripted(0, true, OnError::Deny))], vec![route], 10);
     let gate = common::gate(&spec, MemoryStore::default());
@@ -46,7 +46,7 @@ fn a_check_that_is_polled_again_after_a_while_ends_at_its_deadline() {
 #[test]
 fn a_check_does_not_pay_for_what_others_do_in_between() {
     let mut route = route("r", &[policy("honest")]);
-    route.body_bytes_max = 32 * 1024 * 1024;
+    route.body_bytes_max = Some(32 * 1024 * 1024);
     route.public = true;
     let mut honest = scripted(0, true, OnError::Deny);
     honest.deadline = Duration::from_millis(100);

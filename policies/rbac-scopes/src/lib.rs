@@ -37,10 +37,12 @@ impl Rule for RbacScopes {
             return deny(400, "ambiguous-path").detail("in another case the path is subject to another rule");
         }
         let Some((_, needed)) = exact else {
-            return deny(403, "no-rule");
+            return deny(403, "no-rule").detail(format!("no rule is for {} {}", &*method, &*path));
         };
         if !needed.is_held_by(principal, &self.roles) {
-            return deny(403, "insufficient-scope").header("www-authenticate", needed.challenge());
+            return deny(403, "insufficient-scope")
+                .detail(needed.shortfall(principal, &self.roles))
+                .header("www-authenticate", needed.challenge());
         }
         if self.vouch { vouch() } else { abstain() }
     }

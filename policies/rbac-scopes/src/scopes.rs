@@ -95,6 +95,27 @@ impl Needed {
         format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\"")
     }
 
+    /// What the operator is told: the scopes that are needed, and what the
+    /// principal has.
+    pub(crate) fn shortfall(&self, principal: &Principal, roles: &Roles) -> String {
+        let names = |scopes: &[Scope]| scopes.iter().map(|scope| format!("`{}`", scope.name)).collect::<Vec<_>>();
+        let mut needed = names(&self.all_of);
+        if !self.any_of.is_empty() {
+            needed.push(format!("one of {}", names(&self.any_of).join(", ")));
+        }
+        let mut held: Vec<_> = principal
+            .roles
+            .iter()
+            .map(|role| match roles.scopes(role) {
+                Some(_) => format!("role `{role}`"),
+                None => format!("role `{role}`, which is not defined"),
+            })
+            .collect();
+        held.extend(principal.scopes.iter().map(|scope| format!("scope `{scope}`")));
+        let held = if held.is_empty() { "no role and no scope".to_owned() } else { held.join(", ") };
+        format!("{} needed; `{}` has {held}", needed.join(" and "), principal.id)
+    }
+
     pub(crate) fn is_held_by(&self, principal: &Principal, roles: &Roles) -> bool {
         let granted: Vec<_> = principal.roles.iter().filter_map(|role| roles.scopes(role)).collect();
         let held = |scope: &Scope| scope.is_held_by(principal, &granted);

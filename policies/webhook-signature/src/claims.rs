@@ -7,7 +7,7 @@ use barmkin_guest::types;
 
 use crate::canonical::canonical;
 use crate::fields::Fields;
-use crate::reason::Reason;
+use crate::reason::{Reason, Refusal as Refused};
 use crate::scheme::{Scheme, Timestamp};
 use crate::template::Piece;
 use crate::timestamp::fresh_unix_ms;
@@ -35,7 +35,7 @@ pub(crate) struct Claims<'a> {
 impl<'a> Claims<'a> {
     /// Reads the headers, and refuses a time that is not fresh: that is cheaper
     /// to find out than a wrong signature.
-    pub(crate) fn read(scheme: &Scheme, headers: NamedHeaders<'a>, now: Now) -> Result<Self, Reason> {
+    pub(crate) fn read(scheme: &Scheme, headers: NamedHeaders<'a>, now: Now) -> Result<Self, Refused> {
         let fields = Fields::read(scheme, headers)?;
         let signatures = fields.signatures.ok_or(Reason::Missing("missing-signature"))?;
         let timestamp = match &scheme.timestamp {
@@ -53,7 +53,7 @@ impl<'a> Claims<'a> {
             Some(_) => Some(fields.id.ok_or(Reason::Missing("missing-message-id"))?),
         };
         if id.is_some_and(|id| id.len() > MESSAGE_ID_BYTES_MAX) {
-            return Err(Reason::Unacceptable("message-id-too-long"));
+            return Err(Reason::Unacceptable("message-id-too-long").into());
         }
         let fresh = |(timestamp, text): (&Timestamp, &'a str)| {
             fresh_unix_ms(timestamp, text, now.unix_ms()).map(|unix_ms| (text, unix_ms))
@@ -61,16 +61,22 @@ impl<'a> Claims<'a> {
         Ok(Self { signatures, timestamp: timestamp.map(fresh).transpose()?, id })
     }
 
-    pub(crate) fn verify(&self, scheme: &Scheme, key: ConfiguredKey<'_>) -> Result<Verified, Reason> {
+    pub(crate) fn verify(&self, scheme: &Scheme, key: ConfiguredKey<'_>) -> Result<Verified, Refused> {
         let signatures: Vec<_> = signatures(scheme, self.signatures).collect();
         if signatures.is_empty() || signatures.len() > SIGNATURES_MAX {
-            return Err(Reason::Wrong("malformed-signature"));
+            let detail =
+                format!("{} signatures that the scheme counts, where 1 to {SIGNATURES_MAX} are read", signatures.len());
+            return Err(Reason::Wrong("malformed-signature").because(detail));
         }
         let candidates: Vec<_> = signatures.iter().map(Signature::candidate).collect();
-        key.verify(&self.signed(scheme), &candidates).map_err(|refusal| match refusal {
-            Refusal::Mismatch => Reason::Wrong("signature-mismatch"),
-            Refusal::NoCandidate => Reason::Wrong("malformed-signature"),
-            Refusal::NoUsableKey => Reason::Unavailable("no-usable-key"),
+        key.verify(&self.signed(scheme), &candidates).map_err(|refusal| {
+            // The host says in the log what it compared with what.
+            match refusal {
+                Refusal::Mismatch => Reason::Wrong("signature-mismatch"),
+                Refusal::NoCandidate => Reason::Wrong("malformed-signature"),
+                Refusal::NoUsableKey => Reason::Unavailable("no-usable-key"),
+            }
+            .into()
         })
     }
 

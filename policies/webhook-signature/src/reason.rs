@@ -23,6 +23,26 @@ pub(crate) enum Reason {
     Unavailable(Code),
 }
 
+/// A reason, with what the operator's log says of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) reason: Reason,
+    /// Empty where the reason says it all.
+    pub(crate) detail: String,
+}
+
+impl From<Reason> for Refusal {
+    fn from(reason: Reason) -> Self {
+        reason.because("")
+    }
+}
+
+impl Reason {
+    pub(crate) fn because(self, detail: impl Into<String>) -> Refusal {
+        Refusal { reason: self, detail: detail.into() }
+    }
+}
+
 /// The statuses with which a scheme refuses, where they are not
 /// [`STATUS_DEFAULT`].
 ///
@@ -87,15 +107,15 @@ impl Statuses {
     }
 
     /// The answer to a refused delivery.
-    pub(crate) fn deny(self, reason: Reason) -> Decision {
-        let (status, code) = match reason {
+    pub(crate) fn deny(self, refusal: Refusal) -> Decision {
+        let (status, code) = match refusal.reason {
             Reason::Missing(code) => (self.missing.unwrap_or(STATUS_DEFAULT), code),
             Reason::Wrong(code) => (self.wrong.unwrap_or(STATUS_DEFAULT), code),
             Reason::Stale(code) => (self.stale.unwrap_or(STATUS_DEFAULT), code),
             Reason::Unacceptable(code) => (STATUS_UNACCEPTABLE, code),
             Reason::Unavailable(code) => (STATUS_UNAVAILABLE, code),
         };
-        let denied = deny(status, code);
+        let denied = deny(status, code).detail(refusal.detail);
         match status {
             401 => denied.header("www-authenticate", CHALLENGE),
             STATUS_UNAVAILABLE => denied.header("retry-after", RETRY_AFTER_S),

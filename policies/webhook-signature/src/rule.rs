@@ -37,7 +37,7 @@ impl Rule for WebhookSignature {
             Claims::read(&self.scheme, headers, now).and_then(|claims| Ok((claims.verify(&self.scheme, key)?, claims)));
         match verified {
             Ok((signature, claims)) => self.accept(&claims, signature, now),
-            Err(reason) => self.scheme.statuses.deny(reason),
+            Err(refusal) => self.scheme.statuses.deny(refusal),
         }
     }
 

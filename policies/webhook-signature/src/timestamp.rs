@@ -1,12 +1,14 @@
 //! Signing times, and how far they may be from now.
 
-use crate::reason::Reason;
+use crate::reason::{Reason, Refusal};
+use barmkin_guest::settings::Duration;
+
 use crate::rfc3339;
 use crate::scheme::{Timestamp, Unit};
 
 /// Reads a time and holds it against now, in the scheme's own unit: an age that
 /// equals the tolerance is accepted. Milliseconds since 1970-01-01 00:00 UTC.
-pub(crate) fn fresh_unix_ms(timestamp: &Timestamp, text: &str, now_unix_ms: u64) -> Result<u64, Reason> {
+pub(crate) fn fresh_unix_ms(timestamp: &Timestamp, text: &str, now_unix_ms: u64) -> Result<u64, Refusal> {
     let (signed_at, unit_ms) = match timestamp.unit {
         Unit::Seconds => (decimal(text).and_then(|seconds| seconds.checked_mul(1_000)), 1_000),
         Unit::Milliseconds => (decimal(text), 1),
@@ -14,11 +16,15 @@ pub(crate) fn fresh_unix_ms(timestamp: &Timestamp, text: &str, now_unix_ms: u64)
     };
     let signed_at = signed_at.ok_or(Reason::Wrong("malformed-timestamp"))?;
     let now = now_unix_ms - now_unix_ms % unit_ms;
+    let off = |how: &str| {
+        let off = Duration::from_ms(signed_at.abs_diff(now));
+        format!("signed {off} {how}, and up to {} are allowed", timestamp.tolerance)
+    };
     if signed_at < now.saturating_sub(timestamp.tolerance.ms()) {
-        return Err(Reason::Stale("timestamp-too-old"));
+        return Err(Reason::Stale("timestamp-too-old").because(off("ago")));
     }
     if signed_at > now.saturating_add(timestamp.tolerance.ms()) {
-        return Err(Reason::Stale("timestamp-too-new"));
+        return Err(Reason::Stale("timestamp-too-new").because(off("ahead of the gate's clock")));
     }
     Ok(signed_at)
 }
@@ -46,11 +52,18 @@ mod tests {
 
     #[test]
     fn the_tolerance_itself_is_accepted_on_both_sides() {
-        let read = |text| fresh_unix_ms(&seconds(300), text, NOW_UNIX_MS);
+        let read = |text| fresh_unix_ms(&seconds(300), text, NOW_UNIX_MS).map_err(|refusal| refusal.reason);
         assert_eq!(read("1699999700"), Ok(1_699_999_700_000));
         assert_eq!(read("1699999699"), Err(Reason::Stale("timestamp-too-old")));
         assert_eq!(read("1700000300"), Ok(1_700_000_300_000));
         assert_eq!(read("1700000301"), Err(Reason::Stale("timestamp-too-new")));
+    }
+
+    #[test]
+    fn the_operator_learns_how_far_off_a_time_is() {
+        let detail = |text| fresh_unix_ms(&seconds(300), text, NOW_UNIX_MS).unwrap_err().detail;
+        assert_eq!(detail("1699999580"), "signed 7m ago, and up to 5m are allowed");
+        assert_eq!(detail("1700000301"), "signed 301s ahead of the gate's clock, and up to 5m are allowed");
     }
 
     proptest! {

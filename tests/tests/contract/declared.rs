@@ -129,7 +129,7 @@ fn spec(declares: &Value) -> Spec {
         route.matches.path = PathMatch::Prefix(format!("/{name}"));
         // A route takes no more than the policies of its chain read.
         if let Some(bytes_max) = declares["bytes"].as_u64() {
-            route.body_bytes_max = usize::try_from(bytes_max).unwrap().min(64 * 1_024 * 1_024);
+            route.body_bytes_max = Some(usize::try_from(bytes_max).unwrap().min(64 * 1_024 * 1_024));
         }
         route.chain = chain.iter().map(|name| Member::Policy((*name).to_owned())).collect();
         route

@@ -50,7 +50,7 @@ pub(crate) fn gate(policies: Vec<(&str, PolicySpec)>) -> Result<Gate, BuildError
     let mut route = Route::new("route");
     route.public = true;
     // `everything` takes no more.
-    route.body_bytes_max = 1_024;
+    route.body_bytes_max = Some(1_024);
     route.chain = policies.iter().map(|(name, _)| Member::Policy((*name).to_owned())).collect();
     let rate = Gcra { interval: Duration::from_secs(3_600), limit: 3 };
     let spec = Spec {

@@ -3,6 +3,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de};
 use std::borrow::Cow;
 use std::fmt;
+use std::num::NonZeroU32;
 
 /// Which requests are decided by which policies.
 #[derive(Deserialize, JsonSchema)]
@@ -28,8 +29,9 @@ pub(crate) struct Route {
     /// What becomes of CORS preflights.
     #[serde(default)]
     pub(crate) preflight: Preflight,
-    /// The largest body that the chain takes, if it needs the body; `1MiB`
-    /// unless given.
+    /// The largest body that the chain takes, if it needs the body. Unless given,
+    /// it is the most that all its policies can use, up to `1MiB`, and what the
+    /// provider of a webhook is known to send, if that is more.
     pub(crate) body_limit: Option<Text<SizeUnit>>,
     /// What the backend folds in paths, besides what is refused everywhere: a
     /// path that it would serve as another one is refused. None by default,
@@ -40,6 +42,9 @@ pub(crate) struct Route {
     /// frameworks, such as `x-http-method-override` and `x-original-url`.
     #[serde(default)]
     pub(crate) overrides: Overrides,
+    /// Of how many requests that are let in one is logged, with who sent it and
+    /// by which key: `1` for all of them. None unless given.
+    pub(crate) log_allowed: Option<NonZeroU32>,
 }
 
 /// What a backend makes one path of that is two to others.

@@ -1,6 +1,8 @@
 //! Turns what is written into what it means, and finds what means nothing.
 
+mod access;
 mod admin;
+mod chains;
 mod components;
 mod deliveries;
 mod gate;
@@ -58,11 +60,10 @@ pub(crate) fn resolve(document: &Document, context: &mut Context<'_>) -> Resolve
     let keys = keys::resolve(&document.keys, context);
     let mut policies = policies::declared(document, context);
     let routes = routes::resolve(document, &mut policies, context);
-    let Policies { specs, origins, tables } = policies;
     let spec = Spec {
         nonces: deliveries::resolve(&document.nonces, context),
         quotas: limits::quotas(&document.quotas, context),
-        policies: specs,
+        policies: std::mem::take(&mut policies.specs),
         routes,
         principal_field: principal_field(document.forward.as_ref(), context),
         documentation: documentation(document.errors.as_ref(), context),
@@ -71,6 +72,9 @@ pub(crate) fn resolve(document: &Document, context: &mut Context<'_>) -> Resolve
     retention::check(&spec, document, context);
     providers::check(&spec, &document.keys, &keys.secrets, context);
     deliveries::check(&spec, &document.nonces, &listeners, context);
+    chains::check(&spec, document, &policies.origins, &listeners, context);
+    access::check(&spec, document, &policies, context);
+    let Policies { origins, tables, .. } = policies;
     let origins = Origins::new(document, origins, tables);
     let admin = document.admin.as_ref().and_then(|admin| admin::resolve(admin, context));
     let cache = document.cache.as_ref();

@@ -1,9 +1,58 @@
-//! Whether keys are written as the providers of webhooks hand their secrets out.
+//! What is known of the providers of webhooks, and whether keys are written as
+//! they hand their secrets out.
 
 use crate::document::{self, Encoding, Entry};
 use crate::resolve::{Context, Secret};
+use crate::stock;
 use barmkin_host::{PolicySpec, Spec};
 use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// What is known of a provider, besides the scheme by which it signs.
+#[derive(Clone, Copy)]
+pub(super) struct Provider {
+    written: Written,
+    /// Whether a message id is among what it signs.
+    pub(super) signs_ids: bool,
+    /// How far the signing time may be from now, where that is signed.
+    pub(super) tolerance: Option<Duration>,
+    /// Bytes of the largest body that it sends, where its documentation says
+    /// that.
+    pub(super) body_bytes_max: Option<usize>,
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+impl Provider {
+    fn named(name: &str) -> Option<Self> {
+        let stamped =
+            Self { written: Written::AsItStands, signs_ids: false, tolerance: Some(5 * MINUTE), body_bytes_max: None };
+        let plain = Self { tolerance: None, ..stamped };
+        Some(match name {
+            // "Payloads are capped at 25 MB",
+            // <https://docs.github.com/en/webhooks/webhook-events-and-payloads>.
+            "github" => Self { body_bytes_max: Some(25 * 1024 * 1024), ..plain },
+            "shopify" | "xero" => plain,
+            "slack" | "stripe" => stamped,
+            "discord" => Self { written: Written::PublicKey, ..stamped },
+            "standard-webhooks" => Self { written: Written::AfterPrefix, signs_ids: true, ..stamped },
+            "twitch" => Self { signs_ids: true, tolerance: Some(10 * MINUTE), ..stamped },
+            _ => return None,
+        })
+    }
+
+    /// Whose webhooks a policy verifies, where it is the stock policy and says
+    /// so; the name, too.
+    pub(super) fn of(policy: &PolicySpec) -> Option<(&str, Self)> {
+        let name = policy.settings.get("provider")?.as_str().filter(|_| is_webhook_signature(policy))?;
+        Some((name, Self::named(name)?))
+    }
+}
+
+/// Whether it is the stock policy that verifies webhooks.
+pub(super) fn is_webhook_signature(policy: &PolicySpec) -> bool {
+    stock::name_of(&policy.component) == Some("webhook-signature")
+}
 
 /// How a provider's secret becomes a key.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -14,6 +63,8 @@ enum Written {
     /// It is base64 behind `whsec_` or `whpk_`,
     /// <https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>.
     AfterPrefix,
+    /// It is a public key, which has no text of its own.
+    PublicKey,
 }
 
 /// Compares the keys of the stock policy `webhook-signature` with what is known of
@@ -26,12 +77,7 @@ pub(super) fn check(
     context: &mut Context<'_>,
 ) {
     for (name, policy) in &spec.policies {
-        let Some(provider) = provider(policy) else { continue };
-        let written = match provider {
-            "standard-webhooks" => Written::AfterPrefix,
-            "github" | "shopify" | "slack" | "stripe" | "twitch" | "xero" => Written::AsItStands,
-            _ => continue,
-        };
+        let Some((provider, Provider { written, .. })) = Provider::of(policy) else { continue };
         let keys = policy.grants.keys.values().filter_map(|key| Some((key, declared.get(key)?)));
         for (key, Entry { site, value }) in keys {
             let is_prefixed = secrets.iter().any(|secret| secret.key == *key && secret.is_prefixed);
@@ -54,10 +100,4 @@ pub(super) fn check(
             }
         }
     }
-}
-
-/// Whose webhooks a policy verifies, where it is the stock policy and says so.
-fn provider(policy: &PolicySpec) -> Option<&str> {
-    let is_stock = barmkin_stock::get("webhook-signature").is_some_and(|stock| *stock.component == *policy.component);
-    policy.settings.get("provider")?.as_str().filter(|_| is_stock)
 }

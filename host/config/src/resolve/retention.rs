@@ -2,6 +2,8 @@
 
 use crate::document::Document;
 use crate::resolve::Context;
+use crate::resolve::providers::{Provider, is_webhook_signature};
+use crate::stock;
 use crate::units::{DurationUnit, Unit};
 use barmkin_host::limits::CLOCK_SKEW;
 use barmkin_host::{Member, PolicySpec, Spec};
@@ -12,6 +14,25 @@ use std::time::Duration;
 /// The stock policies' own defaults.
 const WINDOW: Duration = Duration::from_secs(600);
 const TOLERANCE: Duration = Duration::from_secs(300);
+
+/// How long `replay-window` takes deliveries, from their signing on.
+pub(super) fn window(policy: &PolicySpec) -> Duration {
+    duration(&policy.settings, "/window").unwrap_or(WINDOW)
+}
+
+/// How far `webhook-signature` lets a signing time be from now; `None` where none
+/// is signed.
+pub(super) fn tolerance(policy: &PolicySpec) -> Option<Duration> {
+    let given = |pointer| duration(&policy.settings, pointer);
+    let signs_time = |policy: &PolicySpec| policy.settings.pointer("/scheme/timestamp").is_some();
+    match Provider::of(policy) {
+        Some((_, provider)) => provider.tolerance.map(|usual| given("/tolerance").unwrap_or(usual)),
+        None if signs_time(policy) => {
+            Some(given("/tolerance").or_else(|| given("/scheme/timestamp/tolerance")).unwrap_or(TOLERANCE))
+        }
+        None => None,
+    }
+}
 
 /// A delivery that is taken for longer than its nonce space remembers would be
 /// refused when it comes (`retention-exceeded`): which ones are taken for how
@@ -27,7 +48,7 @@ pub(super) fn check(spec: &Spec, document: &Document, context: &mut Context<'_>)
                 continue;
             };
             let Some(space) = policy.grants.nonces.get("deliveries") else { continue };
-            let window = duration(&policy.settings, "/window").unwrap_or(WINDOW);
+            let window = window(policy);
             let taken = window + ahead(&chain).min(window) + CLOCK_SKEW;
             let longest = needed.entry(space).or_insert((taken, name));
             if taken > longest.0 {
@@ -52,10 +73,9 @@ pub(super) fn check(spec: &Spec, document: &Document, context: &mut Context<'_>)
 /// How far ahead of the clock a chain takes what was signed.
 fn ahead(chain: &[&PolicySpec]) -> Duration {
     let of = |policy: &&PolicySpec| {
-        if is_stock(policy, "webhook-signature") {
-            let given = |pointer| duration(&policy.settings, pointer);
-            given("/tolerance").or_else(|| given("/scheme/timestamp/tolerance")).unwrap_or(TOLERANCE)
-        } else if ["replay-window", "api-key", "rbac-scopes", "rate-quota"].iter().any(|name| is_stock(policy, name)) {
+        if is_webhook_signature(policy) {
+            tolerance(policy).unwrap_or_default()
+        } else if stock::name_of(&policy.component).is_some() {
             Duration::ZERO
         } else {
             Duration::MAX
@@ -65,7 +85,7 @@ fn ahead(chain: &[&PolicySpec]) -> Duration {
 }
 
 fn is_stock(policy: &PolicySpec, name: &str) -> bool {
-    barmkin_stock::get(name).is_some_and(|stock| *stock.component == *policy.component)
+    stock::name_of(&policy.component) == Some(name)
 }
 
 fn duration(settings: &Value, pointer: &str) -> Option<Duration> {
@@ -73,7 +93,7 @@ fn duration(settings: &Value, pointer: &str) -> Option<Duration> {
 }
 
 /// As an operator writes it.
-fn written(duration: Duration) -> String {
+pub(super) fn written(duration: Duration) -> String {
     let millis = duration.as_millis();
     let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")];
     let unit = units.into_iter().find(|(length, _)| millis > 0 && millis.is_multiple_of(*length)).unwrap_or((1, "ms"));

@@ -1,6 +1,7 @@
 use crate::document::{self, Document, Entry, PathPattern};
-use crate::resolve::{Context, Policies};
+use crate::resolve::{Context, Policies, chains, gate};
 use crate::source::{Site, Spot};
+use barmkin_host::limits::BODY_BYTES_DEFAULT;
 use barmkin_host::{BackendFolding, HostMatch, Member, Overrides, PathMatch, Preflight, Route, RouteMatch};
 use http::Method;
 use std::collections::BTreeMap;
@@ -8,6 +9,7 @@ use std::collections::BTreeMap;
 pub(super) fn resolve(document: &Document, policies: &mut Policies, context: &mut Context<'_>) -> Vec<Route> {
     let mut names: BTreeMap<&str, &Site> = BTreeMap::new();
     let mut routes = Vec::new();
+    let room = gate::bodies_bytes_max(document.limits.as_ref());
     for Entry { site, value: declared } in &document.routes {
         if let Some(first) = names.insert(&declared.name, site) {
             let first = context.sources.place(&Spot::from(first.key("name")));
@@ -36,8 +38,14 @@ pub(super) fn resolve(document: &Document, policies: &mut Policies, context: &mu
             document::Overrides::Remove => Overrides::Remove,
             document::Overrides::Forward => Overrides::Forward,
         };
-        route.body_bytes_max =
-            context.read_or(site.key("body-limit"), declared.body_limit.as_ref(), route.body_bytes_max);
+        let in_chain = route.chain.iter().flat_map(Member::policies).filter_map(|name| policies.specs.get(name));
+        let provided =
+            chains::provided_bytes(in_chain).map(|sent| sent.min(room)).filter(|sent| *sent > BODY_BYTES_DEFAULT);
+        route.body_bytes_max = match &declared.body_limit {
+            Some(limit) => context.read(site.key("body-limit"), Some(limit)),
+            None => provided,
+        };
+        route.log_allowed = declared.log_allowed;
         routes.push(route);
     }
     routes

@@ -135,8 +135,19 @@ impl Form {
     }
 
     fn route(&mut self, route: &Route) {
-        let Route { name: _, matches, chain, public, observe, preflight, body_bytes_max, backend_foldings, overrides } =
-            route;
+        // A name and the log decide nothing.
+        let Route {
+            name: _,
+            log_allowed: _,
+            matches,
+            chain,
+            public,
+            observe,
+            preflight,
+            body_bytes_max: _,
+            backend_foldings,
+            overrides,
+        } = route;
         self.matches(matches);
         self.all("chain", chain, |form, member| match member {
             Member::Policy(name) => form.text("policy", name),
@@ -152,7 +163,7 @@ impl Form {
                 Preflight::Forward => "forward",
             },
         );
-        self.number("body-limit", *body_bytes_max as u64);
+        self.number("body-limit", route.body_bytes() as u64);
         self.all("backend-folds", backend_foldings, |form, folding| {
             form.text(
                 "folds",

@@ -5,6 +5,7 @@ pub(crate) mod error;
 pub(crate) mod fields;
 pub(crate) mod shares;
 pub(crate) mod spec;
+mod told;
 mod validate;
 
 use crate::clock::{Clock, SystemClock, monotonic};
@@ -13,15 +14,16 @@ use crate::generation::error::{At, BuildError, BuildErrors, Problem};
 use crate::generation::fields::KnownFields;
 use crate::generation::shares::Shares;
 use crate::generation::spec::Spec;
+use crate::generation::told::Lines;
 use crate::keys::KeySource;
 use crate::metrics::{Metrics, NoMetrics};
 use crate::pieces::PIECE_BYTES;
-use crate::policy::{BodyInput, Image, LogRate, Manifest, Policy, Waits};
+use crate::policy::{BodyInput, Image, Manifest, Policy, Waits};
 use crate::record::Recorder;
 use crate::request::BodyNeed;
 use crate::routes::{BuiltMatch, BuiltMember, BuiltRoute, Deciding, RouteTable, Shadow, Tried};
 use crate::store::{Store, TRIAL_PREFIX};
-use crate::verdict::{Denial, Digest, REQUEST_ID_FIELD};
+use crate::verdict::{Digest, REQUEST_ID_FIELD};
 use http::HeaderName;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -72,8 +74,7 @@ pub struct Generation {
     known_fields: KnownFields,
     configuration: Digest,
     digest: Digest,
-    /// Denies are logged, but not so many that they drown everything else.
-    log_rate: LogRate,
+    lines: Lines,
     built: Instant,
 }
 
@@ -168,7 +169,7 @@ impl Generation {
             digest: digest::digest(self.configuration, &policies),
             policies,
             tried,
-            log_rate: LogRate::default(),
+            lines: Lines::default(),
             built: monotonic(),
         })
     }
@@ -232,7 +233,7 @@ impl Generation {
             compiled: policies.iter().filter(|policy| !taken_over(policy)).count(),
             policies,
             tried,
-            log_rate: LogRate::default(),
+            lines: Lines::default(),
             built: monotonic(),
         })
     }
@@ -318,53 +319,11 @@ impl Generation {
     pub(crate) fn tried(&self, index: usize) -> &Policy {
         &self.tried[index]
     }
-
-    pub(crate) fn admits_log_line(&self) -> bool {
-        self.log_rate.admit(monotonic().saturating_duration_since(self.built))
-    }
-
-    /// Reports to metrics and to the operator's log a deny that a route which
-    /// observes did not keep to.
-    pub(crate) fn count_observed(&self, denial: &Denial, began: Instant) {
-        if self.log_rate.admit(began.saturating_duration_since(self.built)) {
-            tracing::info!(
-                target: "barmkin::observed",
-                request = %denial.request_id,
-                route = denial.route(),
-                policy = denial.policy(),
-                reason = denial.reason.as_str(),
-                status = denial.status.as_u16(),
-                detail = denial.detail,
-                "would have been denied"
-            );
-        }
-        self.metrics.unenforced(&denial.unenforced());
-    }
-
-    /// Tells whoever counts of a verdict, and the operator's log of a deny.
-    pub(crate) fn count(&self, route: Option<&str>, denial: Option<&Denial>, began: Instant) {
-        let policy = denial.and_then(Denial::policy);
-        if let Some(denial) = denial
-            && self.log_rate.admit(began.saturating_duration_since(self.built))
-        {
-            tracing::info!(
-                target: "barmkin::denied",
-                request = %denial.request_id,
-                route,
-                policy,
-                reason = denial.reason.as_str(),
-                status = denial.status.as_u16(),
-                detail = denial.detail,
-                "denied"
-            );
-        }
-        self.metrics.verdict(route, policy, denial.map(Denial::reason), began.elapsed());
-    }
 }
 
 /// Whether a route of `policy` has bodies that are hashed in pieces.
 fn has_large_bodies(spec: &Spec, policy: &str) -> bool {
-    let mut routes = spec.routes.iter().filter(|route| route.body_bytes_max > PIECE_BYTES);
+    let mut routes = spec.routes.iter().filter(|route| route.body_bytes() > PIECE_BYTES);
     routes.any(|route| route.chain.iter().flat_map(spec::Member::policies).any(|name| name == policy))
 }
 
@@ -444,17 +403,22 @@ fn build_route(
         matches: BuiltMatch::new(&route.matches).ok()?,
         deciding,
         trials: Tried { observe: route.observe, shadows },
+        log_allowed: route.log_allowed,
     })
 }
 
 fn body_need(route: &spec::Route, chain: &[BuiltMember], policies: &[Policy]) -> BodyNeed {
     let members = chain.iter().flat_map(BuiltMember::policies);
-    let mut manifests = members.filter_map(|index| policies.get(*index)).map(|policy| &policy.manifest);
-    if manifests.any(|manifest| *manifest.body() != BodyInput::None) {
-        BodyNeed::Whole { max_bytes: route.body_bytes_max }
-    } else {
-        BodyNeed::None
-    }
+    let inputs = members.filter_map(|index| policies.get(*index)).map(|policy| policy.manifest.body());
+    // A body that one of them cannot use is not read for the others.
+    let usable = inputs.filter_map(|input| match input {
+        BodyInput::None => None,
+        BodyInput::Bytes(max) => Some(*max),
+        BodyInput::OnHost | BodyInput::Digests(_) => Some(usize::MAX),
+    });
+    usable.min().map_or(BodyNeed::None, |usable| BodyNeed::Whole {
+        max_bytes: route.body_bytes_max.unwrap_or_else(|| route.body_bytes().min(usable)),
+    })
 }
 
 /// A policy that is a shadow and nothing else sets no field: clients keep

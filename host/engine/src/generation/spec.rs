@@ -5,6 +5,8 @@ use crate::request::Sees;
 use crate::store::QuotaRule;
 use http::{HeaderName, Method, StatusCode};
 use std::collections::BTreeMap;
+use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -264,13 +266,19 @@ pub struct Route {
     pub observe: bool,
     /// What becomes of CORS preflights, which carry no credentials.
     pub preflight: Preflight,
-    /// Bytes of body that the chain takes, if it needs the body.
-    pub body_bytes_max: usize,
+    /// Bytes of body that the chain takes, if it needs the body; unless given,
+    /// what all its policies can use, and [`BODY_BYTES_DEFAULT`] at most.
+    ///
+    /// [`BODY_BYTES_DEFAULT`]: limits::BODY_BYTES_DEFAULT
+    pub body_bytes_max: Option<usize>,
     /// What the backend folds in paths, besides what every path is refused for:
     /// such a path is refused on this route.
     pub backend_foldings: Vec<BackendFolding>,
     /// What becomes of fields that replace the method or the target.
     pub overrides: Overrides,
+    /// Of how many requests that are let in one is logged, with who sent it;
+    /// `None` for no log of them.
+    pub log_allowed: Option<NonZeroU32>,
 }
 
 impl Route {
@@ -283,10 +291,16 @@ impl Route {
             public: false,
             observe: false,
             preflight: Preflight::default(),
-            body_bytes_max: limits::BODY_BYTES_DEFAULT,
+            body_bytes_max: None,
             backend_foldings: Vec::new(),
             overrides: Overrides::default(),
+            log_allowed: None,
         }
+    }
+
+    /// Bytes of body that it takes at most, whatever its policies can use.
+    pub fn body_bytes(&self) -> usize {
+        self.body_bytes_max.unwrap_or(limits::BODY_BYTES_DEFAULT)
     }
 }
 
@@ -380,6 +394,16 @@ pub enum HostMatch {
     Below(String),
     /// This one: a name or an address, those of IPv6 in brackets.
     Exact(String),
+}
+
+impl fmt::Display for HostMatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any => f.write_str("any host"),
+            Self::Below(parent) => write!(f, "`*.{parent}`"),
+            Self::Exact(host) => write!(f, "`{host}`"),
+        }
+    }
 }
 
 /// Which paths. However they are written, they are compared in canonical form.

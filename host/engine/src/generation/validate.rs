@@ -71,10 +71,10 @@ fn check_route<'a>(
             problems.push(Problem::Tie(other.name.clone()));
         }
     }
-    if !(1..=BODY_BYTES_MAX).contains(&route.body_bytes_max) {
+    if !(1..=BODY_BYTES_MAX).contains(&route.body_bytes()) {
         problems.push(Problem::OutOfRange {
             what: "the body limit",
-            value: route.body_bytes_max.to_string(),
+            value: route.body_bytes().to_string(),
             min: "1".to_owned(),
             max: BODY_BYTES_MAX.to_string(),
         });
@@ -122,10 +122,12 @@ fn check_chain(route: &Route, spec: &Spec, loaded: &BTreeMap<&str, &Policy>) -> 
             BodyInput::Bytes(max) => Some(*max),
             _ => None,
         });
-    if let Some(max) = body_max.min().filter(|max| *max < route.body_bytes_max) {
+    if let (Some(max), Some(limit)) = (body_max.min(), route.body_bytes_max)
+        && max < limit
+    {
         problems.push(Problem::OutOfRange {
             what: "the body limit",
-            value: route.body_bytes_max.to_string(),
+            value: limit.to_string(),
             min: "1".to_owned(),
             max: format!("{max}, which is what a policy of the chain reads"),
         });

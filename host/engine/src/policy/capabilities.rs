@@ -8,6 +8,7 @@ mod identity;
 pub(super) mod keys;
 mod quota;
 mod replay;
+mod unverified;
 
 use crate::limits;
 use crate::now_or_never;

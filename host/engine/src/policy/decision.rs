@@ -5,7 +5,6 @@ use crate::limits;
 use crate::policy::bindings::barmkin::policy::types as wire;
 use crate::policy::log::clean;
 use crate::principal::{Facts, Principal, PrincipalKind};
-use crate::store::NonceId;
 use crate::verdict::Change;
 use http::{HeaderName, HeaderValue, StatusCode};
 use std::sync::Arc;
@@ -35,10 +34,10 @@ pub(crate) struct PolicyDenial {
 }
 
 impl PolicyDenial {
-    /// Tells the operator which nonce was claimed before.
-    pub(crate) fn name_delivery(&mut self, nonce: &NonceId) {
+    /// Adds what the host noticed.
+    pub(crate) fn add(&mut self, remark: &str) {
         let separator = if self.detail.is_empty() { "" } else { "; " };
-        self.detail = format!("{}{separator}`{nonce}` of `{}`", self.detail, nonce.space);
+        self.detail = format!("{}{separator}{remark}", self.detail);
     }
 }
 

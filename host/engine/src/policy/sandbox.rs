@@ -11,6 +11,7 @@ use crate::policy::session::Session;
 use crate::pulse::{FAST_TICK, Pulse};
 use crate::reason::HostReason;
 use crate::store::{Draw, Pot, Take};
+use std::hash::RandomState;
 use std::sync::Arc;
 use std::time::Duration;
 use wasmtime::{ResourceLimiter, StoreContextMut, UpdateDeadline};
@@ -24,6 +25,8 @@ pub(crate) struct Granted {
     pub(crate) quotas: Vec<GrantedQuotas>,
     /// Whether its manifest declares a need of the body.
     pub(crate) body: bool,
+    /// Makes the digests by which logs tell bodies apart.
+    pub(crate) body_tags: RandomState,
 }
 
 /// The quotas that a policy was granted under one name.

@@ -6,7 +6,7 @@ use crate::pieces::{Breaks, in_pieces};
 use crate::policy::manifest::DigestAlgorithm;
 use crate::principal::{Facts, Principal};
 use crate::request::{Body, Request};
-use crate::store::{NonceId, Pot};
+use crate::store::Pot;
 use bytes::Bytes;
 use sha2::{Digest, Sha256, Sha512};
 use std::sync::{Arc, OnceLock};
@@ -65,7 +65,7 @@ impl Subject {
     pub(crate) fn body(&self) -> Option<&Bytes> {
         match &self.body {
             Body::Whole(bytes) => Some(bytes),
-            Body::NotCarried | Body::Truncated | Body::TooLarge | Body::NoRoom => None,
+            Body::NotCarried | Body::Withheld(_) | Body::Truncated | Body::TooLarge | Body::NoRoom => None,
         }
     }
 }
@@ -147,8 +147,9 @@ pub(crate) struct Session {
     pub(crate) began: Instant,
     /// Put before the name of every space and quota: each shadow has its own.
     pub(crate) name_space: Option<Arc<str>>,
-    /// A nonce that was claimed before: a denial for it names it.
-    pub(crate) repeated: Option<Box<NonceId>>,
+    /// Something that the host noticed while the policy ran: a deny by the policy
+    /// says it, too.
+    pub(crate) remark: Option<Box<str>>,
 }
 
 impl Session {

@@ -8,6 +8,9 @@ pub enum Body {
     /// The proxy does not hand over bodies.
     #[default]
     NotCarried,
+    /// The proxy handed over something else than the bytes that it received:
+    /// what its operator must change, for the log.
+    Withheld(&'static str),
     /// All of it. An absent body is empty.
     Whole(Bytes),
     /// It ended early. It never verifies.

@@ -6,8 +6,12 @@ use unicode_normalization::UnicodeNormalization;
 /// Refuses characters that some backend could take for an ASCII one, and those
 /// that nobody can see.
 pub(super) fn check_characters(text: &str) -> Result<(), HostReason> {
-    let ambiguous = |char: char| !char.is_ascii() && (is_unseen(char) || becomes_ascii(char));
-    if text.chars().any(ambiguous) { Err(HostReason::AmbiguousPath) } else { Ok(()) }
+    if first_ambiguous(text).is_some() { Err(HostReason::AmbiguousPath) } else { Ok(()) }
+}
+
+/// The first of those that are refused.
+pub(super) fn first_ambiguous(text: &str) -> Option<char> {
+    text.chars().find(|char| !char.is_ascii() && (is_unseen(*char) || becomes_ascii(*char)))
 }
 
 /// `text`, such that two which some backend does not tell apart are equal:

@@ -28,7 +28,7 @@ pub(crate) use path::of_route;
 
 use crate::generation::spec::BackendFolding;
 use crate::limits;
-use crate::reason::HostReason;
+use crate::reason::{HostReason, Refusal};
 use authority::Authority;
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, CONTENT_TYPE, ORIGIN};
 use http::{HeaderMap, Method, Version};
@@ -50,7 +50,7 @@ pub(crate) struct Request {
 /// A head that is refused before any route is looked for.
 #[derive(Debug)]
 pub(crate) struct RefusedHead {
-    pub(crate) reason: HostReason,
+    pub(crate) refusal: Refusal,
     pub(crate) head: Head,
     pub(crate) id: RequestId,
 }
@@ -63,7 +63,7 @@ impl Request {
     pub(crate) fn normalize(head: Head, id: RequestId, serial: u128) -> Result<Self, Box<RefusedHead>> {
         match check(&head) {
             Ok((authority, path)) => Ok(Self { head, id, serial, method_decides: false, authority, path }),
-            Err(reason) => Err(Box::new(RefusedHead { reason, head, id })),
+            Err(refusal) => Err(Box::new(RefusedHead { refusal, head, id })),
         }
     }
 
@@ -148,27 +148,27 @@ pub(crate) fn is_preflight(head: &Head) -> bool {
         && head.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
-fn check(head: &Head) -> Result<(Option<Authority>, CanonicalPath), HostReason> {
+fn check(head: &Head) -> Result<(Option<Authority>, CanonicalPath), Refusal> {
     if head.method == Method::CONNECT {
-        return Err(HostReason::ConnectRefused);
+        return Err(HostReason::ConnectRefused.into());
     }
     if head.method.as_str().bytes().any(|byte| byte.is_ascii_lowercase()) {
-        return Err(HostReason::MethodNotUppercase);
+        return Err(HostReason::MethodNotUppercase.because(format!("the method is `{}`", head.method)));
     }
     check_size(&head.headers)?;
     framing::check_codings(&head.headers)?;
     let authority = Authority::of(head)?;
-    let path = CanonicalPath::of(&head.target)?;
+    let path = CanonicalPath::of(&head.target).map_err(|reason| path::explain(reason, &head.target))?;
     Ok((authority, path))
 }
 
-fn check_size(headers: &HeaderMap) -> Result<(), HostReason> {
+fn check_size(headers: &HeaderMap) -> Result<(), Refusal> {
     if headers.len() > limits::HEADERS_MAX {
-        return Err(HostReason::TooManyHeaders);
+        return Err(HostReason::TooManyHeaders.because(format!("{} fields", headers.len())));
     }
     let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     if bytes > limits::HEADERS_BYTES_MAX {
-        return Err(HostReason::HeadersTooLarge);
+        return Err(HostReason::HeadersTooLarge.because(format!("{bytes} bytes of fields")));
     }
     Ok(())
 }

@@ -6,8 +6,8 @@
 //! since file systems do not tell the two apart.
 
 use crate::limits::TARGET_BYTES_MAX;
-use crate::reason::HostReason;
-use crate::request::characters::{check_characters, fold};
+use crate::reason::{HostReason, Refusal};
+use crate::request::characters::{check_characters, first_ambiguous, fold};
 use barmkin_path::Fault;
 use std::borrow::Cow;
 use unicode_normalization::{UnicodeNormalization, is_nfc};
@@ -81,6 +81,29 @@ fn unicode(normal: Cow<'_, str>) -> Result<(Cow<'_, str>, Option<String>), HostR
         return Ok((normal, folded));
     }
     Ok((Cow::Owned(barmkin_path::encode(&text.nfc().collect::<String>())), folded))
+}
+
+/// Says for the operator which byte of a target that was refused is to blame.
+pub(super) fn explain(reason: HostReason, target: &str) -> Refusal {
+    if reason == HostReason::TargetTooLong {
+        return reason.because(format!("the target has {} bytes", target.len()));
+    }
+    if let Some(at) = target.bytes().position(|byte| !byte.is_ascii_graphic() || byte == b'#') {
+        return reason.because(format!("byte {} of the target cannot be in one", at + 1));
+    }
+    let path = target.split_once('?').map_or(target, |(path, _)| path);
+    let (at, why) = match barmkin_path::locate(path) {
+        Some((at, why)) => (at, why.to_owned()),
+        None => {
+            let text = barmkin_path::decode(path).unwrap_or_default();
+            let Some(char) = first_ambiguous(&text) else { return reason.into() };
+            // Nothing but ASCII stands in a path as it is.
+            let before: String = text.chars().take_while(|other| *other != char).collect();
+            let why = format!("U+{:04X}, which backends may read as another character, or not see", u32::from(char));
+            (barmkin_path::locate_decoded(path, before.len()), why)
+        }
+    };
+    reason.because(format!("byte {} of the path: {why}", at + 1))
 }
 
 fn reason(fault: Fault) -> HostReason {

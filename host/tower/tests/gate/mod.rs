@@ -76,7 +76,7 @@ fn route(name: &str, chain: &[&str]) -> Route {
     let mut route = Route::new(name);
     route.matches.path = PathMatch::Prefix(format!("/{name}"));
     route.chain = chain.iter().map(|policy| Member::Policy((*policy).to_owned())).collect();
-    route.body_bytes_max = BODY_BYTES_MAX;
+    route.body_bytes_max = Some(BODY_BYTES_MAX);
     route
 }
 

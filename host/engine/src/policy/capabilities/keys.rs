@@ -5,7 +5,7 @@ use crate::limits;
 use crate::pieces::Breaks;
 use crate::policy::bindings::barmkin::keys::keys::{Candidate, Encoding, Part, Refusal, Verified};
 use crate::policy::bindings::barmkin::keys::types::Algorithm as WireAlgorithm;
-use crate::policy::capabilities::no_such;
+use crate::policy::capabilities::{no_such, unverified};
 use crate::policy::failure::Failure;
 use crate::policy::sandbox::Sandbox;
 use crate::policy::session::{Signed, SignedPart};
@@ -68,9 +68,17 @@ impl Sandbox {
                 }
                 Ok(Verified { key_id: key_id.to_string() })
             }
-            Err(keys::Refusal::Mismatch) => Err(Refusal::Mismatch),
-            Err(keys::Refusal::NoCandidate) => Err(Refusal::NoCandidate),
-            Err(keys::Refusal::NoUsableKey) => Err(Refusal::NoUsableKey),
+            Err(refusal) => {
+                if let Some(session) = self.session.as_mut().filter(|session| session.remark.is_none()) {
+                    let described = unverified::describe(refusal, (name, key), candidates.len(), &granted, &subject);
+                    session.remark = Some(described);
+                }
+                Err(match refusal {
+                    keys::Refusal::Mismatch => Refusal::Mismatch,
+                    keys::Refusal::NoCandidate => Refusal::NoCandidate,
+                    keys::Refusal::NoUsableKey => Refusal::NoUsableKey,
+                })
+            }
         })
     }
 

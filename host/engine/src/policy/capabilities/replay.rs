@@ -100,7 +100,7 @@ async fn claim(
             Claim::FirstUse
         }
         store::Claim::InProgress | store::Claim::Replayed => {
-            session.repeated = Some(Box::new(nonce));
+            session.remark = Some(format!("`{nonce}` of `{}`", nonce.space).into());
             if claim == store::Claim::InProgress { Claim::InProgress } else { Claim::Replayed }
         }
     })
