@@ -5,7 +5,8 @@ pub use crate::capability::{
 };
 pub use crate::extract::{
     Authority, BodyBytes, BodyDigest, BodyOnHost, ClientAddress, Extract, Header, Headers, Method, NamedHeaders,
-    NamesHeaders, Now, Path, Query, QueryParameter, QueryParameters, Route, Scheme, Sha256, Sha512, Target,
+    NamedQueryParameters, NamesHeaders, NamesQueryParameters, Now, Path, Query, QueryParameter, QueryParameters, Route,
+    Scheme, Sha256, Sha512, Target,
 };
 pub use crate::settings::Duration;
 pub use crate::types::{

@@ -142,3 +142,36 @@ fn envoy_asks_by_http_too() {
     assert_eq!(send(&Request::new("GET", "/public", "api.example.com")).status, 403, "Envoy fails closed");
     assert_eq!(upstream.take_received().len(), 0);
 }
+
+/// Nor in the gate's log, however the parameter is written.
+#[test]
+fn a_key_in_the_query_does_not_reach_the_upstream() {
+    let rules = rules::api().replace(
+        "component = \"stock:api-key\"\n",
+        "component = \"stock:api-key\"\nsettings.places = [{ header = \"x-api-key\" }, { query = \"key\" }]\n",
+    );
+    let upstream = Upstream::start();
+    let listeners = [("envoy", ListenerKind::ExtAuthzUnix), ("edge", ListenerKind::ReverseProxy(upstream.address()))];
+    let gate = Barmkin::serve(&rules, &SECRETS, &listeners);
+    let envoy = Tool::Envoy
+        .find("a key in the query")
+        .map(|program| Envoy::start(&program, &Gate::Unix(&gate.socket("envoy")), upstream.address()));
+    let ways = [Some(gate.address("edge")), envoy.as_ref().map(Envoy::address)];
+    for address in ways.into_iter().flatten() {
+        for (target, expected) in [
+            ("/v1/items?a=%2f&key=reader-key&b", "/v1/items?a=%2f&b"),
+            ("/v1/items?k%65y=reader%2Dkey", "/v1/items"),
+            ("/v1/items?key=reader-key", "/v1/items"),
+        ] {
+            let answer = Request::new("GET", target, "api.example.com").send(address).expect("an answer");
+            assert_eq!(answer.status, 200, "{answer:?}");
+            let received = upstream.take_received();
+            let targets: Vec<_> = received.iter().map(|received| received.target.as_str()).collect();
+            assert_eq!(targets, [expected], "{address}");
+        }
+        let wrong =
+            Request::new("GET", "/v1/items?key=a-wrong-key", "api.example.com").send(address).expect("an answer");
+        assert_denied(&wrong, 401, "unknown-api-key");
+    }
+    assert!(!gate.output().contains("a-wrong-key") && !gate.output().contains("reader-key"), "{}", gate.output());
+}

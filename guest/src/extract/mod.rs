@@ -7,6 +7,7 @@
 
 mod body;
 mod named;
+mod named_query;
 mod needs;
 mod parts;
 mod tuples;
@@ -15,6 +16,7 @@ use core::slice;
 
 pub use body::{BodyBytes, BodyDigest, BodyOnHost, DigestFunction, Sha256, Sha512};
 pub use named::{Header, Headers, Name, NamedHeaders, NamesHeaders, QueryParameter, QueryParameters};
+pub use named_query::{NamedQueryParameters, NamesQueryParameters};
 pub use needs::Needs;
 pub use parts::{Authority, ClientAddress, Method, Now, Path, Query, Route, Scheme, Target};
 
@@ -94,6 +96,13 @@ impl<'a> Request<'a> {
     /// The next declared query parameter.
     pub fn next_query_parameter(&mut self) -> &'a Field {
         self.query_parameters.next().unwrap_or(&Field::Absent)
+    }
+
+    /// The next declared query parameters, as many as are asked for.
+    pub(crate) fn next_query_parameters(&mut self, count: usize) -> &'a [Field] {
+        let (taken, rest) = self.query_parameters.as_slice().split_at_checked(count).unwrap_or_default();
+        self.query_parameters = rest.iter();
+        taken
     }
 
     /// The next declared digest of the body.

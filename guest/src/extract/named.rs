@@ -172,7 +172,7 @@ impl<'a, R: NamesHeaders> Extract<'a, R> for NamedHeaders<'a> {
     }
 }
 
-fn first(field: &Field) -> Option<&str> {
+pub(super) fn first(field: &Field) -> Option<&str> {
     match field {
         Field::Absent => None,
         Field::One(value) => Some(value),

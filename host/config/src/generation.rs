@@ -34,6 +34,7 @@ impl Config {
             Ok(generation) => {
                 self.check_bodies(generation, &mut findings);
                 self.check_ends(generation, &mut findings);
+                self.check_queries(generation, &mut findings);
             }
             Err(errors) => errors.0.iter().for_each(|error| self.add(error, &mut findings)),
         }
@@ -79,6 +80,23 @@ impl Config {
             );
             findings.error(spot, message).help(
                 "name listeners of kind `reverse-proxy` in the route's `listeners`, or use a quota with a `rate`",
+            );
+        }
+    }
+
+    /// A key in the query would reach the upstream through a proxy that forwards
+    /// the query as it came.
+    fn check_queries(&self, generation: &Generation, findings: &mut Findings) {
+        for route in generation.routes_that_change_the_query() {
+            let forwards = |listener: &&Listener| matches!(listener.kind, ListenerKind::ForwardAuth { .. });
+            let Some(listener) = self.serving(route).find(forwards) else { continue };
+            let message = format!(
+                "a policy of route `{route}` reads a key in the query, which proxies that ask listener `{}` would forward",
+                listener.name
+            );
+            findings.error(self.spot(&At::Route(route.to_owned()), "chain"), message).help(
+                "name listeners of kind `reverse-proxy` or `ext-authz` in the route's `listeners`, or take keys from a \
+                 header",
             );
         }
     }
@@ -137,6 +155,7 @@ fn key_of(problem: &Problem) -> String {
         Problem::Settings(_) | Problem::MoreSettings(_) => "settings".to_owned(),
         Problem::NotGranted { .. } | Problem::VouchNotGranted | Problem::GrantedQuotas(_) => "grants".to_owned(),
         Problem::UnusedGrant { kind: "field", .. } | Problem::ForbiddenField(_) => "grants.sets".to_owned(),
+        Problem::UnusedGrant { kind: "query parameter", .. } => "grants.removes-query".to_owned(),
         Problem::UnusedGrant { kind, name } => format!("grants.{}.{name}", table_of(kind)),
         Problem::UnusedVouch => "grants.vouch".to_owned(),
         Problem::WrongAlgorithm { need, .. } => format!("grants.keys.{need}"),

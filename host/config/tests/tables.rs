@@ -89,3 +89,28 @@ fn the_file_is_watched() {
     std::fs::write(folder.path().join("keys.jsonl"), entry("a", "")).unwrap();
     assert_ne!(before, digest());
 }
+
+/// It would reach the upstream by a proxy that forwards the query as it came.
+#[test]
+fn a_key_in_the_query_is_warned_of_and_needs_a_way_in_that_removes_it() {
+    let place = r#"settings = { keys = [], places = [{ query = "key" }] }"#;
+    let served = |kind: &str| {
+        let listener = format!("[listen.edge]\nkind = \"{kind}\"\naddress = \"127.0.0.1:0\"\n");
+        let more = match kind {
+            "forward-auth" => "dialect = \"envoy-http\"\ntrusted-proxies = [\"127.0.0.1\"]\n",
+            "reverse-proxy" => "upstream = \"http://127.0.0.1:1\"\n",
+            _ => "",
+        };
+        let text = configuration(place).replacen("version = 1\n", &format!("version = 1\n{listener}{more}"), 1);
+        let folder = folder(&[("barmkin.toml", &text), ("pepper", "a pepper")]);
+        let config = load(&folder).unwrap_or_else(|report| panic!("{report}"));
+        let warnings: String = config.warnings().iter().map(ToString::to_string).collect();
+        assert!(warnings.contains("keys in the query parameter `key` are in the logs of everybody"), "{warnings}");
+        let settings = EngineSettings { concurrent_checks_max: 8, warm_slots: 8, ..EngineSettings::default() };
+        let built = config.build(&Engine::new(&settings).unwrap(), Services::new(MemoryStore::default()));
+        built.map_or_else(|report| report.to_string(), |_| String::new())
+    };
+    assert_eq!(served("reverse-proxy"), "");
+    assert_eq!(served("ext-authz"), "");
+    assert!(served("forward-auth").contains("reads a key in the query, which proxies that ask listener `edge` would"));
+}

@@ -162,6 +162,8 @@ fn conclude(generation: &Generation, route: &BuiltRoute, concluded: Concluded, b
         route: route.name.clone(),
         generation: generation.digest(),
         principal: established.principal,
+        // A route that only observes forwards the request as it came.
+        removes_query: if route.trials.observe { Arc::default() } else { route.deciding.removes_query.clone() },
         steps,
         observed,
         settlement,

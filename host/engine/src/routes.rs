@@ -35,6 +35,8 @@ pub(crate) struct Deciding {
     pub(crate) body_need: BodyNeed,
     pub(crate) backend_foldings: Vec<BackendFolding>,
     pub(crate) overrides: Overrides,
+    /// Query parameters that are not forwarded, each once.
+    pub(crate) removes_query: Arc<[String]>,
     /// Whether a policy of the chain looks at the method, and is kept to.
     pub(crate) reads_method: bool,
 }

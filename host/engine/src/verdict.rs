@@ -4,7 +4,7 @@ use crate::effects::Settlement;
 use crate::metrics::Unenforced;
 use crate::principal::Principal;
 use crate::reason::{HostReason, Reason};
-use crate::request::{Form, Head, RequestId};
+use crate::request::{Form, Head, RequestId, without_query};
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, Response, StatusCode};
@@ -111,6 +111,8 @@ pub struct Permit {
     pub(crate) principal: Option<Arc<Principal>>,
     /// Every change, the removal of what clients forge first.
     pub(crate) changes: Vec<Change>,
+    /// Query parameters that are not forwarded.
+    pub(crate) removes_query: Arc<[String]>,
     pub(crate) steps: Vec<Step>,
     pub(crate) observed: Option<Box<Denial>>,
     pub(crate) settlement: Settlement,
@@ -149,12 +151,23 @@ impl Permit {
         &self.changes
     }
 
-    /// The request's fields with all changes applied, and what settles the
-    /// effects that wait for the response.
+    /// Query parameters that must not be forwarded, for proxies that are told of
+    /// changes: credentials that the chain has read.
+    pub fn removed_query_parameters(&self) -> &[String] {
+        &self.removes_query
+    }
+
+    /// The request's target and fields with all changes applied, and what settles
+    /// the effects that wait for the response.
     ///
     /// Adapters that see no response drop the [`Settlement`], which keeps them.
     pub fn into_forwarded(self: Box<Self>) -> (Head, Settlement) {
-        let Self { mut head, changes, settlement, .. } = *self;
+        let Self { mut head, changes, removes_query, settlement, .. } = *self;
+        if !removes_query.is_empty()
+            && let Some(target) = without_query(&head.target, &removes_query)
+        {
+            head.target = target;
+        }
         for change in changes {
             apply(&mut head.headers, change);
         }

@@ -21,8 +21,9 @@ pub(crate) fn allow(permit: Box<Permit>) -> (CheckResponse, Settlement) {
             changed.push(name.clone());
         }
     }
+    let query_parameters_to_remove = permit.removed_query_parameters().to_vec();
     let (head, settlement) = permit.into_forwarded();
-    let mut ok = OkHttpResponse::default();
+    let mut ok = OkHttpResponse { query_parameters_to_remove, ..OkHttpResponse::default() };
     for name in changed {
         if head.headers.contains_key(&name) {
             ok.headers.extend(fields(&head.headers, &name));

@@ -115,6 +115,9 @@ fn allow(dialect: &Dialect, permit: Box<Permit>, gate_fields: &[HeaderName]) -> 
         // The operator's lines for this proxy cannot name it.
         return Err(Refusal::ForgedField(forged.clone()));
     }
+    if !permit.removed_query_parameters().is_empty() {
+        return Err(Refusal::QueryChanged);
+    }
     // Nobody tells of the response: effects that wait for it stay.
     let (head, _) = permit.into_forwarded();
     let mut response = Response::new(Bytes::new());

@@ -29,6 +29,9 @@ pub(crate) enum Refusal {
     ForgedField(HeaderName),
     /// The client asks for a protocol behind which nobody would ask the gate.
     Upgrade,
+    /// The route does not forward a part of the query, which this proxy cannot
+    /// take out. The operator must act.
+    QueryChanged,
 }
 
 impl Refusal {
@@ -38,7 +41,7 @@ impl Refusal {
                 StatusCode::FORBIDDEN
             }
             Self::Contradiction(_) => StatusCode::BAD_REQUEST,
-            Self::Missing(_) | Self::WithoutPrefix | Self::Ambiguous(_) | Self::Malformed(_) => {
+            Self::Missing(_) | Self::WithoutPrefix | Self::Ambiguous(_) | Self::Malformed(_) | Self::QueryChanged => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
         }
@@ -54,6 +57,7 @@ impl Refusal {
             Self::NotRemoved(_) => "field-not-removed",
             Self::ForgedField(_) => "forged-field",
             Self::Upgrade => "upgrade-refused",
+            Self::QueryChanged => "query-not-removed",
         }
     }
 
@@ -87,6 +91,11 @@ impl Refusal {
                 whole(dialect)
             ),
             Self::ForgedField(field) => format!("`{field}` is another spelling of a field that the gate sets"),
+            Self::QueryChanged => {
+                "a key in the query would reach the upstream, since a proxy that asks by forward-auth \
+                                   forwards the query as it came: serve the route by another kind of listener"
+                    .to_owned()
+            }
             Self::Upgrade => "the client asks for a protocol that `upgrades` of the listener does not list".to_owned(),
         }
     }

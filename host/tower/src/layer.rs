@@ -11,7 +11,7 @@ use crate::turned_away::TurnedAway;
 use barmkin_host::{Gate, Head, Verdict};
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, HeaderValue};
-use http::{Request, Response, StatusCode};
+use http::{Request, Response, StatusCode, Uri};
 use http_body::Body;
 use http_body_util::{Either, Full};
 use std::pin::Pin;
@@ -121,8 +121,14 @@ where
         return Ok(turned_away().map(Either::Left));
     };
     parts.extensions.insert(Permitted::of(&permit));
+    let removes = !permit.removed_query_parameters().is_empty();
     let (head, settlement) = permit.into_forwarded();
     parts.headers = head.headers;
+    if removes {
+        // A part of a target is one: were it not, nothing would be forwarded.
+        let Some(uri) = with_target(&parts.uri, &head.target) else { return Ok(turned_away().map(Either::Left)) };
+        parts.uri = uri;
+    }
     if !settlement.is_pending() {
         let response = inner.call(Request::from_parts(parts, body)).await?;
         return Ok(response.map(|body| Either::Right(Either::Left(body))));
@@ -132,6 +138,13 @@ where
     let call = inner.call(Request::from_parts(parts, body));
     let response = Follower::new(call, settlement, lasting, layer.finishing.of(address)).await?;
     Ok(response.map(|body| Either::Right(Either::Right(body))))
+}
+
+/// `uri` with another path and query.
+fn with_target(uri: &Uri, target: &str) -> Option<Uri> {
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(target.parse().ok()?);
+    Uri::from_parts(parts).ok()
 }
 
 /// What has no place among the connections cannot be forwarded either.

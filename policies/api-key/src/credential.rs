@@ -1,4 +1,4 @@
-//! A key in the value of a header.
+//! A key in the value of a header or a query parameter.
 
 use std::borrow::Cow;
 
@@ -20,6 +20,8 @@ pub(crate) enum Credential {
     Basic(BasicPart),
     /// A cookie of this name.
     Cookie(String),
+    /// A query parameter.
+    Query(String),
 }
 
 /// Which part of `user:password` is the key. The other is not looked at: many
@@ -32,13 +34,19 @@ pub(crate) enum BasicPart {
 }
 
 impl Credential {
-    /// The name of the header.
-    pub(crate) fn header(&self) -> &str {
+    /// The name of the header, if it is in one.
+    pub(crate) fn header(&self) -> Option<&str> {
         match self {
-            Self::Header(name) => name,
-            Self::Scheme(_) | Self::Basic(_) => "authorization",
-            Self::Cookie(_) => "cookie",
+            Self::Header(name) => Some(name),
+            Self::Scheme(_) | Self::Basic(_) => Some("authorization"),
+            Self::Cookie(_) => Some("cookie"),
+            Self::Query(_) => None,
         }
+    }
+
+    /// The name of the query parameter, if it is in one.
+    pub(crate) fn query_parameter(&self) -> Option<&str> {
+        if let Self::Query(name) = self { Some(name) } else { None }
     }
 
     /// What a client without a key is told (RFC 9110, section 11.6.1).
@@ -48,14 +56,15 @@ impl Credential {
             Self::Scheme(scheme) => format!("{scheme} realm=\"api\""),
             Self::Basic(_) => "Basic realm=\"api\", charset=\"UTF-8\"".to_owned(),
             Self::Cookie(name) => format!("ApiKey cookie=\"{name}\""),
+            Self::Query(name) => format!("ApiKey query=\"{name}\""),
         }
     }
 
-    /// The key in a value of the header, or the code of the denial; `None` where
+    /// The key in a value of the header or parameter, or the code of the denial; `None` where
     /// there is none.
     pub(crate) fn key<'a>(&self, value: &'a str) -> Result<Option<Cow<'a, str>>, &'static str> {
         let key = match self {
-            Self::Header(_) => Some(Cow::Borrowed(value)),
+            Self::Header(_) | Self::Query(_) => Some(Cow::Borrowed(value)),
             Self::Scheme(scheme) => behind(scheme, value).map(Cow::Borrowed),
             Self::Basic(part) => behind("Basic", value).map(|encoded| basic(encoded, *part)).transpose()?,
             Self::Cookie(name) => cookie(name, value)?.map(Cow::Borrowed),

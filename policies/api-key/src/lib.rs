@@ -35,11 +35,17 @@ impl NamesHeaders for ApiKeys {
     }
 }
 
-impl Rule for ApiKeys {
-    type Input<'a> = (Now, NamedHeaders<'a>, Key<'a, Pepper, KeyedHashSha256>);
+impl NamesQueryParameters for ApiKeys {
+    fn query_parameter_names(&self) -> impl Iterator<Item = &str> {
+        self.places.query_parameters()
+    }
+}
 
-    fn check(&self, (now, headers, pepper): Self::Input<'_>) -> Decision {
-        let key = match self.places.key(|index| headers.all(index)) {
+impl Rule for ApiKeys {
+    type Input<'a> = (Now, NamedHeaders<'a>, NamedQueryParameters<'a>, Key<'a, Pepper, KeyedHashSha256>);
+
+    fn check(&self, (now, headers, parameters, pepper): Self::Input<'_>) -> Decision {
+        let key = match self.places.key(|index| headers.all(index), |index| parameters.get(index)) {
             Ok(key) => key,
             Err(code) => return self.refuse(code),
         };

@@ -27,6 +27,10 @@ pub(crate) struct Place {
     /// The cookie of this name.
     #[serde(default)]
     cookie: Option<String>,
+    /// The query parameter of this name. It does not reach the upstream; but every
+    /// proxy before the gate, and many a client, writes it into its log.
+    #[serde(default)]
+    query: Option<String>,
 }
 
 /// The places in which a key may be.
@@ -41,8 +45,10 @@ impl Places {
     pub(crate) fn new(credentials: Vec<Credential>) -> Self {
         let mut headers: Vec<String> = Vec::new();
         for credential in &credentials {
-            if !headers.iter().any(|header| header == credential.header()) {
-                headers.push(credential.header().to_owned());
+            if let Some(name) = credential.header()
+                && !headers.iter().any(|header| header == name)
+            {
+                headers.push(name.to_owned());
             }
         }
         Self { credentials, headers }
@@ -55,21 +61,34 @@ impl Places {
         self.headers.iter().map(move |name| (name.as_str(), cardinality(name)))
     }
 
+    /// The query parameters, likewise.
+    pub(crate) fn query_parameters(&self) -> impl Iterator<Item = &str> {
+        self.credentials.iter().filter_map(Credential::query_parameter)
+    }
+
     /// A challenge for each place.
     pub(crate) fn challenges(&self) -> impl Iterator<Item = String> {
         self.credentials.iter().map(Credential::challenge)
     }
 
-    /// The one key of a request, whose headers have these values, or the code of the
-    /// denial. A request with two different keys has two readings.
-    pub(crate) fn key<'a, I>(&self, values: impl Fn(usize) -> I) -> Result<Cow<'a, str>, &'static str>
+    /// The one key of a request, whose headers and query parameters have these
+    /// values, or the code of the denial. A request with two different keys has two
+    /// readings.
+    pub(crate) fn key<'a, I>(
+        &self,
+        values: impl Fn(usize) -> I,
+        parameters: impl Fn(usize) -> Option<&'a str>,
+    ) -> Result<Cow<'a, str>, &'static str>
     where
         I: Iterator<Item = &'a str>,
     {
         let mut found: Option<Cow<'a, str>> = None;
         for credential in &self.credentials {
-            let header = self.headers.iter().position(|header| header == credential.header());
-            for value in header.into_iter().flat_map(&values) {
+            let header = self.headers.iter().position(|header| Some(header.as_str()) == credential.header());
+            let in_query = credential.query_parameter();
+            let parameter = self.query_parameters().position(|name| Some(name) == in_query);
+            let values = header.into_iter().flat_map(&values).chain(parameter.and_then(&parameters));
+            for value in values {
                 match (&found, credential.key(value)?) {
                     (_, None) => {}
                     (None, key) => found = key,
@@ -102,27 +121,32 @@ pub(crate) fn read(places: Vec<Place>) -> Result<Places, Problems> {
 }
 
 fn credential(place: Place) -> Result<Credential, (String, &'static str)> {
-    let Place { header, scheme, basic, cookie } = place;
-    match (header, scheme, basic, cookie) {
-        (Some(name), None, None, None) if is_header_name(&name) => Ok(Credential::Header(name)),
-        (Some(name), None, None, None) => {
+    let Place { header, scheme, basic, cookie, query } = place;
+    match (header, scheme, basic, cookie, query) {
+        (None, None, None, None, Some(name)) if is_plain(&name) => Ok(Credential::Query(name)),
+        (None, None, None, None, Some(name)) => Err((
+            format!("`{name}` is not the name of a query parameter"),
+            "use letters, digits, `-`, `.`, `_` and `~`",
+        )),
+        (Some(name), None, None, None, None) if is_header_name(&name) => Ok(Credential::Header(name)),
+        (Some(name), None, None, None, None) => {
             Err((format!("`{name}` is not a header name in lower case"), "use letters, digits and hyphens"))
         }
-        (None, Some(scheme), None, None) if scheme.eq_ignore_ascii_case("basic") => {
+        (None, Some(scheme), None, None, None) if scheme.eq_ignore_ascii_case("basic") => {
             Err(("Basic has a user and a password".to_owned(), "write `basic = \"user\"` or `basic = \"password\"`"))
         }
-        (None, Some(scheme), None, None) if is_token(&scheme) => Ok(Credential::Scheme(scheme)),
-        (None, Some(scheme), None, None) => {
+        (None, Some(scheme), None, None, None) if is_token(&scheme) => Ok(Credential::Scheme(scheme)),
+        (None, Some(scheme), None, None, None) => {
             Err((format!("`{scheme}` is not the name of a scheme"), "write it as callers do, such as `Bearer`"))
         }
-        (None, None, Some(part), None) => Ok(Credential::Basic(part)),
-        (None, None, None, Some(name)) if is_token(&name) => Ok(Credential::Cookie(name)),
-        (None, None, None, Some(name)) => {
+        (None, None, Some(part), None, None) => Ok(Credential::Basic(part)),
+        (None, None, None, Some(name), None) if is_token(&name) => Ok(Credential::Cookie(name)),
+        (None, None, None, Some(name), None) => {
             Err((format!("`{name}` is not the name of a cookie"), "use letters, digits and hyphens"))
         }
         _ => Err((
             "this says several places, or none".to_owned(),
-            "give one of `header`, `scheme`, `basic` and `cookie`",
+            "give one of `header`, `scheme`, `basic`, `cookie` and `query`",
         )),
     }
 }
@@ -130,6 +154,11 @@ fn credential(place: Place) -> Result<Credential, (String, &'static str)> {
 pub(crate) fn is_header_name(name: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     !name.is_empty() && name.bytes().all(fits)
+}
+
+/// Of characters that are written as they are everywhere (RFC 3986, section 2.3).
+fn is_plain(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
 }
 
 /// RFC 9110, section 5.6.2.

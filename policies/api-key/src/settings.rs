@@ -22,7 +22,8 @@ pub struct Settings {
     #[serde(default)]
     basic: Option<BasicPart>,
     /// Several places, of which a request uses one: `{ header = "x-api-key" }`,
-    /// `{ scheme = "Bearer" }`, `{ basic = "password" }`, `{ cookie = "key" }`.
+    /// `{ scheme = "Bearer" }`, `{ basic = "password" }`, `{ cookie = "key" }`,
+    /// `{ query = "key" }`.
     #[serde(default)]
     places: Option<Vec<Place>>,
     /// The keys that are known.

@@ -125,6 +125,24 @@ fn a_key_may_be_in_one_of_several_places_and_the_challenges_name_them() {
     );
 }
 
+#[test]
+fn a_key_may_be_in_the_query() {
+    let policy = policy(&json!({
+        "places": [{ "query": "key" }, { "header": "x-api-key" }, { "query": "token" }],
+        "keys": [{ "id": "acme", "hash": hash(PEPPER, "key-1") }],
+    }));
+    let code = |target: &str| policy.check(&Request::get(target)).code().map(str::to_owned);
+    for target in ["/?key=key-1", "/?a=b&token=key-1", "/?k%65y=key%2d1", "/?key=key-1&token=key-1"] {
+        assert_eq!(code(target), None, "{target}");
+    }
+    assert_eq!(code("/?key=key-2").as_deref(), Some("unknown-api-key"));
+    assert_eq!(code("/?key=key-1&token=key-2").as_deref(), Some("several-api-keys"));
+    assert_eq!(code("/?KEY=key-1").as_deref(), Some("missing-api-key"));
+    assert_eq!(code("/?key=key-1&key=key-1").as_deref(), Some("duplicate-query-parameter"));
+    let Decision::Deny(denial) = policy.check(&Request::get("/")) else { panic!("it was let in") };
+    assert!(denial.headers.iter().any(|header| header.value == "ApiKey query=\"key\""), "{:?}", denial.headers);
+}
+
 /// The operator must act, and not the caller.
 #[test]
 fn without_a_pepper_in_force_nobody_is_told_that_a_key_is_wrong() {

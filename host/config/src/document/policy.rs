@@ -53,6 +53,10 @@ pub(crate) struct Grants {
     /// Fields it may set on what is forwarded.
     #[serde(default)]
     pub(crate) sets: Vec<String>,
+    /// Query parameters that it reads and that are not forwarded, since they are
+    /// credentials. Those that the settings of `stock:api-key` name are among them.
+    #[serde(default)]
+    pub(crate) removes_query: Vec<String>,
     /// Whether its allow counts, and it may name the principal and set facts.
     #[serde(default)]
     pub(crate) vouch: bool,

@@ -3,7 +3,7 @@ use crate::resolve::Context;
 use crate::resolve::components::{self, Component};
 use crate::resolve::tables::{self, Table};
 use crate::source::Site;
-use crate::stock::StockPolicy;
+use crate::stock::{self, StockPolicy};
 use crate::unknown::nearest;
 use barmkin_host::{Grants, PolicySpec};
 use http::HeaderName;
@@ -129,6 +129,7 @@ fn grants(
         nonces: declared.nonces.clone(),
         quotas: declared.quotas.iter().map(|(need, names)| (need.clone(), names.names().to_vec())).collect(),
         sets: Vec::new(),
+        removes_query: declared.removes_query.clone(),
         vouch: declared.vouch,
     };
     for (index, field) in declared.sets.iter().enumerate() {
@@ -142,8 +143,29 @@ fn grants(
     }
     if let Some(stock) = stock {
         bind(&mut grants, name, stock, site, document, context);
+        if stock::name_of(stock.component) == Some("api-key") {
+            conceal_keys(policy, &mut grants, site, context);
+        }
     }
     grants
+}
+
+/// Keys in the query do not reach the upstream.
+fn conceal_keys(policy: &document::Policy, grants: &mut Grants, site: &Site, context: &mut Context<'_>) {
+    let places = policy.settings.get("places").and_then(Value::as_array);
+    for (index, place) in places.into_iter().flatten().enumerate() {
+        let Some(name) = place.get("query").and_then(Value::as_str) else { continue };
+        context
+            .findings
+            .warning(
+                site.key("settings").key("places").item(index),
+                format!("keys in the query parameter `{name}` are in the logs of everybody on the way to the gate"),
+            )
+            .help("have callers send them in a header");
+        if !grants.removes_query.iter().any(|known| known == name) {
+            grants.removes_query.push(name.to_owned());
+        }
+    }
 }
 
 fn check_known<G, T>(

@@ -71,12 +71,16 @@ impl Form {
     }
 
     fn grants(&mut self, grants: &Grants) {
-        let Grants { keys, nonces, quotas, sets, vouch } = grants;
+        let Grants { keys, nonces, quotas, sets, removes_query, vouch } = grants;
         self.each("grants.keys", keys, |form, name| form.text("key", name));
         self.each("grants.nonces", nonces, |form, name| form.text("nonces", name));
         self.each("grants.quotas", quotas, |form, names| form.texts("quotas", names));
         self.all("grants.sets", sets, |form, name| form.text("field", name.as_str()));
         self.flag("grants.vouch", *vouch);
+        // Written only where it is used: it came after the form had been fixed.
+        if !removes_query.is_empty() {
+            self.texts("grants.removes-query", removes_query);
+        }
     }
 
     fn nonces(&mut self, space: &NonceSpace) {
@@ -272,6 +276,7 @@ mod tests {
             nonces: [("deliveries".to_owned(), "once".to_owned())].into(),
             quotas: [("quota".to_owned(), vec!["fast".to_owned()])].into(),
             sets: vec![http::HeaderName::from_static("x-a")],
+            removes_query: Vec::new(),
             vouch: true,
         };
         let rule = Gcra { interval: Duration::from_millis(600), limit: 20 }.into();

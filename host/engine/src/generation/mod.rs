@@ -280,6 +280,12 @@ impl Generation {
         self.routes.iter().filter(move |route| route.deciding.chain.iter().any(counts)).map(|route| &*route.name)
     }
 
+    /// Routes on which a part of the query is not forwarded: what asks about them
+    /// must be able to take it out.
+    pub fn routes_that_change_the_query(&self) -> impl Iterator<Item = &str> {
+        self.routes.iter().filter(|route| !route.deciding.removes_query.is_empty()).map(|route| &*route.name)
+    }
+
     /// Fields that this gate sets for the upstream. Clients' own copies are
     /// removed, always (law 10).
     pub fn gate_fields(&self) -> &[HeaderName] {
@@ -387,6 +393,7 @@ fn build_route(
     }
     let deciding = Deciding {
         body_need: body_need(route, &chain, policies),
+        removes_query: removes_query(&chain, policies),
         reads_method: !route.observe
             && chain
                 .iter()
@@ -405,6 +412,14 @@ fn build_route(
         trials: Tried { observe: route.observe, shadows },
         log_allowed: route.log_allowed,
     })
+}
+
+/// Also those of policies that are not asked, since another of their group let
+/// the request in.
+fn removes_query(chain: &[BuiltMember], policies: &[Policy]) -> Arc<[String]> {
+    let members = chain.iter().flat_map(BuiltMember::policies).filter_map(|index| policies.get(*index));
+    let names: BTreeSet<&String> = members.flat_map(Policy::removes_query).collect();
+    names.into_iter().cloned().collect()
 }
 
 fn body_need(route: &spec::Route, chain: &[BuiltMember], policies: &[Policy]) -> BodyNeed {

@@ -237,6 +237,8 @@ pub struct Grants {
     pub quotas: BTreeMap<String, Vec<String>>,
     /// Fields it may set on what is forwarded.
     pub sets: Vec<HeaderName>,
+    /// Query parameters that it reads and that are not forwarded: credentials.
+    pub removes_query: Vec<String>,
     /// Whether its allow counts, and it may name the principal and set facts.
     pub vouch: bool,
 }

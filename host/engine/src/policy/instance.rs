@@ -99,6 +99,11 @@ impl Policy {
         self.granted.quotas.iter().flat_map(|quotas| &quotas.draws).any(|draw| draw.rule.is_concurrency())
     }
 
+    /// Query parameters that are not forwarded.
+    pub(crate) fn removes_query(&self) -> &[String] {
+        &self.grants.removes_query
+    }
+
     /// Fields it may set on what is forwarded.
     pub(crate) fn sets(&self) -> &[HeaderName] {
         self.manifest.sets()

@@ -242,6 +242,10 @@ impl Manifest {
         }
         let sets_unused = grants.sets.iter().filter(|field| !self.sets.contains(field));
         problems.extend(sets_unused.map(|field| Problem::UnusedGrant { kind: "field", name: field.to_string() }));
+        let reads = |name: &&String| self.query_parameters.iter().any(|input| input.name == **name);
+        let queries_unused = grants.removes_query.iter().filter(|name| !reads(name));
+        problems
+            .extend(queries_unused.map(|name| Problem::UnusedGrant { kind: "query parameter", name: name.clone() }));
         let keys_used = self.keys.iter().map(|(name, _)| name.as_str()).collect();
         problems.extend(unused("key", &grants.keys, &keys_used));
         problems.extend(unused("nonce space", &grants.nonces, &self.nonces.iter().map(String::as_str).collect()));

@@ -25,6 +25,7 @@ pub(crate) use authority::canonical_host;
 pub(crate) use framing::connection_options;
 pub(crate) use overrides::{METHOD_OVERRIDES, TARGET_OVERRIDES, is_override};
 pub(crate) use path::of_route;
+pub(crate) use query::without as without_query;
 
 use crate::generation::spec::BackendFolding;
 use crate::limits;

@@ -26,6 +26,29 @@ pub(super) fn values(query: &str, name: &str) -> Result<Vec<String>, HostReason>
     Ok(values)
 }
 
+/// `target` without the query parameters of these names, however they are
+/// written; `None` if it has none of them.
+pub(crate) fn without(target: &str, names: &[String]) -> Option<String> {
+    let (path, query) = target.split_once('?')?;
+    let is_named = |pair: &str| {
+        // Some separate parameters at `;`, too.
+        pair.split(';').any(|part| {
+            let name = decode(part.split('=').next().unwrap_or_default());
+            name.is_ok_and(|name| names.contains(&name))
+        })
+    };
+    let mut removed = false;
+    let kept: Vec<&str> = query
+        .split('&')
+        .filter(|pair| {
+            let is_named = is_named(pair);
+            removed |= is_named;
+            !is_named
+        })
+        .collect();
+    removed.then(|| if kept.is_empty() { path.to_owned() } else { format!("{path}?{}", kept.join("&")) })
+}
+
 fn decode(text: &str) -> Result<String, HostReason> {
     let spaced = text.replace('+', " ");
     percent_decode_str(&spaced).decode_utf8().map(|text| text.into_owned()).map_err(|_| HostReason::MalformedQuery)
@@ -33,7 +56,18 @@ fn decode(text: &str) -> Result<String, HostReason> {
 
 #[cfg(test)]
 mod tests {
-    use super::values;
+    use super::{values, without};
+
+    #[test]
+    fn a_parameter_is_removed_however_it_is_written() {
+        let without = |target| without(target, &["key".to_owned(), "k2".to_owned()]);
+        assert_eq!(without("/a?key=1").as_deref(), Some("/a"));
+        assert_eq!(without("/a?b=%2f&k%65y=1&c&KEY=2&key&k2=3").as_deref(), Some("/a?b=%2f&c&KEY=2"));
+        assert_eq!(without("/a?b=1;key=2&c=3").as_deref(), Some("/a?c=3"));
+        for target in ["/a", "/a?", "/a?b=key", "/key?keys=1", "/a?b=1&&c"] {
+            assert_eq!(without(target), None, "{target}");
+        }
+    }
 
     #[test]
     fn every_occurrence_counts_however_it_is_written() {

@@ -45,6 +45,7 @@ pub(crate) fn grants(sets: &[String], vouch: bool) -> Grants {
         nonces: [("nonces".to_owned(), "nonces".to_owned())].into(),
         quotas: [("quota".to_owned(), vec!["quota".to_owned()])].into(),
         sets: sets.iter().map(|name| name.parse().unwrap()).collect(),
+        removes_query: Vec::new(),
         vouch,
     }
 }
