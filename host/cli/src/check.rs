@@ -2,7 +2,7 @@
 
 use crate::{deliveries, head_requests, load, proxies};
 use anyhow::Result;
-use barmkin_config::{Report, Secrets};
+use barmkin_config::{Admin, Report, Secrets};
 use std::process::ExitCode;
 
 /// Proves a configuration and its components.
@@ -38,7 +38,15 @@ fn prove(args: &Args) -> Result<()> {
         return Ok(());
     }
     for listener in config.listeners() {
-        println!("listener `{}` at {}", listener.name, listener.address);
+        let tls = listener.tls.as_ref();
+        let tls = tls.map_or_else(String::new, |tls| format!(", TLS {} or newer", tls.least_version));
+        println!("listener `{}` at {}{tls}", listener.name, listener.address);
+    }
+    if let Some(Admin { address, tls: Some(tls), .. }) = &config.fixed().admin {
+        println!("admin listener at {address}, TLS {} or newer", tls.least_version);
+    }
+    for (name, upstream) in &config.fixed().upstreams {
+        println!("upstream `{name}` at {upstream}");
     }
     for (name, manifest) in generation.manifests() {
         let headers: Vec<_> = manifest.headers().iter().map(|input| input.name.as_str()).collect();
@@ -52,7 +60,8 @@ fn prove(args: &Args) -> Result<()> {
         let listeners = &route.matches.listeners;
         let only = if listeners.is_empty() { String::new() } else { format!(", only by {}", listeners.join(", ")) };
         let asked = if policies.is_empty() { "nobody".to_owned() } else { policies.join(", ") };
-        println!("route `{}` asks {asked}{only}", route.name);
+        let goes = route.upstream.as_ref().map_or_else(String::new, |upstream| format!(", and goes to `{upstream}`"));
+        println!("route `{}` asks {asked}{only}{goes}", route.name);
     }
     for line in head_requests::opened(config.spec()).into_iter().chain(deliveries::lines(&config)) {
         println!("{line}");

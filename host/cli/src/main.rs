@@ -26,6 +26,7 @@ mod status;
 mod stopping;
 mod store;
 mod test;
+mod upstreams;
 
 use clap::Parser;
 use std::process::ExitCode;

@@ -2,12 +2,14 @@
 
 use crate::live::{Counts, Live, Operate, Orders, compile_in_the_background};
 use crate::stopping::{self, Signals, Sockets, Stop};
-use crate::{load, store};
+use crate::{load, store, upstreams};
 use anyhow::{Context, Result, bail};
 use barmkin_admin::{By, Command, Control, Reloads, StoreHealth, Tally};
-use barmkin_config::{Address, Admin, Dialect, Listener, ListenerKind, StoreConfig};
+use barmkin_config::{Address, Admin, Dialect, Fixed, Listener, ListenerKind, StoreConfig};
 use barmkin_host::{ClientAddress, Gate, SystemClock};
-use barmkin_tls::{HTTP1, HTTP2, ServerTls, Socket};
+use barmkin_reverse_proxy::Upstream;
+use barmkin_tls::{HTTP, HTTP1, HTTP2, ServerTls, Socket};
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -56,7 +58,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     compile_in_the_background();
     let orders = Orders::start(live)?;
     let operate = Arc::new(Operate::new(orders, view, gate.clone(), engine, counts));
-    let served = runtime.block_on(serve(gate, &fixed.listeners, fixed.admin.as_ref(), operate));
+    let served = runtime.block_on(serve(gate, &fixed, operate));
     // What is being compiled has no part in it.
     runtime.shutdown_timeout(stopping::SETTLING);
     served?;
@@ -72,14 +74,16 @@ fn start_log(format: LogFormat) {
     }
 }
 
-async fn serve(gate: Arc<Gate>, listeners: &[Listener], admin: Option<&Admin>, operate: Arc<Operate>) -> Result<()> {
+async fn serve(gate: Arc<Gate>, fixed: &Fixed, operate: Arc<Operate>) -> Result<()> {
+    let admin = fixed.admin.as_ref();
     // Before the log says that it listens: a signal may follow at once.
     tokio::spawn(reload_on_hangup(signal(SignalKind::hangup())?, operate.clone()));
     let mut signals = Signals::listen()?;
     let (stop, stopped) = watch::channel(false);
     let (mut open, mut sockets) = (JoinSet::new(), Sockets::default());
-    for listener in listeners {
-        let running = start(listener, gate.clone(), stopped.clone());
+    let upstreams = upstreams::open(&fixed.upstreams)?;
+    for listener in &fixed.listeners {
+        let running = start(listener, &upstreams, gate.clone(), stopped.clone());
         open.spawn(running.await.with_context(|| format!("listener `{}`", listener.name))?);
         add_socket(&mut sockets, &listener.address);
     }
@@ -167,7 +171,12 @@ async fn start_admin(admin: &Admin, operate: Arc<Operate>, mut stopped: watch::R
 type Running = std::pin::Pin<Box<dyn Future<Output = Result<()>> + Send>>;
 
 /// Opens a listener; what it returns runs it.
-async fn start(listener: &Listener, gate: Arc<Gate>, mut stopped: watch::Receiver<bool>) -> Result<Running> {
+async fn start(
+    listener: &Listener,
+    upstreams: &BTreeMap<String, Upstream>,
+    gate: Arc<Gate>,
+    mut stopped: watch::Receiver<bool>,
+) -> Result<Running> {
     let shutdown = async move {
         // It ends with the sender, too.
         let _ = stopped.wait_for(|stop| *stop).await;
@@ -215,7 +224,9 @@ async fn start(listener: &Listener, gate: Arc<Gate>, mut stopped: watch::Receive
             }))
         }
         ListenerKind::ReverseProxy { upstream, trusted_proxies, upgrades } => {
-            let mut options = barmkin_reverse_proxy::Options::new(upstream.parse()?);
+            let own = upstreams.get(upstream).with_context(|| format!("there is no upstream `{upstream}`"))?;
+            let mut options = barmkin_reverse_proxy::Options::new(own.clone());
+            options.upstreams.clone_from(upstreams);
             options.listener = name;
             if !trusted_proxies.is_empty() {
                 options.client_address = ClientAddress::RightmostUntrusted(trusted_proxies.clone());
@@ -246,7 +257,8 @@ async fn tcp(listener: &Listener) -> Result<Socket> {
     };
     let protocols = match listener.kind {
         ListenerKind::ExtAuthz { .. } => HTTP2,
-        ListenerKind::ForwardAuth { .. } | ListenerKind::ReverseProxy { .. } => HTTP1,
+        ListenerKind::ForwardAuth { .. } => HTTP1,
+        ListenerKind::ReverseProxy { .. } => HTTP,
     };
     let tls = listener.tls.as_ref().map(|tls| ServerTls::load(tls.files(), protocols)).transpose()?;
     let socket = TcpListener::bind(address).await.with_context(|| format!("cannot listen at {address}"))?;
@@ -261,6 +273,8 @@ async fn tcp(listener: &Listener) -> Result<Socket> {
 fn set_bounds(bounds: &mut barmkin_reverse_proxy::Bounds, listener: &Listener) {
     set(&mut bounds.connections_max, listener.connections_max);
     set(&mut bounds.tunnels_max, listener.tunnels_max);
+    set(&mut bounds.streams_max, listener.streams_max);
+    bounds.cleartext_http2 = listener.h2c;
     set(&mut bounds.header_read, listener.timeouts.header);
     set(&mut bounds.idle, listener.timeouts.idle);
     set(&mut bounds.stall, listener.timeouts.stall);

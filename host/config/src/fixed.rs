@@ -2,7 +2,9 @@
 
 use crate::listener::{Address, Listener, Tls};
 use crate::store::StoreConfig;
+use crate::upstream::Upstream;
 use barmkin_host::{Digest, GateLimits};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,6 +14,8 @@ use std::time::Duration;
 pub struct Fixed {
     /// The ways in, by name.
     pub listeners: Vec<Listener>,
+    /// Where allowed requests go, by name; by their address where they have none.
+    pub upstreams: BTreeMap<String, Upstream>,
     /// Where nonces and quotas live.
     pub store: StoreConfig,
     /// What is taken on at once.
@@ -69,6 +73,13 @@ impl Fixed {
         };
         let mut differences = unlike(&self.listeners, &other.listeners);
         differences.extend(unlike(&other.listeners, &self.listeners));
+        let names = self.upstreams.keys().chain(other.upstreams.keys());
+        let unlike = names.filter(|name| self.upstreams.get(*name) != other.upstreams.get(*name));
+        differences.extend(unlike.map(|name| match name.contains(':') {
+            // It has no section.
+            true => format!("upstream `{name}`"),
+            false => format!("[upstreams.{name}]"),
+        }));
         differences.extend(section(!self.store.is_same_store(&other.store), "store"));
         differences.extend(section(self.limits != other.limits, "limits"));
         differences.extend(section(self.cache != other.cache, "cache"));

@@ -42,6 +42,7 @@ mod stock;
 mod store;
 mod units;
 mod unknown;
+mod upstream;
 mod visible;
 mod withdraw;
 
@@ -53,5 +54,6 @@ pub use listener::{Address, Dialect, Listener, ListenerKind, Timeouts, Tls};
 pub use report::{Finding, Place, Report, Severity};
 pub use schema::schema;
 pub use store::{RedisConfig, StoreConfig};
+pub use upstream::{Http, Upstream, UpstreamAddress, UpstreamTls};
 pub use visible::{Visible, VisibleLines};
 pub use withdraw::{Because, Gone, Whereabouts, Withdrawn};

@@ -1,6 +1,7 @@
 //! Ways in, as plain data: which crate serves each is the caller's business.
 
 use barmkin_host::Sees;
+use barmkin_tls::LeastVersion;
 use ipnet::IpNet;
 use std::fmt;
 use std::path::PathBuf;
@@ -21,8 +22,10 @@ pub struct Listener {
     pub connections_max: Option<usize>,
     /// The most tunnels and event streams at once.
     pub tunnels_max: Option<usize>,
-    /// The most checks at once on one connection.
+    /// The most checks or requests at once on one connection.
     pub streams_max: Option<u32>,
+    /// Whether HTTP/2 is spoken without TLS.
+    pub h2c: bool,
     /// Balancers that say by the PROXY protocol where a connection comes from;
     /// nobody speaks it if empty.
     pub balancers: Vec<IpNet>,
@@ -42,6 +45,8 @@ pub struct Tls {
     pub clients: Option<(PathBuf, bool)>,
     /// Whether the client's certificate names the principal.
     pub names_principal: bool,
+    /// The least version that is spoken.
+    pub least_version: LeastVersion,
 }
 
 /// Where a listener listens.
@@ -93,7 +98,8 @@ pub enum ListenerKind {
     },
     /// A reverse proxy.
     ReverseProxy {
-        /// `http://host:port`.
+        /// Where requests go that no route sends elsewhere: the name of one of the
+        /// configuration's upstreams.
         upstream: String,
         /// The proxies in front of it; none if empty.
         trusted_proxies: Vec<IpNet>,

@@ -132,6 +132,7 @@ impl Loader {
         let site = Site::root(file).key(name);
         match name {
             "listen" => self.read_named(&site, "listener", value, |document| &mut document.listen),
+            "upstreams" => self.read_named(&site, "upstream", value, |document| &mut document.upstreams),
             "keys" => self.read_named(&site, "key", value, |document| &mut document.keys),
             "nonces" => self.read_named(&site, "nonce space", value, |document| &mut document.nonces),
             "quotas" => self.read_named(&site, "quota", value, |document| &mut document.quotas),

@@ -160,6 +160,7 @@ fn conclude(generation: &Generation, route: &BuiltRoute, concluded: Concluded, b
         head: request.head,
         request_id: request.id,
         route: route.name.clone(),
+        upstream: route.upstream.clone(),
         generation: generation.digest(),
         principal: established.principal,
         // A route that only observes forwards the request as it came.

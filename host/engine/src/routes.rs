@@ -24,6 +24,7 @@ pub(crate) struct BuiltRoute {
     pub(crate) trials: Tried,
     /// Of how many requests that are let in one is logged.
     pub(crate) log_allowed: Option<NonZeroU32>,
+    pub(crate) upstream: Option<Arc<str>>,
 }
 
 /// What decides. Nothing of a trial is known here.

@@ -107,6 +107,7 @@ pub struct Permit {
     pub(crate) head: Head,
     pub(crate) request_id: RequestId,
     pub(crate) route: Arc<str>,
+    pub(crate) upstream: Option<Arc<str>>,
     pub(crate) generation: Digest,
     pub(crate) principal: Option<Arc<Principal>>,
     /// Every change, the removal of what clients forge first.
@@ -127,6 +128,11 @@ impl Permit {
     /// The route that matched.
     pub fn route(&self) -> &str {
         &self.route
+    }
+
+    /// The upstream that the route names.
+    pub fn upstream(&self) -> Option<&str> {
+        self.upstream.as_deref()
     }
 
     /// The generation that decided.

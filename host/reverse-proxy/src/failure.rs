@@ -5,7 +5,6 @@ use barmkin_host::{REASON_FIELD, REQUEST_ID_FIELD};
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
-use hyper_util::client::legacy::Error as ClientError;
 use std::error::Error;
 use std::io;
 
@@ -27,21 +26,15 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    pub(crate) fn of(error: &ClientError) -> Self {
-        let caused_by = |is: fn(&(dyn Error + 'static)) -> bool| {
-            std::iter::successors(error.source(), |&error| error.source()).any(is)
-        };
-        if caused_by(|error| error.is::<BodyError>()) {
-            Self::BodyTruncated
-        } else if caused_by(|error| {
-            error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
-        }) {
-            Self::Late
-        } else if error.is_connect() {
-            Self::Unreachable
-        } else {
-            Self::Broken
-        }
+    /// Of a request that was sent, or a part of it.
+    pub(crate) fn of(error: &hyper::Error) -> Self {
+        let mut causes = std::iter::successors(error.source(), |&error| error.source());
+        if causes.any(|error| error.is::<BodyError>()) { Self::BodyTruncated } else { Self::Broken }
+    }
+
+    /// Of one for which there is no connection.
+    pub(crate) fn of_dialing(error: &io::Error) -> Self {
+        if error.kind() == io::ErrorKind::TimedOut { Self::Late } else { Self::Unreachable }
     }
 
     /// A problem document (RFC 9457), as the gate's own denials.

@@ -36,6 +36,12 @@ pub(crate) fn strip_for_gate(headers: &mut HeaderMap) {
     headers.remove("http2-settings");
 }
 
+/// Whether a client says that it takes trailers.
+pub(crate) fn takes_trailers(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(TE).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|coding| coding.trim().eq_ignore_ascii_case("trailers"))
+}
+
 /// Asks for a protocol, or agrees to it.
 pub(crate) fn set_protocol(headers: &mut HeaderMap, protocol: HeaderValue) {
     headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));

@@ -1,10 +1,12 @@
-//! A small reverse proxy with a Barmkin gate in it, for HTTP/1.1 in front of
-//! one upstream.
+//! A small reverse proxy with a Barmkin gate in it, for HTTP/1.1 and HTTP/2 on both
+//! sides.
 //!
 //! It carries what most forward-auth callers cannot: bodies, every status, and
 //! the upstream's outcome, which settles the effects that wait for it. Bodies
-//! stream unless the chain needs them. HTTP/2 and balancing are left to the
-//! proxy in front of it or behind it.
+//! stream unless the chain needs them, trailers with them, so that gRPC passes.
+//! Balancing is left to the proxy in front of it or behind it: of the addresses of an
+//! upstream the first that takes a connection gets the request, and it is tried at
+//! the next only when nothing of it was sent.
 //!
 //! ```no_run
 //! # async fn run(gate: std::sync::Arc<barmkin_host::Gate>) -> Result<(), Box<dyn std::error::Error>> {
@@ -36,31 +38,42 @@
 //! Architecture invariant: this crate decides nothing, and reads no
 //! configuration.
 
+mod connection;
+mod dial;
 mod failure;
 mod fields;
 mod forwarded;
 mod options;
 mod patience;
+mod pool;
 mod proxy;
 mod tunnel;
 mod upgrade;
 mod upstream;
 
-pub use barmkin_tls::Socket;
+pub use barmkin_tls::{Socket, UpstreamTls};
 pub use barmkin_tower::server::Bounds;
 pub use options::{Options, Timeouts};
-pub use upstream::{Upstream, UpstreamError};
+pub use upstream::{ADDRESSES_MAX, Address, Http, Tls, Upstream, UpstreamError};
 
 use barmkin_host::Gate;
-use barmkin_tower::BarmkinLayer;
+use barmkin_tower::{BarmkinLayer, GuardedBody};
 use bytes::Bytes;
 use failure::Failure;
 use http::Response;
 use http_body_util::{Either, Full};
+use hyper::body::Incoming;
+use patience::StallTimeout;
 use proxy::Proxy;
 use std::sync::Arc;
 use tower::{Layer, Service, service_fn};
 use upgrade::UpgradeRefused;
+
+/// A client's body as it comes in.
+type ClientBody = StallTimeout<Incoming>;
+
+/// A body as it goes to an upstream.
+type Outgoing = GuardedBody<ClientBody>;
 
 /// Serves on `socket` until `shutdown`, then lets requests that are under
 /// way end, and cuts tunnels.
@@ -68,7 +81,7 @@ pub async fn serve(socket: impl Into<Socket>, gate: Arc<Gate>, options: Options,
     let bounds = options.bounds();
     let layer = BarmkinLayer::new(gate.clone(), options.surroundings());
     let proxy = Arc::new(Proxy::new(options));
-    let receive = proxy.clone();
+    let (receive, fresh) = (proxy.clone(), proxy.clone());
     let forward = service_fn(move |request| proxy.clone().forward(request));
     let guarded = layer.layer(forward);
     let service = service_fn(move |request| {
@@ -83,7 +96,10 @@ pub async fn serve(socket: impl Into<Socket>, gate: Arc<Gate>, options: Options,
     });
     let drain = bounds.drain;
     let layer = CutOff(layer);
-    barmkin_tower::server::serve(socket, service, bounds, shutdown).await;
+    tokio::select! {
+        () = barmkin_tower::server::serve(socket, service, bounds, shutdown) => {}
+        () = fresh.keep_fresh() => {}
+    }
     if tokio::time::timeout(drain, layer.0.ended()).await.is_err() {
         tracing::warn!("deliveries that their senders had left did not end in time");
     }

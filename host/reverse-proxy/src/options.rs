@@ -3,6 +3,7 @@
 use crate::upstream::Upstream;
 use barmkin_host::ClientAddress;
 use barmkin_tower::server::Bounds;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,8 @@ use std::time::Duration;
 pub struct Options {
     /// Where allowed requests go.
     pub upstream: Upstream,
+    /// Where those go whose routes name an upstream.
+    pub upstreams: BTreeMap<String, Upstream>,
     /// Which address counts as the client's, and which proxies are trusted.
     pub client_address: ClientAddress,
     /// Whether the client certificate that the socket verified names the
@@ -32,6 +35,7 @@ impl Options {
     pub fn new(upstream: Upstream) -> Self {
         Self {
             upstream,
+            upstreams: BTreeMap::new(),
             client_address: ClientAddress::default(),
             client_certificate: false,
             upgrades: vec!["websocket".into()],
@@ -64,12 +68,14 @@ impl Options {
 /// How long others may take. The times of a connection are in [`Bounds`].
 #[derive(Clone, Copy, Debug)]
 pub struct Timeouts {
-    /// The client, from one part of its body to the next.
+    /// The client, from one part of its body to the next. Over HTTP/2, when the
+    /// answer has begun, it is `tunnel_idle`: the two may speak in turns.
     pub body_read: Duration,
     /// The client, for all of a body that is read before the verdict: one of a
     /// mebibyte over a line of 150 kbit/s.
     pub body_whole: Duration,
-    /// The upstream, to take a connection.
+    /// Each address of an upstream, to take a connection: with a look-up of its name,
+    /// and a TLS handshake.
     pub connect: Duration,
     /// The upstream, to begin its response after the last part of the
     /// request's body that it took.

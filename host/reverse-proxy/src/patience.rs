@@ -1,6 +1,8 @@
 //! Bodies that must move: a client's on its way in, an upstream's on its way
 //! back.
 
+use crate::connection::StreamPlace;
+use barmkin_tower::server::WeakPlace;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use std::pin::Pin;
@@ -14,10 +16,25 @@ use tokio::time::{Instant, Sleep, sleep, sleep_until};
 /// it moves.
 pub(crate) struct StallTimeout<B> {
     body: B,
-    stall: Duration,
-    waiting: Option<Pin<Box<Sleep>>>,
+    stall: Stall,
+    waiting: Option<Waiting>,
     whole_by: Option<Pin<Box<Sleep>>>,
     progress: Progress,
+    /// Told what moves.
+    place: Option<WeakPlace>,
+}
+
+/// How long a client may be silent.
+#[derive(Clone, Copy)]
+pub(crate) struct Stall {
+    pub(crate) before_the_answer: Duration,
+    pub(crate) after_it_began: Duration,
+}
+
+/// A part that was asked for.
+struct Waiting {
+    since: Instant,
+    timer: Pin<Box<Sleep>>,
 }
 
 /// How far a client's body is.
@@ -31,11 +48,21 @@ struct State {
     is_awaited: bool,
     /// From here on it goes to the upstream as it comes.
     streams: bool,
+    /// The answer has begun.
+    is_answered: bool,
+    /// It did not come in time, or broke off.
+    has_failed: bool,
+}
+
+impl State {
+    fn begin(streams: bool) -> Self {
+        Self { moved: Instant::now(), is_awaited: false, streams, is_answered: false, has_failed: false }
+    }
 }
 
 impl Default for Progress {
     fn default() -> Self {
-        Self(Arc::new(Mutex::new(State { moved: Instant::now(), is_awaited: false, streams: false })))
+        Self(Arc::new(Mutex::new(State::begin(false))))
     }
 }
 
@@ -58,7 +85,17 @@ impl Progress {
     /// The verdict is there: what is left of the body is bounded by no time as a
     /// whole, and the upstream's time begins.
     pub(crate) fn stream(&self) {
-        self.with(|state| *state = State { moved: Instant::now(), is_awaited: false, streams: true });
+        self.with(|state| *state = State::begin(true));
+    }
+
+    /// The answer has begun.
+    pub(crate) fn answer(&self) {
+        self.with(|state| state.is_answered = true);
+    }
+
+    /// Whether it did not come in time, or broke off.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.with(|state| state.has_failed)
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
@@ -78,8 +115,29 @@ pub(crate) enum BodyError {
 }
 
 impl<B> StallTimeout<B> {
-    pub(crate) fn new(body: B, stall: Duration, whole: Duration, progress: Progress) -> Self {
-        Self { body, stall, waiting: None, whole_by: Some(Box::pin(sleep(whole))), progress }
+    pub(crate) fn new(body: B, stall: Stall, whole: Duration, progress: Progress, place: Option<WeakPlace>) -> Self {
+        Self { body, stall, waiting: None, whole_by: Some(Box::pin(sleep(whole))), progress, place }
+    }
+
+    fn poll_stalled(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let stall = self.stall;
+        let waiting = self
+            .waiting
+            .get_or_insert_with(|| Waiting { since: Instant::now(), timer: Box::pin(sleep(stall.before_the_answer)) });
+        loop {
+            ready!(waiting.timer.as_mut().poll(context));
+            let is_answered = self.progress.with(|state| state.is_answered);
+            let due = waiting.since + if is_answered { stall.after_it_began } else { stall.before_the_answer };
+            if due <= Instant::now() {
+                return Poll::Ready(());
+            }
+            waiting.timer.as_mut().reset(due);
+        }
+    }
+
+    fn fail(&self, error: BodyError) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        self.progress.with(|state| state.has_failed = true);
+        Poll::Ready(Some(Err(error)))
     }
 }
 
@@ -95,17 +153,27 @@ impl<B: Body<Data = Bytes, Error = hyper::Error> + Unpin> Body for StallTimeout<
             self.whole_by = None;
         }
         if self.whole_by.as_mut().is_some_and(|whole_by| whole_by.as_mut().poll(context).is_ready()) {
-            return Poll::Ready(Some(Err(BodyError::TooSlow)));
+            return self.fail(BodyError::TooSlow);
         }
         if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) {
             self.waiting = None;
             self.progress.with(|state| (state.moved, state.is_awaited) = (Instant::now(), false));
-            return Poll::Ready(frame.map(|frame| frame.map_err(BodyError::BrokenOff)));
+            return match frame {
+                Some(Err(error)) => self.fail(BodyError::BrokenOff(error)),
+                Some(Ok(frame)) => {
+                    if let (Some(data), Some(place)) =
+                        (frame.data_ref(), self.place.as_ref().and_then(WeakPlace::upgrade))
+                    {
+                        place.moved(data.len());
+                    }
+                    Poll::Ready(Some(Ok(frame)))
+                }
+                None => Poll::Ready(None),
+            };
         }
         self.progress.with(|state| state.is_awaited = true);
-        let stall = self.stall;
-        ready!(self.waiting.get_or_insert_with(|| Box::pin(sleep(stall))).as_mut().poll(context));
-        Poll::Ready(Some(Err(BodyError::Stalled)))
+        ready!(self.poll_stalled(context));
+        self.fail(BodyError::Stalled)
     }
 
     fn is_end_stream(&self) -> bool {
@@ -123,6 +191,8 @@ pub(crate) struct IdleTimeout<B> {
     body: B,
     idle: Duration,
     waiting: Option<Pin<Box<Sleep>>>,
+    /// Kept until it has ended.
+    _place: Option<StreamPlace>,
 }
 
 /// Why an answer ended early.
@@ -135,8 +205,8 @@ pub(crate) enum AnswerError<E> {
 }
 
 impl<B> IdleTimeout<B> {
-    pub(crate) fn new(body: B, idle: Duration) -> Self {
-        Self { body, idle, waiting: None }
+    pub(crate) fn new(body: B, idle: Duration, place: Option<StreamPlace>) -> Self {
+        Self { body, idle, waiting: None, _place: place }
     }
 }
 
@@ -169,7 +239,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for IdleTimeout<B> {
 
 #[cfg(test)]
 mod tests {
-    use super::{AnswerError, BodyError, IdleTimeout, Progress, StallTimeout};
+    use super::{AnswerError, BodyError, IdleTimeout, Progress, Stall, StallTimeout};
     use bytes::Bytes;
     use http_body::{Body, Frame};
     use http_body_util::BodyExt;
@@ -195,17 +265,18 @@ mod tests {
     }
 
     const STALL: Duration = Duration::from_secs(15);
+    const STALLS: Stall = Stall { before_the_answer: STALL, after_it_began: Duration::from_secs(100) };
     const WHOLE: Duration = Duration::from_secs(60);
 
     #[tokio::test(start_paused = true)]
     async fn a_body_that_drips_is_cut_off_before_the_verdict_and_not_after() {
         let began = Instant::now();
         let drips = || Drips(interval(Duration::from_secs(2)));
-        let body = StallTimeout::new(drips(), STALL, WHOLE, Progress::default());
+        let body = StallTimeout::new(drips(), STALLS, WHOLE, Progress::default(), None);
         assert!(matches!(body.collect().await, Err(BodyError::TooSlow)));
         assert_eq!(began.elapsed(), WHOLE);
         let progress = Progress::default();
-        let mut body = StallTimeout::new(drips(), STALL, WHOLE, progress.clone());
+        let mut body = StallTimeout::new(drips(), STALLS, WHOLE, progress.clone(), None);
         progress.stream();
         while began.elapsed() < 10 * WHOLE {
             body.frame().await.unwrap().unwrap();
@@ -214,19 +285,38 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_body_that_stalls_is_cut_off() {
-        let mut body = StallTimeout::new(Drips(interval(2 * STALL)), STALL, 10 * WHOLE, Progress::default());
+        let progress = Progress::default();
+        let drips = Drips(interval(2 * STALL));
+        let mut body = StallTimeout::new(drips, STALLS, 10 * WHOLE, progress.clone(), None);
         body.frame().await.unwrap().unwrap();
         let began = Instant::now();
         assert!(matches!(body.frame().await, Some(Err(BodyError::Stalled))));
         assert_eq!(began.elapsed(), STALL);
+        assert!(progress.has_failed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn those_who_speak_in_turns_may_be_silent_for_longer() {
+        let progress = Progress::default();
+        let drips = Drips(interval(STALLS.after_it_began + STALL));
+        let mut body = StallTimeout::new(drips, STALLS, 10 * WHOLE, progress.clone(), None);
+        body.frame().await.unwrap().unwrap();
+        let began = Instant::now();
+        let answer = async {
+            tokio::time::sleep(STALL / 2).await;
+            progress.answer();
+        };
+        let (frame, ()) = tokio::join!(body.frame(), answer);
+        assert!(matches!(frame, Some(Err(BodyError::Stalled))));
+        assert_eq!(began.elapsed(), STALLS.after_it_began);
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_answer_may_be_silent_but_not_for_ever() {
-        let mut body = IdleTimeout::new(Drips(interval(2 * WHOLE)), WHOLE);
+        let mut body = IdleTimeout::new(Drips(interval(2 * WHOLE)), WHOLE, None);
         body.frame().await.unwrap().unwrap();
         assert!(matches!(body.frame().await, Some(Err(AnswerError::Idle))));
-        let mut body = IdleTimeout::new(Drips(interval(WHOLE / 2)), WHOLE);
+        let mut body = IdleTimeout::new(Drips(interval(WHOLE / 2)), WHOLE, None);
         for _ in 0..10 {
             body.frame().await.unwrap().unwrap();
         }

@@ -1,57 +1,71 @@
 //! A request's way to the upstream and back.
 
+use crate::connection::Target;
 use crate::failure::Failure;
 use crate::fields;
 use crate::forwarded;
 use crate::options::Options;
-use crate::patience::{IdleTimeout, Progress, StallTimeout};
+use crate::patience::{IdleTimeout, Progress, Stall, StallTimeout};
+use crate::pool::{Begun, Pool};
 use crate::tunnel;
 use crate::upgrade::{self, RequestedUpgrade, UpgradeRefused};
+use crate::upstream::Http;
+use crate::{ClientBody, Outgoing};
 use barmkin_host::REQUEST_ID_FIELD;
 use barmkin_tower::server::Place;
-use barmkin_tower::{CameToNothing, GuardedBody, Lasting, Secured};
+use barmkin_tower::{CameToNothing, Lasting, Permitted, Secured};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST, HeaderValue, UPGRADE};
+use http::uri::{PathAndQuery, Scheme};
 use http::{Request, Response, StatusCode, Version};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use tokio::task::JoinSet;
 use tokio::time::timeout_at;
 
-/// How long a connection to the upstream is kept for the next request: less
-/// than the five seconds after which common servers close it, since a request
-/// that meets the closing is lost.
-const IDLE: Duration = Duration::from_secs(4);
-
-type ClientBody = StallTimeout<Incoming>;
 type Answer = Response<Either<Full<Bytes>, IdleTimeout<Incoming>>>;
 
 /// The way to the upstream and back.
 pub(crate) struct Proxy {
     options: Options,
     surroundings: barmkin_tower::Options,
-    client: Client<HttpConnector, GuardedBody<ClientBody>>,
+    pool: Arc<Pool>,
+    /// Those that routes name.
+    pools: BTreeMap<String, Arc<Pool>>,
 }
+
+/// The client takes trailers.
+#[derive(Clone, Copy, Debug)]
+struct TakesTrailers;
 
 impl Proxy {
     pub(crate) fn new(options: Options) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(options.timeouts.connect));
-        connector.set_nodelay(true);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE)
-            .set_host(false)
-            .build(connector);
-        Self { surroundings: options.surroundings(), options, client }
+        let connect = options.timeouts.connect;
+        let own = options.upstream.addresses.first().map_or_else(String::new, ToString::to_string);
+        let named = options.upstreams.iter();
+        Self {
+            surroundings: options.surroundings(),
+            pool: Pool::new(&own, options.upstream.clone(), connect),
+            pools: named.map(|(name, upstream)| (name.clone(), Pool::new(name, upstream.clone(), connect))).collect(),
+            options,
+        }
+    }
+
+    /// Takes over what changes in the files of upstreams, until it is dropped.
+    pub(crate) async fn keep_fresh(&self) {
+        let mut all = JoinSet::new();
+        for tls in self.pools.values().chain([&self.pool]).filter_map(|pool| pool.tls()) {
+            let files = tls.files.clone();
+            all.spawn(async move { files.keep_fresh().await });
+        }
+        while all.join_next().await.is_some() {}
+        std::future::pending().await
     }
 
     /// Before the gate: takes off what concerns the client's connection.
@@ -64,28 +78,43 @@ impl Proxy {
         if let Some(requested) = requested {
             parts.extensions.insert(requested);
         }
+        if fields::takes_trailers(&parts.headers) {
+            parts.extensions.insert(TakesTrailers);
+        }
         fields::strip_for_gate(&mut parts.headers);
         let progress = Progress::default();
         parts.extensions.insert(progress.clone());
         let timeouts = &self.options.timeouts;
-        Ok(Request::from_parts(parts, StallTimeout::new(body, timeouts.body_read, timeouts.body_whole, progress)))
+        let in_turns = parts.version == Version::HTTP_2;
+        let after_it_began = if in_turns { timeouts.tunnel_idle } else { timeouts.body_read };
+        let stall = Stall { before_the_answer: timeouts.body_read, after_it_began };
+        let place = parts.extensions.get::<Place>().map(Place::downgrade);
+        Ok(Request::from_parts(parts, StallTimeout::new(body, stall, timeouts.body_whole, progress, place)))
     }
 
     /// Behind the gate: asks the upstream.
-    pub(crate) async fn forward(
-        self: Arc<Self>,
-        request: Request<GuardedBody<ClientBody>>,
-    ) -> Result<Answer, Infallible> {
+    pub(crate) async fn forward(self: Arc<Self>, request: Request<Outgoing>) -> Result<Answer, Infallible> {
         let request_id = request.headers().get(REQUEST_ID_FIELD).cloned();
-        Ok(self.ask(request).await.unwrap_or_else(|failure| {
-            tracing::warn!(upstream = %self.options.upstream, ?failure, "an allowed request came to nothing");
+        let named = request.extensions().get::<Permitted>().and_then(Permitted::upstream);
+        let pool = match named {
+            None => Some(self.pool.clone()),
+            Some(name) => self.pools.get(name).cloned(),
+        };
+        let named = named.map(str::to_owned);
+        let answered = match &pool {
+            Some(pool) => self.ask(pool, request).await,
+            None => Err(Failure::Unreachable),
+        };
+        Ok(answered.unwrap_or_else(|failure| {
+            let upstream = pool.as_ref().map_or(named.as_deref().unwrap_or_default(), |pool| pool.name());
+            tracing::warn!(upstream, ?failure, "an allowed request came to nothing");
             let mut response = failure.response(request_id).map(|body| Either::Left(Full::new(body)));
             response.extensions_mut().insert(CameToNothing);
             response
         }))
     }
 
-    async fn ask(&self, mut request: Request<GuardedBody<ClientBody>>) -> Result<Answer, Failure> {
+    async fn ask(&self, pool: &Arc<Pool>, mut request: Request<Outgoing>) -> Result<Answer, Failure> {
         let progress = request.extensions_mut().remove::<Progress>().unwrap_or_default();
         // Kept for the client, and not for a request that it has left.
         let place = request.extensions_mut().remove::<Place>().map(|place| place.downgrade());
@@ -95,11 +124,15 @@ impl Proxy {
         // The gate refuses a request whose `connection` names a field that
         // anybody read or that it has set: what goes now was no input.
         fields::strip(request.headers_mut());
-        self.address(&mut request);
+        if wanted.is_some() && pool.upstream.http == Http::Two {
+            return Err(Failure::UpgradeRefused);
+        }
+        let target = self.address(pool, &mut request, wanted.is_some())?;
         if let Some(RequestedUpgrade(protocol)) = &wanted {
             fields::set_protocol(request.headers_mut(), protocol.clone());
         }
-        let mut response = self.await_response(request, &progress).await?;
+        let Begun { mut response, place: held } = self.await_response(pool, request, &target, &progress).await?;
+        progress.answer();
         let place = place.and_then(|place| place.upgrade());
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             let (Some(RequestedUpgrade(protocol)), Some(place)) = (wanted, place) else { return Err(Failure::Broken) };
@@ -111,39 +144,45 @@ impl Proxy {
             fields::strip(response.headers_mut());
         }
         *response.version_mut() = Version::HTTP_11;
-        Ok(response.map(|body| Either::Right(IdleTimeout::new(body, self.options.timeouts.tunnel_idle))))
+        Ok(response.map(|body| Either::Right(IdleTimeout::new(body, self.options.timeouts.tunnel_idle, held))))
     }
 
-    fn address(&self, request: &mut Request<GuardedBody<ClientBody>>) {
+    /// Tells the upstream where the request came from, and says where it goes.
+    fn address(&self, pool: &Pool, request: &mut Request<Outgoing>, upgrades: bool) -> Result<Target, Failure> {
         let peer = request.extensions().get::<SocketAddr>().map(SocketAddr::ip);
         let trusted = self.surroundings.trusts(request.extensions());
         let tls = request.extensions().get::<Secured>().is_some();
         let asked = std::mem::take(request.uri_mut());
         forwarded::tell(request.headers_mut(), peer, trusted, tls, &asked);
-        if !request.headers().contains_key(HOST) {
-            // HTTP/1.0: the host that was decided about, where there is one.
-            let asked = asked.authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
-            if let Some(host) = asked.or_else(|| self.options.upstream.host()) {
-                request.headers_mut().insert(HOST, host);
-            }
-        }
-        *request.uri_mut() = self.options.upstream.address_of(&asked);
-        *request.version_mut() = Version::HTTP_11;
+        // HTTP/1.0 may have no host field, and HTTP/2 has none: the host that was
+        // decided about, where there is one.
+        let host = request.headers().get(HOST).cloned();
+        let host = host.or_else(|| HeaderValue::from_str(asked.authority()?.as_str()).ok());
+        Ok(Target {
+            path: asked.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/")),
+            host: host.or_else(|| pool.upstream.host()).ok_or(Failure::Broken)?,
+            scheme: if pool.tls().is_some() { Scheme::HTTPS } else { Scheme::HTTP },
+            trailers: request.extensions_mut().remove::<TakesTrailers>().is_some(),
+            upgrades,
+        })
     }
 
     /// The upstream's time runs from when the request's body last moved.
     async fn await_response(
         &self,
-        request: Request<GuardedBody<ClientBody>>,
+        pool: &Arc<Pool>,
+        request: Request<Outgoing>,
+        target: &Target,
         progress: &Progress,
-    ) -> Result<Response<Incoming>, Failure> {
+    ) -> Result<Begun, Failure> {
         progress.stream();
-        let mut response = pin!(self.client.request(request));
+        let mut response = pin!(pool.send(request, target));
         loop {
             let moved = progress.moved();
             match timeout_at(moved + self.options.timeouts.response_header, response.as_mut()).await {
                 Ok(Ok(response)) => return Ok(response),
-                Ok(Err(error)) => return Err(Failure::of(&error)),
+                Ok(Err(_)) if progress.has_failed() => return Err(Failure::BodyTruncated),
+                Ok(Err(failure)) => return Err(failure),
                 Err(_) if progress.moved() > moved => {}
                 // The client's own time runs.
                 Err(_) if progress.is_awaited() => progress.touch(),

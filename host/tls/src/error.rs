@@ -66,6 +66,9 @@ pub enum TlsError {
         /// What rustls says.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The machine has no list of CAs.
+    #[error("the machine has no list of the CAs that vouch for servers")]
+    NoSystemRoots,
     /// The server cannot be verified by this CA.
     #[error("no server can be verified by `{}`", path.display())]
     ServerCa {
@@ -87,6 +90,7 @@ impl TlsError {
                 "write PEM files: the certificate with its chain, the key apart from it"
             }
             Self::Certificate { .. } => "see that the key belongs to the first certificate of the file",
+            Self::NoSystemRoots => "install the system's CA certificates, or name those that vouch for this server",
             Self::ServerCa { .. } => "write the certificates of the CAs that vouch for the server, as PEM",
             Self::ClientCa { .. } => "write the certificates of the CAs whose clients may come, as PEM",
         }

@@ -1,6 +1,7 @@
 //! Reads certificates and keys.
 
 use crate::error::TlsError;
+use crate::version::LeastVersion;
 use barmkin_files::{Regular, TooLarge};
 use rustls::RootCertStore;
 use rustls::pki_types::pem::{self, PemObject};
@@ -12,7 +13,8 @@ use zeroize::Zeroizing;
 /// Bytes of a file. A bundle of all the CAs of the web has 250 KiB.
 const FILE_BYTES_MAX: usize = 1024 * 1024;
 
-/// Where a server's certificate is, and by what its clients are verified.
+/// Where a server's certificate is, by what its clients are verified, and what
+/// they must speak.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerFiles {
     /// The certificate and its chain, PEM.
@@ -21,6 +23,8 @@ pub struct ServerFiles {
     pub key: PathBuf,
     /// Who may connect; everybody unless given.
     pub clients: Option<Clients>,
+    /// The least version of TLS that is spoken.
+    pub least_version: LeastVersion,
 }
 
 /// Clients that prove who they are.
@@ -101,7 +105,11 @@ impl Contents {
     }
 }
 
-fn roots(bytes: &[u8], path: &Path, unusable: impl Fn(rustls::Error) -> TlsError) -> Result<RootCertStore, TlsError> {
+pub(crate) fn roots(
+    bytes: &[u8],
+    path: &Path,
+    unusable: impl Fn(rustls::Error) -> TlsError,
+) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates(bytes, path)? {
         roots.add(certificate).map_err(&unusable)?;
@@ -109,14 +117,14 @@ fn roots(bytes: &[u8], path: &Path, unusable: impl Fn(rustls::Error) -> TlsError
     Ok(roots)
 }
 
-fn private_key(bytes: &[u8], path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+pub(crate) fn private_key(bytes: &[u8], path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
     PrivateKeyDer::from_pem_slice(bytes).map_err(|error| match error {
         pem::Error::NoItemsFound => TlsError::Empty { path: path.to_owned(), what: "private key" },
         source => TlsError::Pem { path: path.to_owned(), source },
     })
 }
 
-fn certificates(bytes: &[u8], path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+pub(crate) fn certificates(bytes: &[u8], path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let certificates: Vec<_> = CertificateDer::pem_slice_iter(bytes)
         .collect::<Result<_, _>>()
         .map_err(|source| TlsError::Pem { path: path.to_owned(), source })?;
@@ -126,7 +134,7 @@ fn certificates(bytes: &[u8], path: &Path) -> Result<Vec<CertificateDer<'static>
     Ok(certificates)
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
     barmkin_files::read(path, FILE_BYTES_MAX).map_err(|error| cannot(path, error))
 }
 
@@ -140,7 +148,7 @@ fn cannot(path: &Path, source: std::io::Error) -> TlsError {
 
 /// The permissions are those of the file that is read, whatever its path
 /// leads to by then.
-fn read_key(path: &Path) -> Result<Zeroizing<Vec<u8>>, TlsError> {
+pub(crate) fn read_key(path: &Path) -> Result<Zeroizing<Vec<u8>>, TlsError> {
     let file = Regular::open(path).map_err(|error| cannot(path, error))?;
     #[cfg(unix)]
     {

@@ -2,6 +2,7 @@
 
 use crate::error::TlsError;
 use crate::files::{Contents, ServerFiles};
+use crate::fresh;
 use crate::stream::Stream;
 use arc_swap::ArcSwap;
 use rustls::ServerConfig;
@@ -17,10 +18,6 @@ use tokio_rustls::TlsAcceptor;
 /// world, and one lost packet.
 pub const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 
-/// How often the files are looked at: a CA that is taken away must not vouch for
-/// longer than a secret that is.
-pub const REREAD_AFTER: Duration = Duration::from_secs(1);
-
 /// What is spoken inside (RFC 7301), the most wanted first.
 pub type Protocols = &'static [&'static [u8]];
 
@@ -29,6 +26,9 @@ pub const HTTP1: Protocols = &[b"http/1.1"];
 
 /// HTTP/2, for gRPC.
 pub const HTTP2: Protocols = &[b"h2"];
+
+/// HTTP/2, and HTTP/1.1 for those who do not speak it.
+pub const HTTP: Protocols = &[b"h2", b"http/1.1"];
 
 /// A server's side of TLS, by files that may change.
 pub struct ServerTls {
@@ -70,27 +70,8 @@ impl ServerTls {
 
     /// Takes over what changes in the files, until it is dropped.
     pub async fn keep_fresh(self: &Arc<Self>) {
-        let mut told = None;
-        loop {
-            tokio::time::sleep(REREAD_AFTER).await;
-            let this = self.clone();
-            let certificate = self.files.certificate.display();
-            match tokio::task::spawn_blocking(move || this.reload()).await {
-                Ok(Ok(true)) => tracing::info!(%certificate, "the certificate has changed and is used"),
-                Ok(Ok(false)) => {}
-                Ok(Err(error)) => {
-                    let error = format!("{error}: {}", error.help());
-                    // Once for each thing that is wrong.
-                    if told.as_ref() != Some(&error) {
-                        tracing::error!(%certificate, error, "the certificate cannot be read again: the old one is used");
-                        told = Some(error);
-                    }
-                    continue;
-                }
-                Err(_) => {}
-            }
-            told = None;
-        }
+        let this = self.clone();
+        fresh::keep(&self.files.certificate.display().to_string(), move || this.reload()).await;
     }
 
     /// Shakes hands with a client.
@@ -120,7 +101,7 @@ impl Current {
             }
         };
         let mut config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(files.least_version.spoken())
             .map_err(unusable)?
             .with_client_cert_verifier(verifier)
             .with_single_cert(files.chain(contents)?, files.private_key(contents)?)

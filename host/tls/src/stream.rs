@@ -36,6 +36,11 @@ impl Stream {
         matches!(self.0, Kind::Tls(_))
     }
 
+    /// Whether HTTP/2 was agreed on (RFC 7301).
+    pub fn speaks_http2(&self) -> bool {
+        matches!(&self.0, Kind::Tls(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2"))
+    }
+
     /// Who the client's certificate is for, if it has shown one that could be
     /// verified: its first URI, else its first DNS name.
     pub fn client_name(&self) -> Option<String> {

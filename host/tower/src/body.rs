@@ -35,6 +35,11 @@ impl<B: Body> fmt::Debug for GuardedBody<B> {
 }
 
 impl<B: Body> GuardedBody<B> {
+    /// No body.
+    pub fn empty() -> Self {
+        Self::whole(Bytes::new())
+    }
+
     /// Nobody has read of it.
     pub(crate) fn streamed(body: B) -> Self {
         Self { read: Bytes::new(), next: Bytes::new(), rest: Rest::Streamed(body) }

@@ -15,6 +15,7 @@ pub struct Permitted(Arc<Known>);
 struct Known {
     principal: Option<Principal>,
     route: Box<str>,
+    upstream: Option<Box<str>>,
     request_id: RequestId,
     generation: Digest,
 }
@@ -24,6 +25,7 @@ impl Permitted {
         Self(Arc::new(Known {
             principal: permit.principal().cloned(),
             route: permit.route().into(),
+            upstream: permit.upstream().map(Into::into),
             request_id: permit.request_id().clone(),
             generation: permit.generation(),
         }))
@@ -37,6 +39,11 @@ impl Permitted {
     /// The gate's route that matched.
     pub fn route(&self) -> &str {
         &self.0.route
+    }
+
+    /// The upstream that the route names.
+    pub fn upstream(&self) -> Option<&str> {
+        self.0.upstream.as_deref()
     }
 
     /// Names the request in logs.

@@ -1,4 +1,4 @@
-//! A small HTTP/1.1 server for ways in that listen by themselves.
+//! A small server of HTTP/1.1 and HTTP/2 for ways in that listen by themselves.
 //!
 //! Every connection has a place, and places are shared ([`barmkin_shares`]):
 //! while some are free anybody may have them, and when none is, those that rest
@@ -6,10 +6,17 @@
 //! client is an address; a peer in [`Bounds::proxies`] has no share, and its
 //! requests count by the client that they name. Only where nobody gives way is a
 //! connection turned away.
+//!
+//! A request over HTTP/2 has a place of its own beside its connection's, so that
+//! many requests on one connection hold no more, and keep nobody out any longer,
+//! than as many connections would. It is what its request counts by, what gives
+//! way, and what is too slow.
 
 mod answered;
 mod connection;
 mod place;
+mod spoken;
+mod streams;
 mod turn_away;
 
 pub use place::{Place, WeakPlace};
@@ -23,6 +30,7 @@ use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
 use ipnet::IpNet;
+use place::{PLACE_WITHIN, Shared};
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::pin::pin;
@@ -32,10 +40,6 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tower::Service;
 use turn_away::turn_away;
-
-/// For those that give way to be gone, where many arrive at once. They need a
-/// turn of their threads each.
-const PLACE_WITHIN: Duration = Duration::from_millis(100);
 
 /// The bounds of a server.
 #[derive(Clone, Debug)]
@@ -59,6 +63,11 @@ pub struct Bounds {
     pub stall: Duration,
     /// For requests that are under way when the server is told to stop.
     pub drain: Duration,
+    /// Requests at once on one connection of HTTP/2.
+    pub streams_max: u32,
+    /// Whether a client may speak HTTP/2 without TLS, from the first byte on ("prior
+    /// knowledge").
+    pub cleartext_http2: bool,
     /// Peers that carry other clients' requests: their connections have no
     /// share.
     pub proxies: Vec<IpNet>,
@@ -73,6 +82,8 @@ impl Default for Bounds {
             idle: Duration::from_secs(75),
             stall: Duration::from_secs(30),
             drain: Duration::from_secs(10),
+            streams_max: 100,
+            cleartext_http2: false,
             proxies: Vec::new(),
         }
     }
@@ -129,7 +140,8 @@ where
         let (service, mut draining) = (service.clone(), draining.clone());
         let place = tokio::time::timeout(PLACE_WITHIN, places.take_in_turn(client.map(|client| [client]), 1));
         if let Ok(Some(holding)) = place.await {
-            let place = Place::new(holding, client, tunnels.clone(), stopping.clone());
+            let shared = Shared { places: places.clone(), tunnels: tunnels.clone() };
+            let place = Place::new(holding, client, shared, stopping.clone());
             connections.spawn(connection(arrived, place, service, draining));
         } else if let Ok(permit) = turns_away.clone().try_acquire_owned() {
             connections.spawn(async move {

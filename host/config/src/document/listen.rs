@@ -1,3 +1,4 @@
+use crate::document::upstream::LeastVersion;
 use crate::units::{DurationUnit, ModeUnit, SizeUnit, Text};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -24,7 +25,8 @@ pub(crate) struct Listen {
     pub(crate) body_limit: Option<Text<SizeUnit>>,
     /// `forward-auth`: the proxy that calls.
     pub(crate) dialect: Option<Dialect>,
-    /// `reverse-proxy`: where allowed requests go, as `http://host:port`.
+    /// `reverse-proxy`: where allowed requests go, as `http://host:port`,
+    /// `https://host:port`, `unix:` and a path, or the name of one of `[upstreams]`.
     pub(crate) upstream: Option<String>,
     /// `forward-auth`: networks from which the proxy calls, this machine
     /// unless given. `reverse-proxy`: networks of the proxies in front of it.
@@ -51,9 +53,14 @@ pub(crate) struct Listen {
     #[schemars(range(min = 1))]
     pub(crate) tunnels: Option<usize>,
     /// `ext-authz`: the most checks at once on one connection, 256 by default.
-    /// Envoy opens another connection when it needs more.
+    /// Envoy opens another connection when it needs more. `reverse-proxy`: the most
+    /// requests at once on one connection of HTTP/2, 100 by default. Each has a place
+    /// among the `connections`.
     #[schemars(range(min = 1))]
     pub(crate) streams: Option<u32>,
+    /// `reverse-proxy`: whether clients may speak HTTP/2 without TLS, from the first
+    /// byte on. With TLS they may speak it anyway.
+    pub(crate) h2c: Option<bool>,
     /// Networks of balancers that say by the PROXY protocol, version 1 or 2,
     /// where a connection comes from. Nobody else may then connect.
     #[serde(default)]
@@ -78,6 +85,9 @@ pub(crate) struct Tls {
     /// `reverse-proxy`: whether the client's certificate names the principal,
     /// by its first URI, else its first DNS name.
     pub(crate) names_principal: Option<bool>,
+    /// The least version of TLS. Defaults to `1.2`.
+    #[serde(default)]
+    pub(crate) least_version: LeastVersion,
 }
 
 /// Whether a client must have a certificate. One that cannot be verified is
@@ -143,13 +153,15 @@ pub(crate) struct Timeouts {
     /// `ext-authz`: how often a connection is asked whether there is still
     /// somebody, every 30 s by default. Half as long after that it is closed.
     pub(crate) ping: Option<Text<DurationUnit>>,
-    /// `reverse-proxy`: from one part of a body to the next, 15 s by default.
+    /// `reverse-proxy`: from one part of a body to the next, 15 s by default. Over
+    /// HTTP/2, once the answer has begun, it is `tunnel`.
     pub(crate) body: Option<Text<DurationUnit>>,
     /// `reverse-proxy`: for all of a body that is read before the verdict, 60 s
     /// by default: a mebibyte over a line of 150 kbit/s. A body that streams may
     /// take as long as it moves.
     pub(crate) whole_body: Option<Text<DurationUnit>>,
-    /// `reverse-proxy`: for a connection to the upstream, 5 s by default.
+    /// `reverse-proxy`: for a connection to each address of the upstream, with its
+    /// TLS handshake, 5 s by default.
     pub(crate) connect: Option<Text<DurationUnit>>,
     /// `reverse-proxy`: for the upstream to begin its response, from the last
     /// part of the request's body that it took; 30 s by default.

@@ -7,6 +7,7 @@ mod listen;
 mod policy;
 mod route;
 mod store;
+mod upstream;
 
 pub(crate) use admin::{Admin, AdminTimeouts, Pin};
 pub(crate) use key::{Encoding, Key, KeyAlgorithm, Secret};
@@ -17,6 +18,7 @@ pub(crate) use store::{
     Durability, Keep, Nonces, OnDuplicate, Quota, QuotaAlgorithm, QuotaKey, SameDelivery, StatusClass, Store,
     StoreKind, StoreTls, TellApart,
 };
+pub(crate) use upstream::{Http, LeastVersion, Upstream, UpstreamTls};
 
 use crate::source::Site;
 use crate::units::{SizeUnit, Text};
@@ -40,6 +42,9 @@ pub(crate) struct Document {
     /// Where requests come in, by name.
     #[schemars(default)]
     pub(crate) listen: BTreeMap<String, Entry<Listen>>,
+    /// Where allowed requests go, by name.
+    #[schemars(default)]
+    pub(crate) upstreams: BTreeMap<String, Entry<Upstream>>,
     /// Where nonces and quotas live.
     pub(crate) store: Option<Entry<Store>>,
     /// Keys, by name. They stay on the host; policies name them.

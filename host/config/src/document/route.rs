@@ -20,6 +20,9 @@ pub(crate) struct Route {
     /// The policies, in the order they run.
     #[serde(default)]
     pub(crate) chain: Vec<Member>,
+    /// Where its requests go when they come over a listener of kind `reverse-proxy`,
+    /// as that listener's `upstream`, which is the default.
+    pub(crate) upstream: Option<String>,
     /// Whether it is meant for everyone: allowed when nobody denies.
     #[serde(default)]
     pub(crate) public: bool,

@@ -1,6 +1,6 @@
 use crate::document::{self, Entry, Listen, ListenKind};
 use crate::listener::{Address, Dialect, Listener, ListenerKind, Timeouts};
-use crate::resolve::{Context, tls};
+use crate::resolve::{Context, tls, upstreams};
 use crate::source::{Site, Spot};
 use crate::units::{DurationUnit, Text};
 use barmkin_host::limits::BODY_BYTES_MAX;
@@ -44,6 +44,7 @@ pub(super) fn resolve(declared: &BTreeMap<String, Entry<Listen>>, context: &mut 
             connections_max: listen.connections,
             tunnels_max: listen.tunnels,
             streams_max: listen.streams,
+            h2c: h2c(listen, site, context),
             balancers: networks(&listen.proxy_protocol, &site.key("proxy-protocol"), context),
             timeouts: timeouts(listen, &site.key("timeouts"), context),
         };
@@ -55,7 +56,7 @@ pub(super) fn resolve(declared: &BTreeMap<String, Entry<Listen>>, context: &mut 
 /// An option that does nothing on a listener of its kind would be believed to.
 fn check_options(listen: &Listen, site: &Site, context: &mut Context<'_>) {
     use ListenKind::{ExtAuthz, ForwardAuth, ReverseProxy};
-    let options: [(&str, bool, &[ListenKind]); 9] = [
+    let options: [(&str, bool, &[ListenKind]); 10] = [
         ("client-certificate", listen.client_certificate.is_some(), &[ExtAuthz]),
         ("dialect", listen.dialect.is_some(), &[ForwardAuth]),
         ("upstream", listen.upstream.is_some(), &[ReverseProxy]),
@@ -64,7 +65,8 @@ fn check_options(listen: &Listen, site: &Site, context: &mut Context<'_>) {
         ("gates", !listen.gates.is_empty(), &[ForwardAuth]),
         ("upgrades", listen.upgrades.is_some(), &[ForwardAuth, ReverseProxy]),
         ("tunnels", listen.tunnels.is_some(), &[ReverseProxy]),
-        ("streams", listen.streams.is_some(), &[ExtAuthz]),
+        ("streams", listen.streams.is_some(), &[ExtAuthz, ReverseProxy]),
+        ("h2c", listen.h2c.is_some(), &[ReverseProxy]),
     ];
     for (option, is_given, kinds) in options {
         if is_given && !kinds.contains(&listen.kind) {
@@ -74,7 +76,7 @@ fn check_options(listen: &Listen, site: &Site, context: &mut Context<'_>) {
     }
     for (option, given, what) in [
         ("connections", listen.connections, "with no connections nothing is served"),
-        ("streams", listen.streams.map(|streams| streams as usize), "with no streams nothing is checked"),
+        ("streams", listen.streams.map(|streams| streams as usize), "with no streams nothing is asked"),
         ("tunnels", listen.tunnels, "with no tunnels every upgrade and event stream is refused"),
     ] {
         if given == Some(0) {
@@ -121,7 +123,7 @@ fn address(listen: &Listen, site: &Site, context: &mut Context<'_>) -> Option<Ad
     None
 }
 
-fn is_host_and_port(text: &str) -> bool {
+pub(super) fn is_host_and_port(text: &str) -> bool {
     let Some((host, port)) = text.rsplit_once(':') else { return false };
     let host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
         Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
@@ -196,17 +198,23 @@ fn reverse_proxy(listen: &Listen, site: &Site, context: &mut Context<'_>) -> Opt
             .help("say where allowed requests go, as `http://host:port`");
         return None;
     };
-    if !upstream.strip_prefix("http://").is_some_and(is_host_and_port) {
-        context
-            .findings
-            .error(site.key("upstream"), format!("`{upstream}` is not an upstream"))
-            .help("write `http://host:port`, without a path");
-    }
     Some(ListenerKind::ReverseProxy {
-        upstream: upstream.clone(),
+        upstream: upstreams::key(upstream, site.file, context),
         trusted_proxies: networks(&listen.trusted_proxies, &site.key("trusted-proxies"), context),
         upgrades: upgrades(listen, site, context),
     })
+}
+
+/// Whether HTTP/2 is spoken without TLS.
+fn h2c(listen: &Listen, site: &Site, context: &mut Context<'_>) -> bool {
+    let h2c = listen.h2c.unwrap_or_default();
+    if h2c && listen.tls.is_some() {
+        context
+            .findings
+            .error(site.key("h2c"), "with TLS the handshake agrees on HTTP/2")
+            .help("remove it: clients may speak HTTP/2 anyway");
+    }
+    h2c
 }
 
 fn timeouts(listen: &Listen, site: &Site, context: &mut Context<'_>) -> Timeouts {

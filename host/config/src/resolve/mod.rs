@@ -18,6 +18,7 @@ mod routes;
 mod stores;
 mod tables;
 mod tls;
+mod upstreams;
 
 pub(crate) use admin::resolve as admin;
 pub(crate) use deliveries::ways_in;
@@ -56,6 +57,7 @@ pub(crate) struct Context<'c> {
 pub(crate) fn resolve(document: &Document, context: &mut Context<'_>) -> Resolved {
     names::check(document, context);
     let listeners = listeners::resolve(&document.listen, context);
+    let upstreams = upstreams::resolve(document, context);
     let store = stores::resolve(document.store.as_ref(), context);
     let keys = keys::resolve(&document.keys, context);
     let mut policies = policies::declared(document, context);
@@ -81,7 +83,7 @@ pub(crate) fn resolve(document: &Document, context: &mut Context<'_>) -> Resolve
     let cache = cache.map(|cache| context.sources.beside(cache.site.file, &cache.value.path));
     let pin = document.pin.as_ref().map(|pin| pin::resolve(pin, document, &spec, &origins, context));
     let limits = gate::limits(document.limits.as_ref(), &spec, context);
-    Resolved { fixed: Fixed { listeners, store, limits, cache, admin, pin }, spec, keys, origins }
+    Resolved { fixed: Fixed { listeners, upstreams, store, limits, cache, admin, pin }, spec, keys, origins }
 }
 
 impl Context<'_> {

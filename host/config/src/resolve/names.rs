@@ -12,6 +12,7 @@ pub(super) fn check(document: &Document, context: &mut Context<'_>) {
     let routes = document.routes.iter().map(|route| (route.value.name.as_str(), &route.site));
     let names = routes
         .chain(sites(&document.listen))
+        .chain(sites(&document.upstreams))
         .chain(sites(&document.keys))
         .chain(sites(&document.nonces))
         .chain(sites(&document.quotas))

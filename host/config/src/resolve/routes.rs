@@ -1,5 +1,5 @@
-use crate::document::{self, Document, Entry, PathPattern};
-use crate::resolve::{Context, Policies, chains, gate};
+use crate::document::{self, Document, Entry, ListenKind, PathPattern};
+use crate::resolve::{Context, Policies, chains, gate, upstreams};
 use crate::source::{Site, Spot};
 use barmkin_host::limits::BODY_BYTES_DEFAULT;
 use barmkin_host::{BackendFolding, HostMatch, Member, Overrides, PathMatch, Preflight, Route, RouteMatch};
@@ -23,6 +23,7 @@ pub(super) fn resolve(document: &Document, policies: &mut Policies, context: &mu
         route.matches = matches(&declared.matches, &site.key("match"), context);
         route.matches.listeners = listeners(declared, &site.key("listeners"), document, context);
         route.chain = chain(declared, site, document, policies, context);
+        route.upstream = upstream(declared, site, document, context).map(Into::into);
         route.public = declared.public;
         route.observe = declared.observe;
         route.preflight = match declared.preflight {
@@ -68,6 +69,21 @@ fn listeners(route: &document::Route, site: &Site, document: &Document, context:
         context.findings.error(site.item(index), format!("there is no listener `{name}`")).help(help);
     }
     names.clone()
+}
+
+/// Where a route's requests go, if it says so.
+fn upstream(route: &document::Route, site: &Site, document: &Document, context: &mut Context<'_>) -> Option<String> {
+    let text = route.upstream.as_deref()?;
+    let serves = |name: &String| route.listeners.as_ref().is_none_or(|names| names.contains(name));
+    let mut listeners = document.listen.iter().filter(|(name, _)| serves(name)).map(|(_, listen)| listen.value.kind);
+    if !document.listen.is_empty() && !listeners.any(|kind| kind == ListenKind::ReverseProxy) {
+        let message = format!("no listener forwards the requests of route `{}` itself", route.name);
+        context
+            .findings
+            .error(site.key("upstream"), message)
+            .help("have it served by a listener of kind `reverse-proxy`, or remove it");
+    }
+    Some(upstreams::key(text, site.file, context))
 }
 
 fn chain(

@@ -3,7 +3,7 @@ use crate::document::{self, ClientCertificate, Listen, ListenKind};
 use crate::listener::{Address, Tls};
 use crate::resolve::Context;
 use crate::source::Site;
-use barmkin_tls::{Clients, HTTP1, ServerFiles, ServerTls, TlsError};
+use barmkin_tls::{Clients, HTTP1, LeastVersion, ServerFiles, ServerTls, TlsError};
 
 /// TLS on a listener at `address`, tried with the files it names.
 pub(super) fn resolve(listen: &Listen, address: &Address, site: &Site, context: &mut Context<'_>) -> Option<Tls> {
@@ -48,11 +48,19 @@ pub(super) fn read(declared: &document::Tls, site: &Site, context: &mut Context<
         key: beside(&declared.key),
         clients: declared.client_ca.as_deref().map(|ca| (beside(ca), required)),
         names_principal,
+        least_version: least_version(declared.least_version),
     };
     if context.options.secrets == Secrets::Read {
         prove(&tls, site, context);
     }
     tls
+}
+
+pub(super) fn least_version(declared: document::LeastVersion) -> LeastVersion {
+    match declared {
+        document::LeastVersion::Tls12 => LeastVersion::Tls12,
+        document::LeastVersion::Tls13 => LeastVersion::Tls13,
+    }
 }
 
 /// What is served with was loaded once before.
@@ -83,6 +91,7 @@ impl Tls {
             certificate: self.certificate.clone(),
             key: self.key.clone(),
             clients: self.clients.as_ref().map(|(ca, required)| Clients { ca: ca.clone(), required: *required }),
+            least_version: self.least_version,
         }
     }
 }

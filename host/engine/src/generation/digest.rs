@@ -151,6 +151,7 @@ impl Form {
             body_bytes_max: _,
             backend_foldings,
             overrides,
+            upstream,
         } = route;
         self.matches(matches);
         self.all("chain", chain, |form, member| match member {
@@ -184,6 +185,10 @@ impl Form {
                 Overrides::Forward => "forward",
             },
         );
+        // Routes without one are written as they were before there were any.
+        if let Some(upstream) = upstream {
+            self.text("upstream", upstream);
+        }
     }
 
     fn matches(&mut self, matches: &RouteMatch) {
@@ -310,6 +315,16 @@ mod tests {
                 "8a88e10df63bf74e7b58f7d07f23f743101a2059cf41ff36dd6020731a6044fa",
             ]
         );
+    }
+
+    #[test]
+    fn where_requests_go_is_part_of_it() {
+        let mut there = spec();
+        there.routes[0].upstream = Some("there".into());
+        let mut elsewhere = spec();
+        elsewhere.routes[0].upstream = Some("elsewhere".into());
+        let digests = [spec(), there, elsewhere].map(|spec| spec.digest());
+        assert!(digests[0] != digests[1] && digests[1] != digests[2]);
     }
 
     #[test]

@@ -411,6 +411,7 @@ fn build_route(
         deciding,
         trials: Tried { observe: route.observe, shadows },
         log_allowed: route.log_allowed,
+        upstream: route.upstream.clone(),
     })
 }
 

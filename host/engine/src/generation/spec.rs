@@ -281,6 +281,9 @@ pub struct Route {
     /// Of how many requests that are let in one is logged, with who sent it;
     /// `None` for no log of them.
     pub log_allowed: Option<NonZeroU32>,
+    /// Where its requests go, by a name that means something to the listener; to
+    /// the listener's own upstream if there is none here.
+    pub upstream: Option<Arc<str>>,
 }
 
 impl Route {
@@ -297,6 +300,7 @@ impl Route {
             backend_foldings: Vec::new(),
             overrides: Overrides::default(),
             log_allowed: None,
+            upstream: None,
         }
     }
 

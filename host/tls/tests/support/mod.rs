@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, dead_code, reason = "tests; no test file uses all of it")]
 
-use barmkin_tls::{Clients, ServerFiles};
+use barmkin_tls::{Clients, LeastVersion, ServerFiles};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, SanType};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -71,6 +71,7 @@ impl Folder {
             certificate: self.write("gate.pem", &identity.certificate, 0o644),
             key: self.write("gate.key", &identity.key, 0o600),
             clients,
+            least_version: LeastVersion::default(),
         }
     }
 }

@@ -3,16 +3,16 @@
 use super::Bounds;
 use super::answered::UnderWay;
 use super::place::{ConnectionSlot, Phase, Place};
+use super::spoken::Spoken;
 use crate::secured::Secured;
-use barmkin_host::limits::{HEADERS_BYTES_MAX, HEADERS_MAX, TARGET_BYTES_MAX};
+use crate::turned_away::TurnedAway;
 use barmkin_shares::Client;
 use barmkin_tls::{Opening, Stream, Watched};
 use bytes::Bytes;
-use http::header::{CONNECTION, HeaderValue};
-use http::{Request, Response, StatusCode};
+use http::header::{CONNECTION, COOKIE, HeaderValue};
+use http::{HeaderMap, Request, Response, StatusCode, Version};
 use http_body::Body;
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
@@ -60,13 +60,32 @@ where
     };
     slot.begin();
     let tell = Tell::of(from, &stream);
-    let of_requests = slot.clone();
+    let spoken = Spoken::on(&stream, &bounds);
     let service = service_fn(move |mut request: Request<Incoming>| {
         tell.apply(&mut request);
-        request.extensions_mut().insert(place.clone());
-        let (under_way, service) = (UnderWay::begin(of_requests.clone()), service.clone());
+        let (place, service) = (place.clone(), service.clone());
+        let is_stream = request.version() == Version::HTTP_2;
+        // One at a time: it is under way from here on, before it is polled.
+        let alone = (!is_stream).then(|| UnderWay::begin(place.slot().clone()));
         async move {
-            under_way.turn().await;
+            let under_way = match alone {
+                None => {
+                    let under_way = UnderWay::begin_stream(place.slot().clone());
+                    join_cookies(request.headers_mut());
+                    if let Some(place) = place.of_stream().await {
+                        under_way.has(&place);
+                        request.extensions_mut().insert(place);
+                    } else {
+                        request.extensions_mut().insert(TurnedAway);
+                    }
+                    under_way
+                }
+                Some(under_way) => {
+                    request.extensions_mut().insert(place);
+                    under_way.turn().await;
+                    under_way
+                }
+            };
             let Ok(mut response) = service.oneshot(request).await;
             if under_way.outlives() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
                 // Its place among the others is another's by now.
@@ -76,7 +95,7 @@ where
         }
     });
     let stream = Watched::new(stream, bounds.stall, slot.clone());
-    let mut connection = pin!(http().serve_connection(TokioIo::new(stream), service).with_upgrades());
+    let mut connection = spoken.serve(TokioIo::new(stream), service, &bounds);
     let mut late = pin!(late(&slot, &bounds));
     let mut stopping = pin!(draining.changed());
     let mut is_stopping = false;
@@ -87,6 +106,9 @@ where
         }
         if let Poll::Ready(ended) = connection.as_mut().poll(context) {
             return Poll::Ready(Some(ended));
+        }
+        if slot.is_resetting() {
+            return Poll::Ready(None);
         }
         // After the connection, in which the place may have been changed.
         let gives_way = slot.poll_evicted(context).is_ready();
@@ -126,15 +148,16 @@ async fn late(slot: &ConnectionSlot, bounds: &Bounds) {
     }
 }
 
-pub(super) fn http() -> http1::Builder {
-    let mut http = http1::Builder::new();
-    // The time for a header is this server's: hyper's includes the rest before
-    // it.
-    http.header_read_timeout(None)
-        // One past the gate's limits, so that the gate names the reason.
-        .max_headers(HEADERS_MAX + 1)
-        .max_buf_size(2 * (HEADERS_BYTES_MAX + TARGET_BYTES_MAX));
-    http
+/// Fields that HTTP/2 lets a client take apart, and nobody behind would put together
+/// (RFC 9113, section 8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    if headers.get_all(COOKIE).iter().nth(1).is_none() {
+        return;
+    }
+    let parts: Vec<_> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if let Ok(whole) = HeaderValue::from_bytes(&parts.join(&b"; "[..])) {
+        headers.insert(COOKIE, whole);
+    }
 }
 
 /// What each request of a connection is told of it.

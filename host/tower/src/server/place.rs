@@ -4,11 +4,20 @@ use barmkin_shares::{Client, Holding, Shares};
 use barmkin_tls::Watch;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
+
+/// For those that give way to be gone, where many arrive at once. They need a
+/// turn of their threads each.
+pub(super) const PLACE_WITHIN: Duration = Duration::from_millis(100);
+
+/// Requests of a connection of HTTP/2 that were given up, past those that were
+/// answered: past them it is cut off. Each costs a verdict, and costs its client a
+/// few bytes.
+const GIVEN_UP_MAX: usize = 100;
 
 /// A connection's place: among the extensions of each request, for what
 /// outlives the connection's requests.
@@ -18,11 +27,18 @@ pub struct Place {
     stopping: watch::Receiver<()>,
 }
 
+/// What places are taken from.
+#[derive(Clone, Debug)]
+pub(super) struct Shared {
+    pub(super) places: Arc<Shares<Client>>,
+    pub(super) tunnels: Arc<Shares<Client>>,
+}
+
 impl Place {
     pub(super) fn new(
         holding: Holding<Client>,
         client: Option<Client>,
-        tunnels: Arc<Shares<Client>>,
+        shared: Shared,
         stopping: watch::Receiver<()>,
     ) -> Self {
         let now = Instant::now();
@@ -35,9 +51,43 @@ impl Place {
             phase,
             began: now,
             moved_ms: AtomicU64::new(0),
-            tunnels,
+            shared,
+            streams: Mutex::default(),
+            is_stream: false,
         };
         Self { slot: Arc::new(slot), stopping }
+    }
+
+    /// A place for a request of HTTP/2 on this connection, if there is one.
+    pub(super) async fn of_stream(&self) -> Option<Self> {
+        let slot = &self.slot;
+        let has_share = slot.has_share.load(Ordering::Relaxed);
+        let client = slot.client().filter(|_| has_share);
+        let keys = client.map(|client| [client]);
+        let holding = timeout(PLACE_WITHIN, slot.shared.places.take_in_turn(keys, 1)).await.ok()??;
+        holding.resume();
+        let now = Instant::now();
+        let slot = ConnectionSlot {
+            holding: Mutex::new(Arc::new(holding)),
+            counts_for: Mutex::new(client),
+            has_share: AtomicBool::new(has_share),
+            outlives: AtomicBool::new(false),
+            phase: Mutex::new((Phase::Request, now)),
+            began: now,
+            moved_ms: AtomicU64::new(0),
+            shared: slot.shared.clone(),
+            streams: Mutex::default(),
+            is_stream: true,
+        };
+        Some(Self { slot: Arc::new(slot), stopping: self.stopping.clone() })
+    }
+
+    /// Bytes of a request's body were read. On a connection that is one request's
+    /// at a time they are counted already.
+    pub fn moved(&self, bytes: usize) {
+        if self.slot.is_stream {
+            self.slot.moved(bytes);
+        }
     }
 
     /// The same, which keeps nothing: a request that goes on without its client has
@@ -61,11 +111,11 @@ impl Place {
     }
 
     /// Changes it for a place among those of tunnels and event streams, and
-    /// says whether there was one. The connection ends with the request.
+    /// says whether there was one. A connection of HTTP/1.1 ends with the request.
     #[must_use = "what has no place must not be begun"]
     pub fn outlive(&self) -> bool {
-        let client = *self.slot.counts_for.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(holding) = self.slot.tunnels.take(client.map(|client| [client]), 1) else { return false };
+        let client = self.slot.client();
+        let Some(holding) = self.slot.shared.tunnels.take(client.map(|client| [client]), 1) else { return false };
         // It is in use from the first moment: not one that has asked nothing yet.
         holding.resume();
         self.slot.outlives.store(true, Ordering::Relaxed);
@@ -126,7 +176,20 @@ pub(super) struct ConnectionSlot {
     began: Instant,
     /// When something moved last, since it began.
     moved_ms: AtomicU64,
-    tunnels: Arc<Shares<Client>>,
+    shared: Shared,
+    streams: Mutex<Streams>,
+    /// Whether it is one request's on a connection of HTTP/2.
+    is_stream: bool,
+}
+
+/// Requests of a connection of HTTP/2.
+#[derive(Debug, Default)]
+struct Streams {
+    /// Whether there have been any.
+    any: bool,
+    under_way: usize,
+    /// How many were given up by whoever asked, less those that were answered whole.
+    given_up: usize,
 }
 
 impl ConnectionSlot {
@@ -168,9 +231,51 @@ impl ConnectionSlot {
         }
     }
 
+    /// A request of HTTP/2 begins.
+    pub(super) fn begin_stream(&self) {
+        let is_first = {
+            let mut streams = self.streams();
+            streams.any = true;
+            streams.under_way += 1;
+            streams.under_way == 1
+        };
+        if is_first {
+            self.enter(Phase::Request);
+            self.holding().resume();
+        }
+    }
+
+    /// It has ended: answered whole, or not.
+    pub(super) fn end_stream(&self, is_whole: bool) {
+        let is_last = {
+            let mut streams = self.streams();
+            streams.under_way -= 1;
+            streams.given_up = if is_whole { streams.given_up.saturating_sub(1) } else { streams.given_up + 1 };
+            streams.under_way == 0
+        };
+        if is_last {
+            self.enter(Phase::Rest);
+            self.holding().rest();
+        }
+    }
+
+    /// Whether more of its requests were given up than a client does that means to
+    /// read answers.
+    pub(super) fn is_resetting(&self) -> bool {
+        self.streams().given_up > GIVEN_UP_MAX
+    }
+
     /// Whether it ends with its request.
     pub(super) fn outlives(&self) -> bool {
         self.outlives.load(Ordering::Relaxed)
+    }
+
+    fn client(&self) -> Option<Client> {
+        *self.counts_for.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn streams(&self) -> MutexGuard<'_, Streams> {
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn enter(&self, phase: Phase) {
@@ -186,7 +291,8 @@ impl ConnectionSlot {
         self.holding.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn moved(&self, bytes: usize) {
+    /// Something of it moves.
+    pub(super) fn moved(&self, bytes: usize) {
         let since = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.moved_ms.store(since, Ordering::Relaxed);
         self.holding().moved(bytes);
@@ -198,8 +304,10 @@ impl Watch for ConnectionSlot {
         if bytes == 0 {
             return;
         }
+        // Of HTTP/2 it may be a ping.
+        let may_begin = !self.streams().any;
         let mut phase = self.phase.lock().unwrap_or_else(PoisonError::into_inner);
-        if phase.0 == Phase::Rest {
+        if may_begin && phase.0 == Phase::Rest {
             *phase = (Phase::Header, Instant::now());
             drop(phase);
             self.holding().resume();
