@@ -5,10 +5,10 @@
 
 mod support;
 
-use barmkin_tls::{HTTP1, Opening, ServerTls, Stream};
+use barmkin_tls::{HTTP1, LeastVersion, Opening, ServerFiles, ServerTls, Stream};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use rustls::version::TLS13;
+use rustls::version::{TLS12, TLS13};
 use std::io;
 use std::sync::Arc;
 use support::{Ca, Folder, Identity, VERSIONS, client, first_certificate};
@@ -60,6 +60,15 @@ async fn both_versions_are_spoken() {
         let (_, connection) = client.get_ref();
         assert_eq!(connection.protocol_version(), Some(expected));
     }
+}
+
+#[tokio::test]
+async fn versions_below_the_least_are_not_spoken() {
+    let (ca, folder) = (Ca::new(), Folder::new());
+    let files = ServerFiles { least_version: LeastVersion::Tls13, ..folder.files(&ca.server(), None) };
+    let tls = ServerTls::load(files, HTTP1).unwrap();
+    assert!(connect(&tls, client(&ca, None, &TLS13)).await.is_ok());
+    assert!(connect(&tls, client(&ca, None, &TLS12)).await.is_err());
 }
 
 #[tokio::test]

@@ -36,11 +36,22 @@ impl Ca {
         self.issue(&["localhost"], &[])
     }
 
+    /// The same, which counts to the beginning of `year`.
+    pub(crate) fn issue_until(&self, year: i32) -> Identity {
+        let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        params.not_after = rcgen::date_time_ymd(year, 1, 1);
+        self.sign(&params)
+    }
+
     pub(crate) fn issue(&self, dns: &[&str], uris: &[&str]) -> Identity {
         let mut params = CertificateParams::new(dns.iter().map(ToString::to_string).collect::<Vec<_>>()).unwrap();
         params.subject_alt_names.extend(uris.iter().map(|uri| SanType::URI((*uri).try_into().unwrap())));
+        self.sign(&params)
+    }
+
+    fn sign(&self, params: &CertificateParams) -> Identity {
         let key = KeyPair::generate().unwrap();
-        let certificate = params.signed_by(&key, &self.0).unwrap();
+        let certificate = params.clone().signed_by(&key, &self.0).unwrap();
         Identity { certificate: certificate.pem(), key: key.serialize_pem() }
     }
 }
