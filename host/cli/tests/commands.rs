@@ -23,6 +23,24 @@ fn check_proves_a_configuration_or_reports_it() {
 }
 
 #[test]
+fn check_says_where_requests_go_and_what_is_demanded_there() {
+    let rules = "version = 1\n[listen.edge]\nkind = \"reverse-proxy\"\naddress = \"127.0.0.1:0\"\nupstream = \"app\"\n\
+                 tls = { certificate = \"gate.pem\", key = \"gate.key\", least-version = \"1.3\" }\n\
+                 [upstreams.app]\naddresses = [\"https://a:1\", \"https://b:1\"]\ntls = { roots = \"gate.pem\" }\n\
+                 [[routes]]\nname = \"r\"\npublic = true\nupstream = \"http://c:1\"\n";
+    let folder = folder(&[("barmkin.toml", rules)]);
+    let checked = run(folder.path(), &["check", "--without-secrets"]);
+    for line in [
+        "listener `edge` at 127.0.0.1:0, TLS 1.3 or newer\n",
+        "upstream `app` at https://a:1, then https://b:1, TLS 1.2 or newer, known by its roots\n",
+        "upstream `http://c:1` at http://c:1\n",
+        "route `r` asks nobody, and goes to `http://c:1`\n",
+    ] {
+        assert!(checked.out.contains(line), "{line} is not in {}{}", checked.out, checked.err);
+    }
+}
+
+#[test]
 fn check_needs_no_secrets_where_they_must_not_be() {
     let (folder, _) = with_a_caller();
     std::fs::remove_file(folder.path().join("pepper")).unwrap();

@@ -255,7 +255,7 @@ address = "unix:g.sock"
              barmkin.toml:11:9: a listener of kind `forward-auth` needs a `dialect`\n  help: say which proxy calls: `nginx`, `caddy`, `traefik`, `haproxy` or `envoy-http`\n\
              barmkin.toml:14:8: only a Unix socket has a `mode`\n  help: remove it\n\
              barmkin.toml:18:11: a listener of kind `reverse-proxy` has no `dialect`\n  help: remove it\n\
-             barmkin.toml:19:12: `https://a:1/x` is not an upstream\n  help: write `http://host:port`, without a path\n\
+             barmkin.toml:19:12: `https://a:1/x` is not an upstream\n  help: write `http://host:port`, `https://host:port`, without a path, `unix:` and a path, or the name of one that is declared in `[upstreams]`\n\
              barmkin.toml:20:34: `example.com` is not a network\n  help: {network}\n\
              barmkin.toml:21:15: with no connections nothing is served\n  help: write at least 1\n\
              barmkin.toml:22:24: `soon` is not a duration\n  help: write a whole number and one of ms, s, m, h, d, such as `5m`\n\

@@ -12,11 +12,12 @@ use hyper::client::conn::{TrySendError, http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use std::error::Error;
 use std::future::poll_fn;
-use std::pin::pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 /// Requests at once on one connection of HTTP/2, where the upstream lets there be
 /// as many: some that last must not have the others wait for a connection's end.
@@ -64,10 +65,18 @@ pub(crate) enum Connection {
 pub(crate) struct Multiplexed {
     sender: http2::SendRequest<Outgoing>,
     pub(crate) origin: Origin,
-    /// The most that the upstream lets there be.
-    allowed: Arc<AtomicUsize>,
+    /// It knows the most that the upstream lets there be.
+    task: Arc<Mutex<Pin<Box<Task>>>>,
     in_use: AtomicUsize,
+    /// It refused a request: others are not for it.
+    has_refused: AtomicBool,
     rests_since: Mutex<Instant>,
+}
+
+type Task = http2::Connection<TokioIo<Box<dyn Duplex>>, Outgoing, TokioExecutor>;
+
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Room for one request on it, until this is dropped.
@@ -91,7 +100,7 @@ pub(crate) enum Again {
 
 impl StreamPlace {
     pub(crate) fn take(connection: &Arc<Multiplexed>) -> Option<Self> {
-        let most = connection.allowed.load(Ordering::Relaxed).min(STREAMS_MAX);
+        let most = lock(&connection.task).current_max_send_streams().min(STREAMS_MAX);
         let more = |in_use| (in_use < most).then_some(in_use + 1);
         connection.in_use.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
         Some(Self(connection.clone()))
@@ -100,14 +109,15 @@ impl StreamPlace {
 
 impl Drop for StreamPlace {
     fn drop(&mut self) {
-        *self.0.rests_since.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        *lock(&self.0.rests_since) = Instant::now();
         self.0.in_use.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 impl Multiplexed {
+    /// Whether it takes no further requests.
     pub(crate) fn is_closed(&self) -> bool {
-        self.sender.is_closed()
+        self.has_refused.load(Ordering::Relaxed) || self.sender.is_closed()
     }
 
     /// For how long there has been no request on it.
@@ -115,7 +125,7 @@ impl Multiplexed {
         if self.in_use.load(Ordering::Relaxed) > 0 {
             return Duration::ZERO;
         }
-        self.rests_since.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+        lock(&self.rests_since).elapsed()
     }
 }
 
@@ -124,49 +134,62 @@ impl Connection {
     ///
     /// # Errors
     /// When the upstream ends it.
-    pub(crate) async fn begin(dialed: Dialed, origin: Origin) -> hyper::Result<Self> {
+    pub(crate) async fn begin(dialed: Dialed, origin: Origin) -> io::Result<Self> {
         let stream = TokioIo::new(dialed.stream);
         if dialed.http2 {
             return Self::begin_two(stream, origin).await;
         }
-        let (mut sender, connection) = http1::Builder::new().handshake(stream).await?;
+        let (mut sender, connection) = http1::Builder::new().handshake(stream).await.map_err(io::Error::other)?;
         tokio::spawn(async move {
             if let Err(error) = connection.with_upgrades().await {
                 tracing::debug!(%error, "a connection to an upstream ended early");
             }
         });
-        sender.ready().await?;
+        sender.ready().await.map_err(io::Error::other)?;
         Ok(Self::One(sender, origin))
     }
 
-    async fn begin_two(stream: TokioIo<Box<dyn Duplex>>, origin: Origin) -> hyper::Result<Self> {
+    /// It begins when the upstream has said how many requests there may be: more than
+    /// that would wait for one another.
+    async fn begin_two(stream: TokioIo<Box<dyn Duplex>>, origin: Origin) -> io::Result<Self> {
         let streams = u32::try_from(STREAMS_MAX).unwrap_or(u32::MAX);
         let (sender, connection) = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .keep_alive_interval(PING_EVERY)
             .keep_alive_timeout(PING_EVERY)
+            // None, until it says how many.
+            .initial_max_send_streams(0)
             .initial_stream_window_size(STREAM_BYTES)
             .initial_connection_window_size(STREAM_BYTES * streams)
             .max_header_list_size(u32::try_from(2 * HEADERS_BYTES_MAX).unwrap_or(u32::MAX))
             .handshake(stream)
-            .await?;
-        let allowed = Arc::new(AtomicUsize::new(STREAMS_MAX));
-        let learned = allowed.clone();
+            .await
+            .map_err(io::Error::other)?;
+        let task = Arc::new(Mutex::new(Box::pin(connection)));
+        let driven = task.clone();
         tokio::spawn(async move {
-            let mut connection = pin!(connection);
-            let ended = poll_fn(|context| {
-                let ended = connection.as_mut().poll(context);
-                if ended.is_pending() {
-                    learned.store(connection.current_max_send_streams(), Ordering::Relaxed);
-                }
-                ended
-            });
-            if let Err(error) = ended.await {
+            if let Err(error) = poll_fn(|context| lock(&driven).as_mut().poll(context)).await {
                 tracing::debug!(%error, "a connection to an upstream ended early");
             }
         });
+        // hyper tells nobody when it has come, which is with the first bytes.
+        let mut pause = Duration::from_millis(1);
+        while lock(&task).current_max_send_streams() == 0 {
+            if sender.is_closed() {
+                return Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the server did not begin HTTP/2"));
+            }
+            sleep(pause).await;
+            pause = (2 * pause).min(Duration::from_millis(50));
+        }
         let rests_since = Mutex::new(Instant::now());
-        let connection = Multiplexed { sender, origin, allowed, in_use: AtomicUsize::new(1), rests_since };
+        let connection = Multiplexed {
+            sender,
+            origin,
+            task,
+            in_use: AtomicUsize::new(1),
+            has_refused: AtomicBool::new(false),
+            rests_since,
+        };
         Ok(Self::Two(StreamPlace(Arc::new(connection))))
     }
 
@@ -205,6 +228,7 @@ impl Connection {
                     Ok(response) => Ok(Sent::Answered(response, Again::Two(place))),
                     Err(error) => match copy {
                         Some(copy) if is_refused(error.error()) => {
+                            place.0.has_refused.store(true, Ordering::Relaxed);
                             Ok(Sent::NotTaken(Box::new(copy.map(|()| GuardedBody::empty()))))
                         }
                         _ => not_taken(error),

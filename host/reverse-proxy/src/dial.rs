@@ -42,30 +42,23 @@ pub(crate) struct Dialed {
 /// Connects to an upstream.
 pub(crate) struct Dialer {
     tcp: HttpConnector<Resolver>,
-    within: Duration,
 }
 
 impl Dialer {
-    /// One that takes no longer than `within` for an address.
+    /// One that shares `within` among the addresses of a name.
     pub(crate) fn new(within: Duration) -> Self {
         let mut tcp = HttpConnector::new_with_resolver(Resolver(Arc::new(Semaphore::new(LOOKUPS_MAX))));
         tcp.set_connect_timeout(Some(within));
         tcp.set_nodelay(true);
         tcp.enforce_http(false);
-        Self { tcp, within }
+        Self { tcp }
     }
 
     /// Connects to `address` of `upstream`, and shakes hands.
     ///
     /// # Errors
-    /// `TimedOut` when it does not take the connection in time, or whatever the
-    /// system, or TLS, says.
+    /// Whatever the system, or TLS, says.
     pub(crate) async fn dial(&self, upstream: &Upstream, address: &Address, one_only: bool) -> io::Result<Dialed> {
-        let dialed = tokio::time::timeout(self.within, self.dial_in_time(upstream, address, one_only));
-        dialed.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
-    }
-
-    async fn dial_in_time(&self, upstream: &Upstream, address: &Address, one_only: bool) -> io::Result<Dialed> {
         let http2 = upstream.http == Http::Two;
         match address {
             Address::Unix(path) => Ok(Dialed { stream: Box::new(UnixStream::connect(path).await?), http2, changes: 0 }),

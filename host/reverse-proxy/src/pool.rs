@@ -4,7 +4,7 @@ use crate::Outgoing;
 use crate::connection::{Again, Connection, Multiplexed, Origin, Sent, StreamPlace, Target};
 use crate::dial::Dialer;
 use crate::failure::Failure;
-use crate::upstream::{Http, Tls, Upstream};
+use crate::upstream::{Address, Http, Tls, Upstream};
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
@@ -31,6 +31,7 @@ pub(crate) struct Pool {
     name: Box<str>,
     pub(crate) upstream: Upstream,
     dialer: Dialer,
+    connect_within: Duration,
     kept: Mutex<Kept>,
     /// Until when each address is avoided.
     avoided: Mutex<Vec<Option<Instant>>>,
@@ -66,6 +67,7 @@ impl Pool {
         Arc::new(Self {
             name: name.into(),
             dialer: Dialer::new(connect),
+            connect_within: connect,
             kept: Mutex::default(),
             avoided: Mutex::new(vec![None; upstream.addresses.len()]),
             is_two: AtomicBool::new(upstream.http == Http::Two),
@@ -178,33 +180,33 @@ impl Pool {
         let mut failure = Failure::Unreachable;
         for index in self.order() {
             let Some(address) = self.upstream.addresses.get(index) else { continue };
-            let dialed = match self.dialer.dial(&self.upstream, address, one_only).await {
-                Ok(dialed) => dialed,
-                Err(error) => {
-                    failure = Failure::of_dialing(&error);
-                    self.avoid(index, &error);
-                    continue;
-                }
-            };
-            let until = (index > 0).then(|| Instant::now() + AVOIDED_FOR);
-            let origin = Origin { address: index, changes: dialed.changes, until };
-            match Connection::begin(dialed, origin).await {
+            let begun = tokio::time::timeout(self.connect_within, self.begin(index, address, one_only)).await;
+            match begun.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
                 Ok(connection) => {
                     self.reached(index);
                     if let Connection::Two(place) = &connection {
                         self.kept().shared.push(place.0.clone());
                         self.sweep();
                     }
-                    self.is_two.store(matches!(connection, Connection::Two(_)), Ordering::Relaxed);
+                    if !one_only {
+                        self.is_two.store(matches!(connection, Connection::Two(_)), Ordering::Relaxed);
+                    }
                     return Ok(connection);
                 }
                 Err(error) => {
-                    failure = Failure::Unreachable;
-                    self.avoid(index, &io::Error::other(error));
+                    failure = Failure::of_dialing(&error);
+                    self.avoid(index, &error);
                 }
             }
         }
         Err(failure)
+    }
+
+    async fn begin(&self, index: usize, address: &Address, one_only: bool) -> io::Result<Connection> {
+        let dialed = self.dialer.dial(&self.upstream, address, one_only).await?;
+        let until = (index > 0).then(|| Instant::now() + AVOIDED_FOR);
+        let origin = Origin { address: index, changes: dialed.changes, until };
+        Connection::begin(dialed, origin).await
     }
 
     /// The addresses as they are to be tried.

@@ -14,7 +14,8 @@ const PREFACE: &str = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 #[tokio::test]
 async fn a_request_arrives_as_it_would_over_http_1() {
     let mut behind = Behind::start().await;
-    let mut client = Front::before(&behind).await.http2().await;
+    let front = Front::before(&behind).await;
+    let mut client = front.http2().await;
     let request = Request::get("http://app/public/%41?a=%zz&&b")
         .header("cookie", "a=1")
         .header("cookie", "b=2")
@@ -39,7 +40,8 @@ async fn a_request_arrives_as_it_would_over_http_1() {
 #[tokio::test]
 async fn it_is_decided_about_as_over_http_1() {
     let mut behind = Behind::start().await;
-    let mut client = Front::before(&behind).await.http2().await;
+    let front = Front::guarded(plain(&[behind.address], Http::Auto)).await;
+    let mut client = front.http2().await;
     let mut send = async |request| reason_of(&client.send_request(request).await.unwrap());
     let forged = Request::post("http://app/github").header("x-hub-signature-256", gate::sign(b"other"));
     assert_eq!(send(forged.body(whole("body")).unwrap()).await.as_deref(), Some("signature-mismatch"));
@@ -65,7 +67,8 @@ async fn it_is_spoken_where_it_is_to_be_and_nowhere_else() {
 #[tokio::test]
 async fn headers_past_the_limit_are_refused_with_the_reason() {
     let mut behind = Behind::start().await;
-    let mut client = Front::before(&behind).await.http2().await;
+    let front = Front::before(&behind).await;
+    let mut client = front.http2().await;
     let mut fields = |count: usize, bytes: usize| {
         let request = (0..count).fold(Request::get("http://app/public"), |request, index| {
             request.header(format!("x-{index}"), "a".repeat(bytes))
@@ -97,8 +100,7 @@ async fn each_request_has_a_place() {
         (StatusCode::SERVICE_UNAVAILABLE, Some("overloaded"))
     );
     assert!(behind.seen.try_recv().is_err());
-    behind.go_on.notify_one();
-    behind.go_on.notify_one();
+    behind.go_on.add_permits(2);
     for request in held {
         assert_eq!(request.await.unwrap().unwrap().into_body().collect().await.unwrap().to_bytes(), "ok");
     }
@@ -164,13 +166,13 @@ async fn an_answer_that_nobody_reads_is_given_up_and_the_others_go_on() {
 #[tokio::test]
 async fn a_delivery_goes_on_when_its_sender_gives_it_up() {
     let mut behind = Behind::start().await;
-    let front = Front::before(&behind).await;
+    let front = Front::guarded(plain(&[behind.address], Http::Auto)).await;
     let client = front.http2().await;
     let request = tokio::spawn(client.clone().send_request(delivery("/retried/wait", "one")));
     behind.seen.recv().await.unwrap();
     request.abort();
     let _ = request.await;
-    behind.go_on.notify_one();
+    behind.go_on.add_permits(1);
     let again = async {
         loop {
             let answer = client.clone().send_request(delivery("/retried/wait", "one")).await.unwrap();

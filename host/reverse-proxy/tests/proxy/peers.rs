@@ -2,6 +2,7 @@
 
 use crate::certificates::{Ca, Folder, Identity};
 use crate::gate;
+use crate::routes::open;
 use barmkin_reverse_proxy::{Address, Http, Options, Socket, Tls, Upstream, UpstreamTls, serve};
 use barmkin_tls::{HTTP, LeastVersion, ServerTls, Trust, UpstreamFiles};
 use bytes::Bytes;
@@ -24,8 +25,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_rustls::TlsAcceptor;
+use tokio_stream::StreamExt;
 
 pub(crate) type AnyBody = UnsyncBoxBody<Bytes, io::Error>;
 
@@ -42,8 +44,8 @@ pub(crate) struct Behind {
     pub(crate) address: SocketAddr,
     pub(crate) seen: mpsc::UnboundedReceiver<Seen>,
     pub(crate) connections: Arc<AtomicUsize>,
-    /// Lets a request for `/wait` be answered.
-    pub(crate) go_on: Arc<Notify>,
+    /// Lets requests for `/wait` be answered, and those for `/breaks` break off.
+    pub(crate) go_on: Arc<Semaphore>,
 }
 
 /// Bytes of the answer to `/large`: no window takes them.
@@ -53,7 +55,7 @@ pub(crate) const LARGE: usize = 4 * 1024 * 1024;
 struct Answering {
     tell: mpsc::UnboundedSender<Seen>,
     connections: Arc<AtomicUsize>,
-    go_on: Arc<Notify>,
+    go_on: Arc<Semaphore>,
     streams: u32,
 }
 
@@ -103,7 +105,7 @@ impl Behind {
 
     fn at(address: SocketAddr, streams: u32) -> (Self, Answering) {
         let (tell, seen) = mpsc::unbounded_channel();
-        let (connections, go_on) = (Arc::<AtomicUsize>::default(), Arc::new(Notify::new()));
+        let (connections, go_on) = (Arc::<AtomicUsize>::default(), Arc::new(Semaphore::new(0)));
         let answering = Answering { tell, connections: connections.clone(), go_on: go_on.clone(), streams };
         (Self { address, seen, connections, go_on }, answering)
     }
@@ -131,11 +133,19 @@ impl Answering {
         let body = match path.rsplit('/').next().unwrap() {
             "forever" => std::future::pending().await,
             "wait" => {
-                self.go_on.notified().await;
+                self.go_on.acquire().await.unwrap().forget();
                 whole("ok")
             }
             "large" => whole(vec![b'a'; LARGE]),
-            "breaks" => frames(vec![Ok(Frame::data("a part".into())), Err(io::ErrorKind::Other.into())]),
+            "breaks" => {
+                let part = tokio_stream::once(Ok(Frame::data("a part".into())));
+                let go_on = self.go_on.clone();
+                let broken = async move {
+                    go_on.acquire().await.unwrap().forget();
+                    Err(io::ErrorKind::Other.into())
+                };
+                StreamBody::new(part.chain(futures_of(broken))).boxed_unsync()
+            }
             "trailers" => {
                 let trailer = (HeaderName::from_static("x-checksum"), HeaderValue::from_static("1"));
                 let trailers = HeaderMap::from_iter([trailer]);
@@ -147,6 +157,15 @@ impl Answering {
     }
 }
 
+/// A stream of what `future` gives.
+fn futures_of<T: Send + 'static>(
+    future: impl Future<Output = T> + Send + 'static,
+) -> tokio_stream::wrappers::ReceiverStream<T> {
+    let (give, given) = mpsc::channel(1);
+    tokio::spawn(async move { drop(give.send(future.await).await) });
+    given.into()
+}
+
 fn frames(frames: Vec<io::Result<Frame<Bytes>>>) -> AnyBody {
     StreamBody::new(tokio_stream::iter(frames)).boxed_unsync()
 }
@@ -155,7 +174,7 @@ pub(crate) fn whole(bytes: impl Into<Bytes>) -> AnyBody {
     Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
 }
 
-/// A proxy with [`gate::gate`] in it. It speaks HTTP/2 without TLS.
+/// A proxy, behind which everything is open. It speaks HTTP/2 without TLS.
 pub(crate) struct Front {
     pub(crate) address: SocketAddr,
     _stop: oneshot::Sender<()>,
@@ -170,6 +189,13 @@ impl Front {
         let mut options = Options::new(upstream);
         options.bounds.cleartext_http2 = true;
         adjust(&mut options);
+        Self::serve(open(&[("/", None)]), options, None).await
+    }
+
+    /// With [`gate::gate`] in it.
+    pub(crate) async fn guarded(upstream: Upstream) -> Self {
+        let mut options = Options::new(upstream);
+        options.bounds.cleartext_http2 = true;
         Self::serve(gate::gate(), options, None).await
     }
 
@@ -214,6 +240,10 @@ pub(crate) fn reason_of<B>(response: &Response<B>) -> Option<String> {
 
 pub(crate) fn get(path: &str) -> Request<AnyBody> {
     Request::get(format!("http://app{path}")).body(whole("")).unwrap()
+}
+
+pub(crate) fn post(path: &str, body: &'static str) -> Request<AnyBody> {
+    Request::post(format!("http://app{path}")).body(whole(body)).unwrap()
 }
 
 pub(crate) fn delivery(path: &str, body: &'static str) -> Request<AnyBody> {
