@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use barmkin_envoy::Probe;
-use barmkin_tests::harness::{Barmkin, ListenerKind, Request, Upstream};
+use barmkin_tests::harness::{Barmkin, ListenerKind, Request, Upstream, free_address};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
@@ -65,6 +65,31 @@ fn a_listener_knows_its_own_routes_and_those_of_all() {
             assert_eq!(ask(listener, path), expected, "{path} by {listener}");
         }
     }
+}
+
+/// Requests go where their routes say, past an address where nobody listens.
+#[test]
+fn routes_have_their_upstreams() {
+    let (own, named) = (Upstream::start(), Upstream::start());
+    let gone = free_address();
+    let rules = format!(
+        "version = 1\n[upstreams.named]\naddresses = [\"http://{gone}\", \"http://{}\"]\n\
+         [[routes]]\nname = \"own\"\npublic = true\n\
+         [[routes]]\nname = \"named\"\nmatch = {{ path.prefix = \"/named\" }}\npublic = true\nupstream = \"named\"\n",
+        named.address()
+    );
+    let gate = Barmkin::serve(&rules, &[], &[("edge", ListenerKind::ReverseProxy(own.address()))]);
+    for (path, reached, other) in [("/named/a", &named, &own), ("/a", &own, &named)] {
+        let mut stream = TcpStream::connect(gate.address("edge")).unwrap();
+        stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: app\r\nconnection: close\r\n\r\n").as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        assert_eq!(reached.take_received().len(), 1, "{path}");
+        assert!(other.take_received().is_empty(), "{path}");
+    }
+    let told = format!("an upstream takes no requests upstream=named address=http://{gone}");
+    assert!(gate.output().contains(&told), "{}", gate.output());
 }
 
 /// Descriptors that a gate may have beside those that it has at rest.

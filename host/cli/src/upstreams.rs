@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 pub(crate) fn open(declared: &BTreeMap<String, barmkin_config::Upstream>) -> Result<BTreeMap<String, Upstream>> {
     let opened = declared.iter().map(|(name, upstream)| {
         let opened = open_one(upstream).with_context(|| format!("upstream `{name}`"))?;
-        Ok((name.clone(), opened))
+        Ok((name.clone(), opened.named(name)))
     });
     opened.collect()
 }

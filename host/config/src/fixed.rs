@@ -73,8 +73,8 @@ impl Fixed {
         };
         let mut differences = unlike(&self.listeners, &other.listeners);
         differences.extend(unlike(&other.listeners, &self.listeners));
-        let names = self.upstreams.keys().chain(other.upstreams.keys());
-        let unlike = names.filter(|name| self.upstreams.get(*name) != other.upstreams.get(*name));
+        // One that is not needed any more is no reason for a restart.
+        let unlike = other.upstreams.keys().filter(|name| self.upstreams.get(*name) != other.upstreams.get(*name));
         differences.extend(unlike.map(|name| match name.contains(':') {
             // It has no section.
             true => format!("upstream `{name}`"),

@@ -120,6 +120,8 @@ fn a_restart_takes_them_over_and_a_reload_does_not() {
     let after = loaded(&with(&format!("addresses = [\"http://a:2\"]{ROUTES}")));
     let differences = before.fixed().differences(after.fixed());
     assert_eq!(differences, ["[upstreams.app]", "upstream `http://b:2`"]);
+    let with_a_route = loaded(&with(&format!("addresses = [\"http://a:1\"]{ROUTES}")));
+    assert!(with_a_route.fixed().differences(before.fixed()).is_empty(), "a route may go");
 }
 
 #[test]

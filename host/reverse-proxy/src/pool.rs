@@ -62,10 +62,10 @@ pub(crate) struct Begun {
 }
 
 impl Pool {
-    /// Connections to `upstream`, each within `connect`. `name` is for the log.
-    pub(crate) fn new(name: &str, upstream: Upstream, connect: Duration) -> Arc<Self> {
+    /// Connections to `upstream`, each within `connect`.
+    pub(crate) fn new(upstream: Upstream, connect: Duration) -> Arc<Self> {
         Arc::new(Self {
-            name: name.into(),
+            name: upstream.name().into(),
             dialer: Dialer::new(connect),
             connect_within: connect,
             kept: Mutex::default(),

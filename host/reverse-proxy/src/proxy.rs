@@ -47,12 +47,11 @@ struct TakesTrailers;
 impl Proxy {
     pub(crate) fn new(options: Options) -> Self {
         let connect = options.timeouts.connect;
-        let own = options.upstream.addresses.first().map_or_else(String::new, ToString::to_string);
         let named = options.upstreams.iter();
         Self {
             surroundings: options.surroundings(),
-            pool: Pool::new(&own, options.upstream.clone(), connect),
-            pools: named.map(|(name, upstream)| (name.clone(), Pool::new(name, upstream.clone(), connect))).collect(),
+            pool: Pool::new(options.upstream.clone(), connect),
+            pools: named.map(|(name, upstream)| (name.clone(), Pool::new(upstream.clone(), connect))).collect(),
             options,
         }
     }

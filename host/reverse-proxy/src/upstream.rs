@@ -15,6 +15,7 @@ pub const ADDRESSES_MAX: usize = 16;
 /// that takes a connection.
 #[derive(Clone, Debug)]
 pub struct Upstream {
+    name: Option<Box<str>>,
     pub(crate) addresses: Vec<Address>,
     pub(crate) http: Http,
     pub(crate) tls: Option<Tls>,
@@ -137,7 +138,19 @@ impl Upstream {
         if tls.is_some() != (https != 0) {
             return Err(UpstreamError::Tls);
         }
-        Ok(Self { addresses, http, tls })
+        Ok(Self { name: None, addresses, http, tls })
+    }
+
+    /// The same, with a name for the log in place of its first address.
+    #[must_use]
+    pub fn named(self, name: &str) -> Self {
+        Self { name: Some(name.into()), ..self }
+    }
+
+    /// Its name for the log.
+    pub(crate) fn name(&self) -> String {
+        let address = || self.addresses.first().map_or_else(String::new, ToString::to_string);
+        self.name.as_deref().map_or_else(address, str::to_owned)
     }
 
     /// `host` for a client of HTTP/1.0 that sent none.
