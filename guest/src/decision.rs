@@ -52,6 +52,7 @@ impl Decision {
 
     /// With what was verified. For an allow.
     #[must_use]
+    #[track_caller]
     pub fn facts(mut self, facts: Facts) -> Self {
         match &mut self {
             Self::Allow(allowance) => allowance.facts = Some(facts),
@@ -63,24 +64,28 @@ impl Decision {
     /// With a header set on the request that is forwarded; its name is among
     /// [`Rule::sets`](crate::Rule::sets). For an allow or an abstention.
     #[must_use]
+    #[track_caller]
     pub fn set(self, name: &str, value: impl Into<String>) -> Self {
         self.change(Change::Set(Header { name: name.to_owned(), value: value.into() }))
     }
 
     /// With a header appended to the request that is forwarded, as [`Self::set`].
     #[must_use]
+    #[track_caller]
     pub fn append(self, name: &str, value: impl Into<String>) -> Self {
         self.change(Change::Append(Header { name: name.to_owned(), value: value.into() }))
     }
 
     /// With a header removed from the request that is forwarded, as [`Self::set`].
     #[must_use]
+    #[track_caller]
     pub fn remove(self, name: &str) -> Self {
         self.change(Change::Remove(name.to_owned()))
     }
 
     /// With a line for the operator's log. For a denial.
     #[must_use]
+    #[track_caller]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
         match &mut self {
             Self::Deny(denial) => denial.detail = detail.into(),
@@ -91,6 +96,7 @@ impl Decision {
 
     /// With a header for the client. For a denial.
     #[must_use]
+    #[track_caller]
     pub fn header(mut self, name: &str, value: impl Into<String>) -> Self {
         match &mut self {
             Self::Deny(denial) => {
@@ -101,6 +107,7 @@ impl Decision {
         self
     }
 
+    #[track_caller]
     fn change(mut self, change: Change) -> Self {
         match &mut self {
             Self::Allow(Allowance { changes, .. }) | Self::Abstain(changes) => changes.push(change),

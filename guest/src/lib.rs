@@ -119,6 +119,19 @@ mod allocator;
 /// Built for WebAssembly, the crate exports the policy; elsewhere it exports
 /// nothing.
 pub use barmkin_guest_macros::policy;
+
+/// Makes a marker type for a name.
+///
+/// ```
+/// barmkin_guest::name!(
+///     /// Which partner calls.
+///     pub Partner = "x-partner"
+/// );
+/// ```
+///
+/// It is a [`HeaderName`](extract::HeaderName), too, if the text is a field
+/// name in lower case.
+pub use barmkin_guest_macros::name;
 pub use capability::{ConfiguredKey, Key, Nonces, Quota};
 pub use decision::{abstain, allow, deny, vouch};
 pub use extract::{Extract, Name};
@@ -128,6 +141,15 @@ pub use rule::{Problems, Rule, Settings};
 #[doc(hidden)]
 pub mod __private {
     pub use serde::{self, Deserialize};
+
+    use crate::extract::Extract;
+    use crate::rule::{Rule, Settings};
+
+    /// Ends compilation where the rule's input declares a name twice.
+    #[track_caller]
+    pub const fn declares_once<S: Settings>() {
+        <<S::Rule as Rule>::Input<'static> as Extract<'static, S::Rule>>::DECLARES.assert_once();
+    }
 
     #[cfg(target_arch = "wasm32")]
     pub use crate::bindings::{export, exports::barmkin::policy::request_policy::Guest};

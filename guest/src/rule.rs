@@ -9,6 +9,11 @@ use crate::types::{Decision, SettingProblem};
 ///
 /// Every `check` finds the instance as `configure` left it. Whatever it would
 /// like to remember belongs in a capability.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a rule",
+    label = "does not implement `Rule`",
+    note = "write `impl Rule for {Self}`, or name what does: `#[policy(rule = Type)]`"
+)]
 pub trait Rule: Sized {
     /// The extractors of what it reads and uses, usually a tuple.
     type Input<'a>: Extract<'a, Self>;
@@ -37,6 +42,11 @@ pub trait Rule: Sized {
 }
 
 /// The settings of a policy. `#[policy]` implements it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not the settings of a policy",
+    label = "not marked with `#[policy]`",
+    note = "write `#[policy]` above `struct {Self}`"
+)]
 pub trait Settings: DeserializeOwned {
     /// What decides: the settings themselves, or what is built from them.
     type Rule: Rule;

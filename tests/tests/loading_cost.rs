@@ -58,7 +58,7 @@ fn what_costs_more_than_it_shows_is_refused_within_a_second_and_64_mib() {
             Ok(inspection) if inspection.estimate > COMPILE_BUDGET_DEFAULT => {
                 Some(Problem::CompileBudget { estimate: inspection.estimate, budget: COMPILE_BUDGET_DEFAULT })
             }
-            Err(Problem::OtherContract { .. }) => load(component.clone(), COMPILE_BUDGET_DEFAULT),
+            Err(Problem::NoPolicy(_)) => load(component.clone(), COMPILE_BUDGET_DEFAULT),
             inspected => inspected.err(),
         };
         let (took, held) = (process_time() - began, memory("VmHWM").saturating_sub(before));

@@ -62,7 +62,19 @@ pub enum BuildError {
         /// What is wrong with it.
         source: toml::de::Error,
     },
-    /// The module that was compiled is not a policy.
+    /// Nothing in the crate is marked as the policy.
+    #[error("`{package}` has no `#[policy]`")]
+    NoPolicy {
+        /// The package's name.
+        package: String,
+    },
+    /// Several structs of the crate are marked as the policy.
+    #[error("`{package}` has more than one `#[policy]`")]
+    TwoPolicies {
+        /// The package's name.
+        package: String,
+    },
+    /// The module that was compiled cannot be encoded as a component.
     #[error("`{}` could not be made into a component", module.display())]
     Componentize {
         /// The compiled module.
@@ -84,6 +96,8 @@ impl BuildError {
             Self::Cargo { .. } => "repair what the compiler reports above",
             Self::Read { .. } => "see that the file exists and may be read",
             Self::Manifest { .. } => "repair the manifest of the workspace",
+            Self::NoPolicy { .. } => "write `#[policy]` above the struct of the policy's settings",
+            Self::TwoPolicies { .. } => "a component is one policy: move the other to a crate of its own",
             Self::Componentize { .. } => {
                 "the crate must use `barmkin-guest`, and nothing that needs an operating system"
             }

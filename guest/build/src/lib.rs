@@ -29,6 +29,7 @@ mod workspace;
 use std::path::{Path, PathBuf};
 
 pub use error::BuildError;
+use wasmparser::{Parser, Payload};
 
 use workspace::Workspace;
 
@@ -55,13 +56,13 @@ pub struct Component {
 ///
 /// # Errors
 /// When the folder holds no policy crate, when it does not compile (the
-/// compiler's messages go to standard error), or when its module is no policy.
+/// compiler's messages go to standard error), or when it has no `#[policy]`.
 pub fn build_component(manifest_dir: &Path, options: &BuildOptions) -> Result<Vec<u8>, BuildError> {
     let workspace = Workspace::of(manifest_dir)?;
     let package = workspace.package_in(manifest_dir)?;
     let mut modules = cargo::build(&workspace, &[&package], options)?;
-    let module = modules.pop().ok_or(BuildError::NotCdylib { package })?;
-    componentize(&module)
+    let module = modules.pop().ok_or_else(|| BuildError::NotCdylib { package: package.clone() })?;
+    componentize(&package, &module)
 }
 
 /// Builds several packages of one workspace, in one run of cargo, and returns
@@ -80,17 +81,29 @@ pub fn build_components(
         .iter()
         .zip(modules)
         .map(|(package, module)| {
-            let bytes = componentize(&module)?;
+            let bytes = componentize(package, &module)?;
             Ok(Component { package: (*package).to_owned(), bytes })
         })
         .collect()
 }
 
-fn componentize(module: &Path) -> Result<Vec<u8>, BuildError> {
+fn componentize(package: &str, module: &Path) -> Result<Vec<u8>, BuildError> {
     let bytes = std::fs::read(module).map_err(|source| BuildError::Read { path: module.to_owned(), source })?;
+    if !exports_policy(&bytes) {
+        return Err(BuildError::NoPolicy { package: package.to_owned() });
+    }
     wit_component::ComponentEncoder::default()
         .validate(true)
         .module(&bytes)
         .and_then(|mut encoder| encoder.encode())
         .map_err(|source| BuildError::Componentize { module: module.to_owned(), source: source.into() })
+}
+
+/// Whether `module` has what `#[policy]` exports, of whichever version.
+fn exports_policy(module: &[u8]) -> bool {
+    let exports = Parser::new(0).parse_all(module).filter_map(|payload| match payload {
+        Ok(Payload::ExportSection(section)) => Some(section),
+        _ => None,
+    });
+    exports.flatten().flatten().any(|export| export.name.starts_with("barmkin:policy/request-policy@"))
 }

@@ -51,4 +51,10 @@ impl Workspace {
             .find(|known| known.name.as_str() == package)
             .map(|known| &known.id)
     }
+
+    /// The name of a package of the workspace; the id of another.
+    pub(crate) fn name_of(&self, id: &PackageId) -> String {
+        let known = self.metadata.packages.iter().find(|package| package.id == *id);
+        known.map_or_else(|| id.repr.clone(), |package| package.name.to_string())
+    }
 }

@@ -27,10 +27,9 @@ impl Rule for Closed {
 #[test]
 fn needs_nothing_but_a_library_of_the_right_type() {
     let folder = tempfile::tempdir().unwrap();
-    let options = BuildOptions { target_dir: Some(folder.path().join("t")), locked: false };
-    write_crate(folder.path(), "crate-type = [\"cdylib\"]", SOURCE);
+    write_crate(folder.path(), "closed", "crate-type = [\"cdylib\"]", SOURCE);
 
-    let component = build_component(folder.path(), &options).unwrap();
+    let component = build_component(folder.path(), &options()).unwrap();
 
     let mut memories = 0;
     for payload in Parser::new(0).parse_all(&component) {
@@ -57,11 +56,25 @@ fn needs_nothing_but_a_library_of_the_right_type() {
 #[test]
 fn a_library_of_another_type_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let options = BuildOptions { target_dir: Some(folder.path().join("t")), locked: false };
-    write_crate(folder.path(), "", "");
-    let error = build_component(folder.path(), &options).unwrap_err();
-    assert_eq!(error.to_string(), "package `closed` has no `cdylib` library");
+    write_crate(folder.path(), "library", "", "");
+    let error = build_component(folder.path(), &options()).unwrap_err();
+    assert_eq!(error.to_string(), "package `library` has no `cdylib` library");
     assert!(error.help().contains("crate-type"));
+}
+
+#[test]
+fn a_crate_is_one_policy() {
+    let (none, two) = (SOURCE.replace("#[policy]", ""), SOURCE.to_owned() + "mod another {" + SOURCE + "}");
+    for (name, source, message, help) in [
+        ("none", none, "`none` has no `#[policy]`", "write `#[policy]` above the struct"),
+        ("two", two, "`two` has more than one `#[policy]`", "move the other to a crate of its own"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        write_crate(folder.path(), name, "crate-type = [\"cdylib\"]", &source);
+        let error = build_component(folder.path(), &options()).unwrap_err();
+        assert_eq!(error.to_string(), message);
+        assert!(error.help().contains(help), "{}", error.help());
+    }
 }
 
 #[test]
@@ -71,12 +84,18 @@ fn a_folder_without_a_manifest_is_refused() {
     assert!(matches!(error, BuildError::Metadata { .. }), "{error:?}");
 }
 
-fn write_crate(folder: &Path, library: &str, source: &str) {
+/// What crates have in common is compiled once, and not for each run: each has
+/// a name of its own there.
+fn options() -> BuildOptions {
+    BuildOptions { target_dir: Some(Path::new(env!("CARGO_TARGET_TMPDIR")).join("outside")), locked: false }
+}
+
+fn write_crate(folder: &Path, name: &str, library: &str, source: &str) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
     let guest = root.join("guest").display().to_string();
     let uses = if source.is_empty() { String::new() } else { format!("barmkin-guest = {{ path = {guest:?} }}") };
     let manifest = format!(
-        "[package]\nname = \"closed\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
+        "[package]\nname = \"{name}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
          [lib]\n{library}\n\n[dependencies]\n{uses}\n\n[workspace]\n"
     );
     fs::write(folder.join("Cargo.toml"), manifest).unwrap();

@@ -1,9 +1,17 @@
-//! The `#[policy]` attribute of `barmkin-guest`, which documents it.
+//! The macros of `barmkin-guest`, which documents them.
 
 use proc_macro::TokenStream;
 use syn::parse_macro_input;
 
+mod name;
 mod policy;
+
+/// Makes a marker type for a name. See the crate `barmkin-guest`.
+#[proc_macro]
+pub fn name(input: TokenStream) -> TokenStream {
+    let named = parse_macro_input!(input as name::Named);
+    name::expand(&named).unwrap_or_else(syn::Error::into_compile_error).into()
+}
 
 /// Makes a struct of settings a policy. See the crate `barmkin-guest`.
 #[proc_macro_attribute]

@@ -1,5 +1,5 @@
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{quote, quote_spanned};
 use syn::parse::{Parse, ParseStream};
 use syn::{Fields, Ident, ItemStruct, Path, Token};
 
@@ -38,6 +38,9 @@ pub(crate) fn expand(arguments: &Arguments, settings: &ItemStruct) -> syn::Resul
         Some(rule) => (quote!(#rule), quote!(<#rule as ::core::convert::TryFrom<Self>>::try_from(self))),
     };
     let exports = exports(name);
+    let declares_once = quote_spanned! { name.span() =>
+        const _: () = ::barmkin_guest::__private::declares_once::<#name>();
+    };
     Ok(quote! {
         #[derive(::barmkin_guest::__private::Deserialize)]
         #[serde(
@@ -55,6 +58,8 @@ pub(crate) fn expand(arguments: &Arguments, settings: &ItemStruct) -> syn::Resul
             }
         }
 
+        #declares_once
+
         #exports
     })
 }
@@ -64,6 +69,15 @@ pub(crate) fn expand(arguments: &Arguments, settings: &ItemStruct) -> syn::Resul
 /// to be reported as unused.
 fn exports(settings: &Ident) -> TokenStream {
     quote! {
+        // At the root of the crate, wherever the policy is: `barmkin-build`
+        // knows the error of a second one by this name.
+        #[cfg(target_arch = "wasm32")]
+        #[doc(hidden)]
+        #[macro_export]
+        macro_rules! a_component_is_one_policy {
+            () => {};
+        }
+
         #[cfg(target_arch = "wasm32")]
         const _: () = {
             use ::barmkin_guest::__private::{Configured, Guest, export};

@@ -1,11 +1,15 @@
 use core::marker::PhantomData;
 
-use crate::extract::{Extract, Name, Needs, Request};
+use crate::extract::{Declares, Extract, Name, Needs, Request};
 use crate::host::Host;
 use crate::types::{Algorithm, Candidate, Denial, KeyNeed, Part, Refusal, Verified};
 
 /// The algorithms that a rule can work with, as a type: one of the marker
 /// types here, or a pair of those that make signatures.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an algorithm of a key",
+    note = "use `HmacSha1`, `HmacSha256`, `HmacSha512`, `Ed25519` or `KeyedHashSha256`, or a pair of the first four"
+)]
 pub trait Algorithms {
     /// Their names in the contract.
     const ALL: &'static [Algorithm];
@@ -87,6 +91,10 @@ impl<N> Key<'_, N, KeyedHashSha256> {
 }
 
 /// [`Algorithms`] all of which make signatures.
+#[diagnostic::on_unimplemented(
+    message = "a key for `{Self}` verifies no signatures",
+    note = "for `KeyedHashSha256` use `keyed_hash`"
+)]
 pub trait Signatures: Algorithms {}
 
 impl<A: SignatureAlgorithm + Algorithms> Signatures for A {}
@@ -94,6 +102,8 @@ impl<A: SignatureAlgorithm + Algorithms> Signatures for A {}
 impl<A: SignatureAlgorithm, B: SignatureAlgorithm> Signatures for (A, B) {}
 
 impl<'a, R, N: Name, A: Algorithms> Extract<'a, R> for Key<'a, N, A> {
+    const DECLARES: Declares = Declares::key(N::NAME);
+
     fn declare(_: &R, needs: &mut Needs) {
         needs.key(KeyNeed { name: N::NAME.to_owned(), algorithms: A::ALL.to_vec() });
     }
@@ -104,6 +114,10 @@ impl<'a, R, N: Name, A: Algorithms> Extract<'a, R> for Key<'a, N, A> {
 }
 
 /// A rule whose settings say what its key must be.
+#[diagnostic::on_unimplemented(
+    message = "`ConfiguredKey` needs a rule that says which key, which `{Self}` does not",
+    note = "implement `ConfiguresKey` for `{Self}`, or use `Key` with a name and an algorithm"
+)]
 pub trait ConfiguresKey {
     /// The policy's name for the key, and the algorithms that it can have.
     fn key_need(&self) -> KeyNeed;

@@ -1,6 +1,6 @@
 use core::marker::PhantomData;
 
-use crate::extract::{Extract, Name, Needs, Request};
+use crate::extract::{Declares, Extract, Name, Needs, Request};
 use crate::host::Host;
 use crate::types::{Claim, Denial, DuplicateTreatment};
 
@@ -36,6 +36,8 @@ impl<N> Nonces<'_, N> {
 }
 
 impl<'a, R, N: Name> Extract<'a, R> for Nonces<'a, N> {
+    const DECLARES: Declares = Declares::nonces(N::NAME);
+
     fn declare(_: &R, needs: &mut Needs) {
         needs.nonces(N::NAME);
     }

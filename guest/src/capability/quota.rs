@@ -1,6 +1,6 @@
 use core::marker::PhantomData;
 
-use crate::extract::{Extract, Name, Needs, Request};
+use crate::extract::{Declares, Extract, Name, Needs, Request};
 use crate::host::Host;
 use crate::types::{Denial, Outcome};
 
@@ -54,6 +54,8 @@ impl<N> Quota<'_, N> {
 }
 
 impl<'a, R, N: Name> Extract<'a, R> for Quota<'a, N> {
+    const DECLARES: Declares = Declares::quota(N::NAME);
+
     fn declare(_: &R, needs: &mut Needs) {
         needs.quota(N::NAME);
     }

@@ -21,6 +21,7 @@ impl<'a, R> Extract<'a, R> for BodyOnHost {
 }
 
 /// A hash function over the body, as a type.
+#[diagnostic::on_unimplemented(message = "`{Self}` is not a digest of the body", note = "use `Sha256` or `Sha512`")]
 pub trait DigestFunction {
     /// Its name in the contract.
     const ALGORITHM: DigestAlgorithm;

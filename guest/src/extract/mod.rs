@@ -6,6 +6,7 @@
 //! can ever learn.
 
 mod body;
+mod declares;
 mod named;
 mod named_query;
 mod needs;
@@ -15,7 +16,8 @@ mod tuples;
 use core::slice;
 
 pub use body::{BodyBytes, BodyDigest, BodyOnHost, DigestFunction, Sha256, Sha512};
-pub use named::{Header, Headers, Name, NamedHeaders, NamesHeaders, QueryParameter, QueryParameters};
+pub use declares::Declares;
+pub use named::{Header, HeaderName, Headers, Name, NamedHeaders, NamesHeaders, QueryParameter, QueryParameters};
 pub use named_query::{NamedQueryParameters, NamesQueryParameters};
 pub use needs::Needs;
 pub use parts::{Authority, ClientAddress, Method, Now, Path, Query, Route, Scheme, Target};
@@ -28,7 +30,17 @@ use crate::types::{Body, Denial, Field, Input};
 /// Implement it for a type of your own where what is needed depends on the
 /// settings. The two functions are called in the same order, that of the
 /// rule's tuple, and must take the same things from it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an input of the rule `{R}`",
+    label = "not an extractor",
+    note = "an input is `()`, an extractor such as `Method<'a>` or `Header<'a, Name>`, or a tuple of at most ten of them",
+    note = "the principal and the facts are extracted as `&'a Principal`, `Option<&'a Principal>` and `Option<&'a Facts>`"
+)]
 pub trait Extract<'a, R: ?Sized>: Sized {
+    /// The names that it declares whatever the settings are: `#[policy]`
+    /// refuses to compile where an input declares one twice.
+    const DECLARES: Declares = Declares::NOTHING;
+
     /// Says what it needs. Called once, when the policy is configured.
     fn declare(rule: &R, needs: &mut Needs);
 

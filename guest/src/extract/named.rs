@@ -2,36 +2,29 @@
 
 use core::marker::PhantomData;
 
-use crate::extract::{Extract, Needs, Request};
+use crate::extract::{Declares, Extract, Needs, Request};
 use crate::types::{Cardinality, Denial, Field};
 
 /// The name of a header, query parameter, key, nonce space or quota, as a
 /// type. [`name!`](crate::name) makes one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a name",
+    label = "not made by `name!`",
+    note = "make a type of it: `name!({Self} = \"...\")`"
+)]
 pub trait Name {
     /// The name.
     const NAME: &'static str;
 }
 
-/// Makes a marker type for a name.
-///
-/// ```
-/// barmkin_guest::name!(
-///     /// Which partner calls.
-///     pub Partner = "x-partner"
-/// );
-/// ```
-#[macro_export]
-macro_rules! name {
-    ($(#[$attribute:meta])* $visibility:vis $name:ident = $text:literal $(;)?) => {
-        $(#[$attribute])*
-        #[derive(Clone, Copy, Debug)]
-        $visibility struct $name;
-
-        impl $crate::Name for $name {
-            const NAME: &'static str = $text;
-        }
-    };
-}
+/// A name that a header can have. [`name!`](crate::name) implements it where
+/// the text is a field name in lower case.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not name a header",
+    label = "its text is not a field name in lower case",
+    note = "write header names in lower case, such as `name!({Self} = \"x-partner\")`: they match in any case"
+)]
+pub trait HeaderName: Name {}
 
 /// A header that a request may carry at most once: the host refuses a request
 /// with two.
@@ -49,9 +42,10 @@ impl<'a, N> Header<'a, N> {
     }
 }
 
-impl<'a, R, N: Name> Extract<'a, R> for Header<'a, N> {
+impl<'a, R, N: HeaderName> Extract<'a, R> for Header<'a, N> {
+    const DECLARES: Declares = Declares::header(N::NAME);
+
     fn declare(_: &R, needs: &mut Needs) {
-        const { assert!(is_lower_case(N::NAME), "write header names in lower case") }
         needs.header(N::NAME, Cardinality::AtMostOne);
     }
 
@@ -74,9 +68,10 @@ impl<'a, N> Headers<'a, N> {
     }
 }
 
-impl<'a, R, N: Name> Extract<'a, R> for Headers<'a, N> {
+impl<'a, R, N: HeaderName> Extract<'a, R> for Headers<'a, N> {
+    const DECLARES: Declares = Declares::header(N::NAME);
+
     fn declare(_: &R, needs: &mut Needs) {
-        const { assert!(is_lower_case(N::NAME), "write header names in lower case") }
         needs.header(N::NAME, Cardinality::Many);
     }
 
@@ -101,6 +96,8 @@ impl<'a, N> QueryParameter<'a, N> {
 }
 
 impl<'a, R, N: Name> Extract<'a, R> for QueryParameter<'a, N> {
+    const DECLARES: Declares = Declares::query_parameter(N::NAME);
+
     fn declare(_: &R, needs: &mut Needs) {
         needs.query_parameter(N::NAME, Cardinality::AtMostOne);
     }
@@ -125,6 +122,8 @@ impl<'a, N> QueryParameters<'a, N> {
 }
 
 impl<'a, R, N: Name> Extract<'a, R> for QueryParameters<'a, N> {
+    const DECLARES: Declares = Declares::query_parameter(N::NAME);
+
     fn declare(_: &R, needs: &mut Needs) {
         needs.query_parameter(N::NAME, Cardinality::Many);
     }
@@ -135,6 +134,10 @@ impl<'a, R, N: Name> Extract<'a, R> for QueryParameters<'a, N> {
 }
 
 /// A rule whose settings name headers.
+#[diagnostic::on_unimplemented(
+    message = "`NamedHeaders` needs a rule that names headers, which `{Self}` does not",
+    note = "implement `NamesHeaders` for `{Self}`, or use `Header` with a name of its own"
+)]
 pub trait NamesHeaders {
     /// The names in lower case, always the same ones in the same order.
     fn header_names(&self) -> impl Iterator<Item = (&str, Cardinality)>;
@@ -187,15 +190,4 @@ fn all(field: &Field) -> impl Iterator<Item = &str> {
         Field::Many(values) => (None, values),
     };
     one.into_iter().chain(many).map(String::as_str)
-}
-
-const fn is_lower_case(name: &str) -> bool {
-    let mut bytes = name.as_bytes();
-    while let [byte, rest @ ..] = bytes {
-        if byte.is_ascii_uppercase() {
-            return false;
-        }
-        bytes = rest;
-    }
-    true
 }

@@ -1,12 +1,14 @@
 //! Several extractors, in the order of the manifest.
 
-use crate::extract::{Extract, Needs, Request};
+use crate::extract::{Declares, Extract, Needs, Request};
 use crate::types::Denial;
 
 macro_rules! tuple {
     ($($item:ident)*) => {
         #[allow(unused_variables, reason = "the empty tuple needs nothing")]
         impl<'a, R, $($item: Extract<'a, R>),*> Extract<'a, R> for ($($item,)*) {
+            const DECLARES: Declares = Declares::NOTHING$(.and($item::DECLARES))*;
+
             fn declare(rule: &R, needs: &mut Needs) {
                 $($item::declare(rule, needs);)*
             }

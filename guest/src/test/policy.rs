@@ -90,29 +90,49 @@ impl<S: Settings> Policy<S> {
     }
 
     /// With a key. One that is not granted has no secret in force.
+    ///
+    /// # Panics
+    /// When the policy declares no key of this name.
     #[must_use]
+    #[track_caller]
     pub fn with_key(mut self, name: &str, key: TestKey) -> Self {
+        assert_declared("key", name, self.grants.manifest.keys.iter().map(|key| &key.name));
         self.grants.keys.insert(name.to_owned(), key);
         self
     }
 
     /// With a quota. One that is not granted identifies nobody.
+    ///
+    /// # Panics
+    /// When the policy declares no quota of this name.
     #[must_use]
+    #[track_caller]
     pub fn with_quota(mut self, name: &str, quota: TestQuota) -> Self {
+        assert_declared("quota", name, &self.grants.manifest.quotas);
         self.grants.quotas.insert(name.to_owned(), quota);
         self
     }
 
     /// With what the operator wants done with duplicates, if not to deny them.
+    ///
+    /// # Panics
+    /// When the policy declares no nonce space of this name.
     #[must_use]
+    #[track_caller]
     pub fn with_nonces(mut self, name: &str, on_duplicate: DuplicateTreatment) -> Self {
+        assert_declared("nonce space", name, &self.grants.manifest.nonces);
         self.grants.on_duplicate.insert(name.to_owned(), on_duplicate);
         self
     }
 
     /// With a nonce that a request which is not decided yet holds.
+    ///
+    /// # Panics
+    /// When the policy declares no nonce space of this name.
     #[must_use]
+    #[track_caller]
     pub fn with_claim_in_progress(self, space: &str, nonce: &[u8]) -> Self {
+        assert_declared("nonce space", space, &self.grants.manifest.nonces);
         let held = (space.to_owned(), nonce.to_vec());
         self.grants.held.borrow_mut().insert(held, Claim::InProgress);
         self
@@ -162,4 +182,11 @@ impl<S: Settings> Policy<S> {
 
 fn violation(detail: &str) -> Decision {
     deny(500, "contract-violation").detail(detail)
+}
+
+/// A grant under a name that the policy does not have is a slip of the test.
+#[track_caller]
+fn assert_declared<'n>(kind: &str, name: &str, declared: impl IntoIterator<Item = &'n String>) {
+    let declared: Vec<_> = declared.into_iter().collect();
+    assert!(declared.iter().any(|known| *known == name), "the policy declares no {kind} `{name}`, only {declared:?}");
 }

@@ -1,3 +1,4 @@
+use crate::test::fields;
 use crate::types::{Facts, Principal};
 
 /// A request to try a policy on.
@@ -54,8 +55,14 @@ impl Request {
     }
 
     /// With one more header, in any case.
+    ///
+    /// # Panics
+    /// When no request can carry it.
     #[must_use]
+    #[track_caller]
     pub fn header(mut self, name: &str, value: &str) -> Self {
+        assert!(fields::is_name(&name.to_ascii_lowercase()), "`{name}` is not a field name");
+        assert!(fields::is_value(value), "field `{name}` cannot have the value {value:?}");
         self.headers.push((name.to_ascii_lowercase(), value.to_owned()));
         self
     }

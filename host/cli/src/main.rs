@@ -21,6 +21,7 @@ mod reload;
 mod request;
 mod rollback;
 mod schema;
+mod sdk;
 mod serve;
 mod status;
 mod stopping;
@@ -42,6 +43,7 @@ struct Cli {
 #[derive(clap::Subcommand)]
 enum Command {
     New(new::Args),
+    Sdk(sdk::Args),
     Build(build::Args),
     Check(check::Args),
     Eval(eval::Args),
@@ -62,6 +64,7 @@ const FAILED: u8 = 2;
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::New(args) => new::run(args),
+        Command::Sdk(args) => sdk::run(&args),
         Command::Build(args) => build::run(args),
         Command::Check(args) => check::run(&args),
         Command::Eval(args) => eval::run(args),

@@ -36,15 +36,29 @@ fn what_is_no_component() {
     refused(b"not WebAssembly at all", "is not valid");
     refused(&wat("(module)"), "this is a core module, not a component");
     for length in [8, 100, SCRIPTED.len() / 2, SCRIPTED.len() - 1] {
-        refused(&SCRIPTED[..length], if length == 8 { "exports no policy" } else { "is not valid" });
+        refused(&SCRIPTED[..length], if length == 8 { "is not a policy" } else { "is not valid" });
     }
 }
 
 #[test]
 fn what_is_for_another_contract() {
-    refused(&wat("(component)"), "exports no policy, but this host runs `barmkin:policy/request-policy@0.1.0`");
-    let later = r#"(component (instance $i) (export "barmkin:policy/request-policy@9.0.0" (instance $i)))"#;
-    refused(&wat(later), "exports `barmkin:policy/request-policy@9.0.0`");
+    refused(&wat("(component)"), "does not export `barmkin:policy/request-policy@0.1.0`");
+    let other = |kind: &str, interface: &str| match kind {
+        "export" => format!(r#"(component (instance $i) (export "{interface}" (instance $i)))"#),
+        _ => format!(r#"(component (import "{interface}" (instance)))"#),
+    };
+    for (kind, interface, remedy) in [
+        ("export", "barmkin:policy/request-policy@9.0.0", "upgrade this host"),
+        ("export", "barmkin:policy/request-policy@0.0.9", "build it again with the SDK of this host: `barmkin sdk`"),
+        ("export", "barmkin:policy/request-policy@0.10.0", "upgrade this host"),
+        ("import", "barmkin:keys/keys@0.2.0", "upgrade this host"),
+        ("import", "barmkin:log/log@0.0.1", "build it again with the SDK of this host"),
+    ] {
+        let component = wat(&other(kind, interface));
+        refused(&component, &format!("was built for `{interface}`, but this host runs `"));
+        let help = problems(&component).first().and_then(Problem::help).unwrap();
+        assert!(help.starts_with(remedy), "{interface}: {help}");
+    }
     let mistyped = r#"(component (instance $i) (export "barmkin:policy/request-policy@0.1.0" (instance $i)))"#;
     assert!(matches!(problems(&wat(mistyped))[..], [Problem::Mistyped(_)]));
 }

@@ -2,6 +2,7 @@
 
 use crate::keys::{Algorithm, KeyError};
 use crate::limits::COMPILE_BUDGET_MAX;
+use crate::policy::is_older;
 use std::fmt;
 use std::time::Duration;
 
@@ -108,14 +109,17 @@ pub enum Problem {
         /// Bytes that it may.
         max: u64,
     },
-    /// It does not export the interface of any contract this host runs.
-    #[error("the component exports {found}, but this host runs `{expected}`")]
+    /// It was built for a version of the contract that this host does not run.
+    #[error("the component was built for `{found}`, but this host runs `{expected}`")]
     OtherContract {
-        /// What it exports instead.
+        /// The interface that it imports or exports.
         found: String,
-        /// What it should export.
+        /// The same interface, as this host has it.
         expected: &'static str,
     },
+    /// It does not export the interface of policies.
+    #[error("the component is not a policy: it does not export `{0}`")]
+    NoPolicy(&'static str),
     /// It imports something that is not a capability.
     #[error("the component imports `{0}`, which no policy is given")]
     ForeignImport(String),
@@ -271,7 +275,14 @@ impl Problem {
             ),
             Self::CompileMemory { .. } => "split its largest function, or its largest table".into(),
             Self::MoreSettings(_) => "correct those that are listed first".into(),
-            Self::OtherContract { .. } => "build it against the contract of this host, or update the host".into(),
+            Self::OtherContract { found, expected } => match is_older(found, expected) {
+                Some(true) => "build it again with the SDK of this host: `barmkin sdk`, then `barmkin build`".into(),
+                Some(false) => "upgrade this host to the version whose SDK built it, or build it with this one's: \
+                                `barmkin sdk`, then `barmkin build`"
+                    .into(),
+                None => "build it with the SDK of this host: `barmkin sdk`, then `barmkin build`".into(),
+            },
+            Self::NoPolicy(_) => "name the component that `barmkin build` makes of a crate with a `#[policy]`".into(),
             Self::ForeignImport(import) if import.starts_with("wasi:") => {
                 "build it for wasm32-unknown-unknown: policies have no ambient authority".into()
             }

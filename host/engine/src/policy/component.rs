@@ -93,16 +93,39 @@ pub(super) fn inspect_within(component: &[u8], budget: Duration) -> Result<Inspe
     }
     let inspection = Inspection { code_bytes: cost.code_bytes, estimate, ..validated(component)? };
     for import in &inspection.imports {
-        if !IMPORTS.contains(&import.as_str()) {
-            return Err(Problem::ForeignImport(import.clone()));
+        if IMPORTS.contains(&import.as_str()) {
+            continue;
         }
+        return Err(match IMPORTS.iter().find(|known| differ_in_version(import, known)) {
+            Some(expected) => Problem::OtherContract { found: import.clone(), expected },
+            None => Problem::ForeignImport(import.clone()),
+        });
     }
     if !inspection.exports.iter().any(|export| export == CONTRACT) {
-        let found = inspection.exports.iter().find(|export| export.starts_with("barmkin:policy/"));
-        let found = found.map_or_else(|| "no policy".to_owned(), |export| format!("`{export}`"));
-        return Err(Problem::OtherContract { found, expected: CONTRACT });
+        return Err(match inspection.exports.iter().find(|export| differ_in_version(export, CONTRACT)) {
+            Some(found) => Problem::OtherContract { found: found.clone(), expected: CONTRACT },
+            None => Problem::NoPolicy(CONTRACT),
+        });
     }
     Ok(inspection)
+}
+
+/// Whether two names are of one interface, in different versions.
+fn differ_in_version(one: &str, other: &str) -> bool {
+    let interface = |name: &str| name.split_once('@').map(|(interface, _)| interface.to_owned());
+    one != other && interface(one).is_some() && interface(one) == interface(other)
+}
+
+/// Whether interface `one` is of a version before that of `other`; `None` where
+/// either has none that can be read.
+pub(crate) fn is_older(one: &str, other: &str) -> Option<bool> {
+    let version = |name: &str| -> Option<Vec<u64>> {
+        let (_, version) = name.split_once('@')?;
+        // What is before a release sorts with it: the difference is in numbers.
+        let numbers = version.split(['-', '+']).next()?;
+        numbers.split('.').map(|number| number.parse().ok()).collect()
+    };
+    Some(version(one)? < version(other)?)
 }
 
 /// What `component`, which this host made of one that was inspected, consists

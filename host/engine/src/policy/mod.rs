@@ -23,6 +23,7 @@ mod snapshot;
 mod written;
 
 pub(crate) use cache::Cache;
+pub(crate) use component::is_older;
 pub use component::{CONTRACT, Inspection, inspect};
 pub(crate) use decision::{Decision, PolicyDenial};
 pub(crate) use failure::CheckError;
