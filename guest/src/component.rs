@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use crate::configured;
 use crate::decision::deny;
 use crate::host::Host;
+use crate::panic;
 use crate::rule::{Problems, Rule, Settings};
 use crate::types::{Decision, Input, Manifest, SettingProblem};
 
@@ -26,6 +27,8 @@ impl<R: Rule> Configured<R> {
     /// # Errors
     /// Everything that is wrong with the settings.
     pub fn configure<S: Settings<Rule = R>>(&self, settings: String) -> Result<Manifest, Vec<SettingProblem>> {
+        // The hook is part of the image, too.
+        panic::report();
         let (rule, manifest) = configured::configure::<S>(settings)?;
         if self.0.set(rule).is_err() {
             return Err(Problems::one("", "the policy is already configured", "").into_vec());

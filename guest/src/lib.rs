@@ -76,6 +76,13 @@
 //! that only restricts says [`abstain`] when it is content; [`deny`] ends it. See
 //! [`types::Decision`] for what can be added to each.
 //!
+//! # What a policy says when it dies
+//!
+//! A panic costs one request. Where it was, relative to the crate, is part of the
+//! failure's detail; `barmkin eval` and `barmkin test` add its message. A gate that
+//! serves does so only with `--panic-messages`, since the message may hold parts of
+//! the request: what is not to be logged does not belong in one.
+//!
 //! # Cargo.toml
 //!
 //! ```toml
@@ -83,7 +90,10 @@
 //! crate-type = ["cdylib", "rlib"]
 //!
 //! [dependencies]
-//! barmkin-guest = "0.1"
+//! barmkin-guest = { path = "sdk/guest" } # as `barmkin new` and `barmkin sdk` write it
+//!
+//! [package.metadata.barmkin]
+//! stack = "64KiB" # defaults to `16KiB`
 //! ```
 
 #[doc(hidden)]
@@ -98,6 +108,8 @@ mod host;
 pub mod log;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod native;
+#[cfg(target_arch = "wasm32")]
+mod panic;
 pub mod prelude;
 mod rule;
 pub mod settings;

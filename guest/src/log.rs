@@ -26,8 +26,13 @@ pub fn error(message: &str, pairs: &[(&str, &str)]) {
     write(Level::Error, message, pairs);
 }
 
+/// The name of the pair by which the host tells the last words of a policy from
+/// a line of its log. Its value is where it panicked.
 #[cfg(target_arch = "wasm32")]
-fn write(level: Level, message: &str, pairs: &[(&str, &str)]) {
+pub(crate) const PANIC: &str = "panic";
+
+#[cfg(target_arch = "wasm32")]
+pub(crate) fn write(level: Level, message: &str, pairs: &[(&str, &str)]) {
     crate::bindings::barmkin::log::log::write(level, message, pairs);
 }
 

@@ -34,6 +34,7 @@ pub(crate) fn build(
 fn command(workspace: &Workspace, packages: &[&str], options: &BuildOptions) -> Result<Command, BuildError> {
     // Diagnostics come with the rest, so that one of them can be told apart.
     let format = if stderr().is_terminal() { "json-diagnostic-rendered-ansi" } else { "json" };
+    let stack_bytes = profile::stack_bytes(workspace, packages)?;
     let target_dir = options.target_dir.clone().unwrap_or_else(|| workspace.guests_dir());
     let mut command = Command::new(environment::cargo());
     for name in environment::overrides() {
@@ -41,7 +42,7 @@ fn command(workspace: &Workspace, packages: &[&str], options: &BuildOptions) -> 
     }
     command
         .current_dir(workspace.root())
-        .env("CARGO_ENCODED_RUSTFLAGS", profile::rustflags(workspace))
+        .env("CARGO_ENCODED_RUSTFLAGS", profile::rustflags(workspace, stack_bytes))
         .args(["build", "--lib", "--message-format", format])
         .args(["--target", target::TRIPLE, "--profile", profile::NAME])
         .args(profile::arguments(workspace)?)

@@ -62,6 +62,14 @@ pub enum BuildError {
         /// What is wrong with it.
         source: toml::de::Error,
     },
+    /// The package asks for a stack that it cannot have.
+    #[error("`{package}` has `stack = {text}` under `[package.metadata.barmkin]`")]
+    Stack {
+        /// The package's name.
+        package: String,
+        /// What it asks for, as JSON.
+        text: String,
+    },
     /// Nothing in the crate is marked as the policy.
     #[error("`{package}` has no `#[policy]`")]
     NoPolicy {
@@ -96,6 +104,7 @@ impl BuildError {
             Self::Cargo { .. } => "repair what the compiler reports above",
             Self::Read { .. } => "see that the file exists and may be read",
             Self::Manifest { .. } => "repair the manifest of the workspace",
+            Self::Stack { .. } => "write a size from `4KiB` to `1024KiB`, in text; the default is `16KiB`",
             Self::NoPolicy { .. } => "write `#[policy]` above the struct of the policy's settings",
             Self::TwoPolicies { .. } => "a component is one policy: move the other to a crate of its own",
             Self::Componentize { .. } => {

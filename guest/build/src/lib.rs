@@ -16,6 +16,14 @@
 //! # }
 //! ```
 //!
+//! Its stack has 16 KiB and lies first in memory, so that a policy which runs out
+//! of it traps. One that needs more says so in its Cargo.toml:
+//!
+//! ```toml
+//! [package.metadata.barmkin]
+//! stack = "64KiB"
+//! ```
+//!
 //! It may be called from a build script: cargo is run with a target directory
 //! of its own, so that it never waits for the build that is running it.
 

@@ -1,6 +1,7 @@
 //! What a guest is compiled with, and why.
 
 use std::fs;
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use crate::environment::cargo_home;
@@ -22,11 +23,30 @@ const SETTINGS: [&str; 7] = [
     "strip='symbols'",
 ];
 
-/// A policy is shallow. With this and the data of a usual policy about half of
+/// The stack, unless `stack` under `[package.metadata.barmkin]` says another
+/// size. A policy is shallow. With this and the data of a usual policy about half of
 /// the first page of memory, 64 KiB, is left for its heap: every further page
 /// is one that the host restores after each request. The stack lies below the
 /// data, so that running out of it traps.
 const STACK_BYTES: u32 = 16 * 1024;
+
+/// Sizes of a stack that a package can ask for: less than the smallest is not
+/// enough for anything, and the largest is half of the memory that a policy has
+/// unless its operator gives it more.
+const STACK_KIB: RangeInclusive<u32> = 4..=1024;
+
+/// The largest stack that one of `packages` asks for: they are built together.
+pub(crate) fn stack_bytes(workspace: &Workspace, packages: &[&str]) -> Result<u32, BuildError> {
+    packages.iter().try_fold(STACK_BYTES, |most, package| match workspace.setting(package, "stack") {
+        None => Ok(most),
+        Some(text) => {
+            let refused = || BuildError::Stack { package: (*package).to_owned(), text: text.clone() };
+            let kib = text.trim_matches('"').strip_suffix("KiB").and_then(|number| number.parse().ok());
+            let kib: u32 = kib.filter(|kib| STACK_KIB.contains(kib)).ok_or_else(refused)?;
+            Ok(if packages.len() == 1 { kib * 1024 } else { most.max(kib * 1024) })
+        }
+    })
+}
 
 /// The command line that defines the profile, empty where the manifest does.
 pub(crate) fn arguments(workspace: &Workspace) -> Result<Vec<String>, BuildError> {
@@ -40,8 +60,8 @@ pub(crate) fn arguments(workspace: &Workspace) -> Result<Vec<String>, BuildError
 }
 
 /// Flags of the compiler, as the value of `CARGO_ENCODED_RUSTFLAGS`.
-pub(crate) fn rustflags(workspace: &Workspace) -> String {
-    let mut flags = vec![format!("-Clink-arg=-zstack-size={STACK_BYTES}"), "-Clink-arg=--stack-first".to_owned()];
+pub(crate) fn rustflags(workspace: &Workspace, stack_bytes: u32) -> String {
+    let mut flags = vec![format!("-Clink-arg=-zstack-size={stack_bytes}"), "-Clink-arg=--stack-first".to_owned()];
     flags.extend(remapped_paths(workspace.root()));
     flags.join("\u{1f}")
 }

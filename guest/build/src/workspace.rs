@@ -52,6 +52,12 @@ impl Workspace {
             .map(|known| &known.id)
     }
 
+    /// A setting under `[package.metadata.barmkin]`, as JSON.
+    pub(crate) fn setting(&self, package: &str, name: &str) -> Option<String> {
+        let package = self.metadata.packages.iter().find(|known| known.name.as_str() == package)?;
+        package.metadata.get("barmkin")?.get(name).map(ToString::to_string)
+    }
+
     /// The name of a package of the workspace; the id of another.
     pub(crate) fn name_of(&self, id: &PackageId) -> String {
         let known = self.metadata.packages.iter().find(|package| package.id == *id);

@@ -2,11 +2,12 @@
 //! manifest.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
 use barmkin_build::{BuildError, BuildOptions, build_component};
-use wasmparser::{Parser, Payload};
+use wasmparser::{Operator, Parser, Payload};
 
 const SOURCE: &str = r#"
 use barmkin_guest::prelude::*;
@@ -31,7 +32,7 @@ fn needs_nothing_but_a_library_of_the_right_type() {
 
     let component = build_component(folder.path(), &options()).unwrap();
 
-    let mut memories = 0;
+    let (mut memories, mut imported) = (0, BTreeSet::new());
     for payload in Parser::new(0).parse_all(&component) {
         match payload.unwrap() {
             Payload::MemorySection(section) => {
@@ -42,12 +43,15 @@ fn needs_nothing_but_a_library_of_the_right_type() {
                 }
             }
             Payload::ImportSection(section) => {
-                assert_eq!(section.count(), 0, "it uses no capability and imports none");
+                imported.extend(section.into_imports().map(|import| import.unwrap().module.to_owned()));
             }
             _ => {}
         }
     }
     assert_eq!(memories, 1);
+    // But for the encoder's own modules, which import from each other.
+    imported.retain(|module| !module.is_empty());
+    assert_eq!(imported, BTreeSet::from(["barmkin:log/log@0.1.0".to_owned()]), "what it says when it panics");
     let text = String::from_utf8_lossy(&component);
     assert!(text.contains("/registry/serde_json-"), "panics carry paths");
     assert!(!text.contains("registry/src/"), "they show where it was built");
@@ -60,6 +64,34 @@ fn a_library_of_another_type_is_refused() {
     let error = build_component(folder.path(), &options()).unwrap_err();
     assert_eq!(error.to_string(), "package `library` has no `cdylib` library");
     assert!(error.help().contains("crate-type"));
+}
+
+#[test]
+fn a_package_says_how_large_its_stack_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let build = |stack: &str| {
+        let crate_folder = folder.path().join(stack);
+        fs::create_dir(&crate_folder).unwrap();
+        write_crate(&crate_folder, "stacked", "crate-type = [\"cdylib\"]", SOURCE);
+        let manifest = crate_folder.join("Cargo.toml");
+        let text = fs::read_to_string(&manifest).unwrap();
+        fs::write(&manifest, format!("{text}\n[package.metadata.barmkin]\nstack = \"{stack}\"\n")).unwrap();
+        build_component(&crate_folder, &options())
+    };
+    let component = build("48KiB").unwrap();
+    let mut globals = Parser::new(0).parse_all(&component).filter_map(|payload| match payload.unwrap() {
+        Payload::GlobalSection(section) => section.into_iter().next(),
+        _ => None,
+    });
+    let pointer = globals.next().unwrap().unwrap().init_expr.get_operators_reader().read().unwrap();
+    assert!(matches!(pointer, Operator::I32Const { value: 49_152 }), "{pointer:?}");
+
+    for refused in ["64", "64KB", "3KiB", "1025KiB", "-8KiB"] {
+        let error = build(refused).unwrap_err();
+        let expected = format!("`stacked` has `stack = \"{refused}\"` under `[package.metadata.barmkin]`");
+        assert_eq!(error.to_string(), expected);
+        assert!(error.help().contains("from `4KiB` to `1024KiB`"));
+    }
 }
 
 #[test]

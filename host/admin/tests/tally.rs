@@ -18,7 +18,7 @@ fn code(code: &str) -> Reason {
 }
 
 fn step(outcome: Outcome, detail: &str) -> Step {
-    Step { policy: "p".into(), outcome, detail: detail.to_owned() }
+    Step { policy: "p".into(), outcome, detail: detail.to_owned(), took: None }
 }
 
 #[track_caller]

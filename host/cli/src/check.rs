@@ -1,6 +1,6 @@
 //! `barmkin check`: proves a configuration before it is used.
 
-use crate::{deliveries, head_requests, load, proxies};
+use crate::{deliveries, head_requests, load, loaded, proxies};
 use anyhow::Result;
 use barmkin_config::{Admin, Report, Secrets};
 use std::process::ExitCode;
@@ -48,12 +48,8 @@ fn prove(args: &Args) -> Result<()> {
     for (name, upstream) in &config.fixed().upstreams {
         println!("upstream `{name}` at {upstream}");
     }
-    for (name, manifest) in generation.manifests() {
-        let headers: Vec<_> = manifest.headers().iter().map(|input| input.name.as_str()).collect();
-        println!(
-            "policy `{name}` reads {}",
-            if headers.is_empty() { "no header".to_owned() } else { headers.join(", ") }
-        );
+    for line in generation.policies().flat_map(|policy| loaded::lines(&policy)) {
+        println!("{line}");
     }
     for route in &config.spec().routes {
         let policies: Vec<_> = route.chain.iter().flat_map(|member| member.policies()).map(String::as_str).collect();

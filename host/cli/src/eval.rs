@@ -5,7 +5,7 @@ use crate::request::{Scheme, Written, append, check_listener, head};
 use anyhow::{Context, Result, bail};
 use barmkin_config::Secrets;
 use barmkin_host::limits::BODY_BYTES_MAX;
-use barmkin_host::{Body, FixedClock, Gate, Head, Outcome, Verdict};
+use barmkin_host::{Body, FixedClock, Gate, Head, Outcome, Took, Verdict};
 use http::HeaderMap;
 use std::ffi::OsString;
 use std::net::IpAddr;
@@ -85,7 +85,7 @@ fn request(args: Args) -> Result<(Head, Body)> {
             .with_context(|| format!("cannot read `{}`", file.display()))?;
         let written: Written =
             serde_json::from_str(&text).with_context(|| format!("`{}` is no request", file.display()))?;
-        return written.into_parts();
+        return written.to_parts();
     }
     let (scheme, authority, target) = match (&args.url, args.path) {
         (Some(url), _) => split_url(url)?,
@@ -151,8 +151,17 @@ fn print(verdict: &Verdict) {
         }
     }
     for step in verdict.steps() {
-        println!("  {:<24} {}", step.policy, outcome(&step.outcome));
+        let took = step.took.as_ref().map(took).unwrap_or_default();
+        println!("  {:<24} {:<32} {took}", step.policy, outcome(&step.outcome));
+        if let (Outcome::Failed(_), false) = (&step.outcome, step.detail.is_empty()) {
+            println!("  {:<24} {}", "", step.detail);
+        }
     }
+}
+
+/// What a check took, for people.
+pub(crate) fn took(took: &Took) -> String {
+    format!("{:.2?}, {} KiB", took.time, took.memory_bytes / 1024)
 }
 
 fn outcome(outcome: &Outcome) -> String {
@@ -168,7 +177,15 @@ fn as_json(verdict: &Verdict) -> serde_json::Value {
     let steps: Vec<_> = verdict
         .steps()
         .iter()
-        .map(|step| serde_json::json!({ "policy": *step.policy, "outcome": outcome(&step.outcome), "detail": step.detail }))
+        .map(|step| {
+            serde_json::json!({
+                "policy": *step.policy,
+                "outcome": outcome(&step.outcome),
+                "detail": step.detail,
+                "time-us": step.took.map(|took| u64::try_from(took.time.as_micros()).unwrap_or(u64::MAX)),
+                "memory-bytes": step.took.map(|took| took.memory_bytes),
+            })
+        })
         .collect();
     match verdict {
         Verdict::Allow(permit) => serde_json::json!({

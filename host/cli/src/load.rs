@@ -75,10 +75,12 @@ pub(crate) fn serving_engine(config: &Config, store: &Store) -> Result<Engine> {
 }
 
 /// What a generation of `config` is proven with: a store of its own, so that the
-/// one that serves is left alone, with as much room.
+/// one that serves is left alone, with as much room. It is asked by people, who
+/// are to learn why a policy failed.
 pub(crate) fn services(config: &Config) -> Services {
     let unbounded = MemoryLimits { nonces: usize::MAX, quotas: usize::MAX };
-    Services::new(MemoryStore::new(config.store().limits().unwrap_or(unbounded)))
+    let store = MemoryStore::new(config.store().limits().unwrap_or(unbounded));
+    Services { for_authors: true, ..Services::new(store) }
 }
 
 /// Builds and proves what `config` says.

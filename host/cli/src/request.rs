@@ -7,29 +7,37 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use http::header::HOST;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 /// A request in a file (JSON or TOML).
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[schemars(rename = "Request")]
 pub(crate) struct Written {
+    /// Defaults to `GET`.
     #[serde(default = "get")]
     method: String,
     /// Path and query, byte for byte as the server would receive them.
     target: String,
+    /// The host, if a `host` header does not say it.
     #[serde(default)]
     host: Option<String>,
+    /// The scheme that the client used.
     #[serde(default)]
     scheme: Scheme,
     /// Values by name; several are several fields.
     #[serde(default)]
     headers: BTreeMap<String, Values>,
+    /// The body, as text.
     #[serde(default)]
     body: Option<String>,
+    /// The body, as base64 (RFC 4648, section 4).
     #[serde(default)]
     body_base64: Option<String>,
+    /// The address of the client.
     #[serde(default)]
     client_address: Option<IpAddr>,
     /// The listener that it comes by.
@@ -42,10 +50,12 @@ fn get() -> String {
 }
 
 /// The scheme that the client used.
-#[derive(Clone, Copy, Debug, Default, Deserialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Scheme {
+    /// Without TLS.
     Http,
+    /// Over TLS.
     #[default]
     Https,
 }
@@ -59,16 +69,18 @@ impl Scheme {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
 enum Values {
+    /// A field.
     One(String),
+    /// Fields, in order.
     Many(Vec<String>),
 }
 
 impl Written {
     /// The request as an adapter would hand it over.
-    pub(crate) fn into_parts(self) -> Result<(Head, Body)> {
+    pub(crate) fn to_parts(&self) -> Result<(Head, Body)> {
         let mut headers = HeaderMap::new();
         for (name, values) in &self.headers {
             let values = match values {
@@ -79,14 +91,15 @@ impl Written {
                 append(&mut headers, name, value.as_bytes())?;
             }
         }
-        let body = match (self.body, self.body_base64) {
+        let body = match (&self.body, &self.body_base64) {
             (Some(_), Some(_)) => bail!("the request has both `body` and `body-base64`"),
-            (Some(text), None) => text.into_bytes(),
+            (Some(text), None) => text.clone().into_bytes(),
             (None, Some(text)) => BASE64_STANDARD.decode(text).context("`body-base64` is not base64")?,
             (None, None) => Vec::new(),
         };
-        let mut head = head(&self.method, self.target, self.host, self.scheme, headers, self.client_address)?;
-        head.client.listener = self.listener.map(Into::into);
+        let (target, host) = (self.target.clone(), self.host.clone());
+        let mut head = head(&self.method, target, host, self.scheme, headers, self.client_address)?;
+        head.client.listener = self.listener.as_deref().map(Into::into);
         Ok((head, Body::Whole(body.into())))
     }
 }

@@ -27,6 +27,10 @@ pub(crate) struct Args {
     /// signed before this start is then refused.
     #[arg(long)]
     accept_loss: bool,
+    /// Logs what a policy says when it panics, and not only where it does. That
+    /// text may hold parts of requests.
+    #[arg(long)]
+    panic_messages: bool,
     /// How the log is written.
     #[arg(long, value_enum, default_value_t)]
     log_format: LogFormat,
@@ -53,7 +57,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
     let open = |config: &StoreConfig| runtime.block_on(store::open(config, args.accept_loss, &counts.store));
-    let live = Live::load(&args.file.file, open, counts.tally.clone(), counts.reloads.clone())?;
+    let told = (counts.tally.clone() as _, args.panic_messages);
+    let live = Live::load(&args.file.file, open, told, counts.reloads.clone())?;
     let (gate, engine, fixed, view) = (live.gate().clone(), live.engine().clone(), live.fixed(), live.view());
     compile_in_the_background();
     let orders = Orders::start(live)?;

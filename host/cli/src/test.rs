@@ -1,177 +1,160 @@
 //! `barmkin test`: decides cases, and compares.
 
+use crate::cases::{Case, Cases, Component};
+use crate::eval::took;
 use crate::load;
-use crate::request::Written;
 use anyhow::{Context, Result, bail};
 use barmkin_config::Secrets;
-use barmkin_host::limits::COMPONENT_BYTES_MAX;
-use barmkin_host::{
-    FixedClock, Gate, Generation, Grants, KeyRing, Member, MemoryStore, PolicySpec, Route, Services, Spec, Verdict,
-};
-use serde::Deserialize;
+use barmkin_host::{Body, FixedClock, Gate, Head, MemoryStore, Services, Step, Took, Verdict};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Decides the cases of a file, and compares.
 #[derive(clap::Args)]
+#[command(after_long_help = FORMAT)]
 pub(crate) struct Args {
     /// The file with the cases (TOML), or a folder with a `cases.toml`.
     #[arg(default_value = ".")]
     cases: PathBuf,
 }
 
-/// A file of cases: against a configuration, or against one component.
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-struct Cases {
-    #[serde(default)]
-    configuration: Option<PathBuf>,
-    #[serde(default)]
-    component: Option<PathBuf>,
-    #[serde(default)]
-    settings: Option<serde_json::Value>,
-    #[serde(default)]
-    grants: ComponentGrants,
-    cases: Vec<Case>,
-}
-
-/// What a component alone can be granted: the rest takes a configuration.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-struct ComponentGrants {
-    #[serde(default)]
-    vouch: bool,
-    #[serde(default)]
-    sets: Vec<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-struct Case {
-    name: String,
-    /// When it is; now unless given.
-    #[serde(default)]
-    now: Option<jiff::Timestamp>,
-    request: Written,
-    expect: Expected,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-struct Expected {
-    verdict: ExpectedVerdict,
-    /// The reason of a deny. It must be given: a deny for another reason is
-    /// another rule at work.
-    #[serde(default)]
-    reason: Option<String>,
-    #[serde(default)]
-    principal: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum ExpectedVerdict {
-    Allow,
-    Deny,
-}
+/// The format, by an example of everything.
+const FORMAT: &str = concat!(
+    "The file of cases, with an example of everything (`barmkin schema --cases` prints its JSON Schema):\n\n",
+    include_str!("../templates/every-case.toml.in")
+);
 
 /// Bytes of a file of cases: bodies of tests stand in it.
 const CASES_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Decisions before a case's own.
+const BEFORE_MAX: u32 = 10_000;
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let file = if args.cases.is_dir() { args.cases.join("cases.toml") } else { args.cases.clone() };
     let text = barmkin_files::read_text(&file, CASES_BYTES_MAX)
         .with_context(|| format!("cannot read `{}`", file.display()))?;
-    let cases: Cases = toml::from_str(&text).with_context(|| format!("`{}` is no file of cases", file.display()))?;
+    let cases: Cases = toml::from_str(&text).with_context(|| format!("`{}` is not a file of cases", file.display()))?;
     let folder = file.parent().unwrap_or(Path::new("."));
     let clock = Arc::new(FixedClock::default());
-    let gate = Gate::new(generation(&cases, folder, clock.clone())?);
-    let (mut passed, mut failed) = (0, 0);
-    for case in cases.cases {
-        let now = case.now.unwrap_or_else(jiff::Timestamp::now);
-        clock.set_unix_ms(u64::try_from(now.as_millisecond()).context("a case is before 1970")?);
-        let name = case.name;
-        let (head, body) = case.request.into_parts().with_context(|| format!("case `{name}`"))?;
-        match case.expect.compare(&gate.check_now(head, body)?) {
+    let subject = Subject::load(&cases, folder, clock.clone())?;
+    let (mut passed, mut failed, mut used) = (0, 0, Used::default());
+    for (index, case) in cases.cases.iter().enumerate() {
+        let verdict =
+            decide(&cases, (index, case), &subject, &clock).with_context(|| format!("case `{}`", case.name))?;
+        used.add(verdict.steps());
+        match case.expect.compare(&verdict) {
             Ok(()) => passed += 1,
             Err(difference) => {
                 failed += 1;
-                println!("case `{name}` in {}: {difference}", file.display());
+                println!("case `{}` in {}: {difference}", case.name, file.display());
+                verdict.steps().iter().for_each(print_step);
             }
         }
     }
+    used.print();
     println!("{passed} passed, {failed} failed");
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn generation(cases: &Cases, folder: &Path, clock: Arc<FixedClock>) -> Result<Generation> {
-    let engine = load::engine(None)?;
-    match (&cases.configuration, &cases.component) {
-        (Some(file), None) => {
-            let config = load::config(&folder.join(file), Secrets::Read)?;
-            let services = Services { clock, ..load::services(&config) };
-            load::generation(&config, &engine, services)
+/// What decides the cases.
+enum Subject {
+    Configuration(Gate),
+    Component(Box<Component>),
+}
+
+impl Subject {
+    fn load(cases: &Cases, folder: &Path, clock: Arc<FixedClock>) -> Result<Self> {
+        let engine = load::engine(None)?;
+        match (&cases.configuration, &cases.component) {
+            (Some(file), None) => {
+                let declared = !cases.keys.is_empty() || !cases.nonces.is_empty() || !cases.quotas.is_empty();
+                if declared || cases.cases.iter().any(Case::declares) {
+                    bail!("`keys`, `nonces` and `quotas` are for a `component`: a configuration has its own");
+                }
+                let config = load::config(&folder.join(file), Secrets::Read)?;
+                let services = Services { clock, ..load::services(&config) };
+                Ok(Self::Configuration(Gate::new(load::generation(&config, &engine, services)?)))
+            }
+            (None, Some(component)) => {
+                let services = Services { clock, for_authors: true, ..Services::new(MemoryStore::default()) };
+                let component = Component::load(&folder.join(component), cases, engine, services)?;
+                Ok(Self::Component(Box::new(component)))
+            }
+            _ => bail!("say what to test: either `configuration` or `component`"),
         }
-        (None, Some(component)) => {
-            let spec = alone(&folder.join(component), cases)?;
-            let services = Services { clock, ..Services::new(MemoryStore::default()) };
-            Ok(Generation::build(&engine, &spec, &KeyRing::default(), services)?)
-        }
-        _ => bail!("say what to test: either `configuration` or `component`"),
     }
 }
 
-/// One component on a route for everything.
-fn alone(component: &Path, cases: &Cases) -> Result<Spec> {
-    let bytes = barmkin_files::read(component, COMPONENT_BYTES_MAX)
-        .with_context(|| format!("cannot read `{}` (`barmkin build` makes it)", component.display()))?;
-    let mut policy = PolicySpec::new(bytes);
-    policy.settings = cases.settings.clone().unwrap_or_else(|| serde_json::json!({}));
-    policy.grants = Grants {
-        vouch: cases.grants.vouch,
-        sets: cases.grants.sets.iter().map(|name| name.parse()).collect::<Result<_, _>>().context("`sets`")?,
-        ..Grants::default()
+fn decide(cases: &Cases, (index, case): (usize, &Case), subject: &Subject, clock: &FixedClock) -> Result<Verdict> {
+    let now = case.now.unwrap_or_else(jiff::Timestamp::now);
+    clock.set_unix_ms(u64::try_from(now.as_millisecond()).context("it is before 1970")?);
+    if case.before > BEFORE_MAX {
+        bail!("`before` is {}, but may be at most {BEFORE_MAX}", case.before);
+    }
+    let (own, shared) = match subject {
+        Subject::Configuration(gate) => (None, gate),
+        Subject::Component(component) => (component.own(case, index)?, component.shared()),
     };
-    let mut route = Route::new("everything");
-    route.chain = vec![Member::Policy("policy".to_owned())];
-    // One that only restricts is content when it abstains.
-    route.public = !cases.grants.vouch;
-    Ok(Spec { policies: [("policy".to_owned(), policy)].into(), routes: vec![route], ..Spec::default() })
+    let gate = own.as_ref().unwrap_or(shared);
+    for _ in 0..case.before {
+        let (head, body) = request(cases, case, now)?;
+        let _ = gate.check_now(head, body)?;
+    }
+    let (head, body) = request(cases, case, now)?;
+    Ok(gate.check_now(head, body)?)
 }
 
-impl Expected {
-    fn compare(&self, verdict: &Verdict) -> Result<(), String> {
-        let reason = verdict.reason().map(|reason| reason.as_str());
-        let found = match reason {
-            None => "allow".to_owned(),
-            Some(reason) => format!("deny `{reason}`"),
-        };
-        let expected = match (self.verdict, &self.reason) {
-            (ExpectedVerdict::Allow, _) => "allow".to_owned(),
-            (ExpectedVerdict::Deny, Some(reason)) => format!("deny `{reason}`"),
-            (ExpectedVerdict::Deny, None) => return Err("a case that expects deny must say the `reason`".to_owned()),
-        };
-        if found != expected {
-            return Err(format!("expected {expected}, got {found}{}", because(verdict)));
+fn request(cases: &Cases, case: &Case, now: jiff::Timestamp) -> Result<(Head, Body)> {
+    let (mut head, body) = case.request.to_parts()?;
+    case.establish(&mut head)?;
+    case.sign(cases, now, &mut head, &body)?;
+    Ok((head, body))
+}
+
+fn print_step(step: &Step) {
+    let took = step.took.as_ref().map(took).unwrap_or_default();
+    println!("  {:<24} {took}", step.policy);
+}
+
+/// What the checks of each policy took.
+#[derive(Default)]
+struct Used(BTreeMap<Arc<str>, Vec<Took>>);
+
+impl Used {
+    fn add(&mut self, steps: &[Step]) {
+        for step in steps {
+            self.0.entry(step.policy.clone()).or_default().extend(step.took);
         }
-        let principal = match verdict {
-            Verdict::Allow(permit) => permit.principal().map(|principal| principal.id.as_str()),
-            Verdict::Deny(_) => None,
-        };
-        match &self.principal {
-            Some(expected) if principal != Some(expected) => Err(format!(
-                "expected principal `{expected}`, got {}",
-                principal.map_or("none".to_owned(), |id| format!("`{id}`"))
-            )),
-            _ => Ok(()),
+    }
+
+    fn print(&mut self) {
+        for (policy, took) in &mut self.0 {
+            took.sort_by_key(|took| took.time);
+            let median = took.get(took.len() / 2).map_or(Duration::ZERO, |took| took.time);
+            let longest = took.last().map_or(Duration::ZERO, |took| took.time);
+            let memory = took.iter().map(|took| took.memory_bytes).max().unwrap_or_default();
+            println!(
+                "policy `{policy}`: {} checks, median {median:.2?}, longest {longest:.2?}, at most {} KiB of memory",
+                took.len(),
+                memory / 1024
+            );
         }
     }
 }
 
-fn because(verdict: &Verdict) -> String {
-    match verdict {
-        Verdict::Deny(denial) if !denial.detail().is_empty() => format!(" because {}", denial.detail()),
-        _ => String::new(),
+#[cfg(test)]
+mod tests {
+    use super::FORMAT;
+    use crate::cases::Cases;
+
+    #[test]
+    fn the_example_in_the_help_is_a_file_of_cases() {
+        let (_, example) = FORMAT.split_once("\n\n").unwrap();
+        let cases: Cases = toml::from_str(example).unwrap();
+        assert!(cases.cases.iter().any(|case| case.sign.is_some()));
     }
 }

@@ -25,6 +25,14 @@ fn a_new_crate_works_from_the_start() {
         assert_eq!(ended.code, Some(0), "{arguments:?}: {}{}", ended.out, ended.err);
     }
 
+    // So does the rule that the README shows, in its place.
+    std::fs::write(policy.join("src/lib.rs"), rule_of_the_readme()).unwrap();
+    std::fs::write(policy.join("cases.toml"), CASES_OF_THE_README).unwrap();
+    for arguments in [&["build"][..], &["test"]] {
+        let ended = outside(&mut barmkin(&policy, arguments), &policy);
+        assert_eq!(ended.code, Some(0), "{arguments:?}: {}{}", ended.out, ended.err);
+    }
+
     // The versions are those of the lock file that came with it.
     let locked = |lock: &Path| {
         let lock = std::fs::read_to_string(lock).unwrap().parse::<toml::Table>().unwrap();
@@ -82,6 +90,22 @@ fn a_name_that_cargo_refuses_and_a_folder_that_is_there_are_refused() {
     let refused = run(folder.path(), &["new", "partners"]);
     assert_eq!(refused.code, Some(2));
     assert!(std::fs::read_dir(folder.path().join("partners")).unwrap().next().is_none());
+}
+
+const CASES_OF_THE_README: &str = r#"
+component = "partners.wasm"
+settings = { allowed = ["acme"] }
+grants = { vouch = true }
+cases = [
+    { name = "a partner", request = { target = "/", headers = { x-partner = "acme" } }, expect = { verdict = "allow", principal = "acme" } },
+    { name = "nobody", request = { target = "/" }, expect = { verdict = "deny", reason = "unknown-partner", status = 403 } },
+]
+"#;
+
+fn rule_of_the_readme() -> String {
+    let readme = std::fs::read_to_string(Path::new(REPOSITORY).join("README.md")).unwrap();
+    let (_, rule) = readme.split_once("### Write a policy\n\n```rust,ignore\n").unwrap();
+    rule.split_once("```").unwrap().0.to_owned()
 }
 
 /// Paths of the dependencies that a manifest names.

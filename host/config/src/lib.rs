@@ -55,5 +55,6 @@ pub use report::{Finding, Place, Report, Severity};
 pub use schema::schema;
 pub use store::{RedisConfig, StoreConfig};
 pub use upstream::{Http, Upstream, UpstreamAddress, UpstreamTls};
+pub use units::{BadQuantity, DurationUnit, Rate, RateUnit, Text, Unit};
 pub use visible::{Visible, VisibleLines};
 pub use withdraw::{Because, Gone, Whereabouts, Withdrawn};

@@ -8,31 +8,48 @@ use std::time::Duration;
 
 /// A quantity that was written but not read: it is read where its place is
 /// known, so that every bad one is reported.
-pub(crate) struct Text<U> {
+#[derive(Debug)]
+pub struct Text<U> {
     text: String,
     unit: PhantomData<U>,
 }
 
 /// How a kind of quantity is written.
-pub(crate) trait Unit {
+pub trait Unit {
+    /// What it is once it is read.
     type Value;
+    /// Its name in messages.
     const NAME: &'static str;
     /// For a sentence: "write ...".
     const EXPECTED: &'static str;
+    /// A regular expression for it.
     const PATTERN: &'static str;
 
+    /// Reads it, if `text` is one.
     fn read(text: &str) -> Option<Self::Value>;
 }
 
 /// A message and its help.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct BadQuantity {
-    pub(crate) message: String,
-    pub(crate) help: String,
+pub struct BadQuantity {
+    /// What is wrong.
+    pub message: String,
+    /// What to write.
+    pub help: String,
+}
+
+impl<U> Clone for Text<U> {
+    fn clone(&self) -> Self {
+        Self { text: self.text.clone(), unit: PhantomData }
+    }
 }
 
 impl<U: Unit> Text<U> {
-    pub(crate) fn read(&self) -> Result<U::Value, BadQuantity> {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// When it is not such a quantity.
+    pub fn read(&self) -> Result<U::Value, BadQuantity> {
         U::read(&self.text).ok_or_else(|| BadQuantity {
             message: format!("`{}` is not a {}", self.text, U::NAME),
             help: format!("write {}", U::EXPECTED),
@@ -41,7 +58,8 @@ impl<U: Unit> Text<U> {
 }
 
 /// `250ms`, `10s`, `5m`, `24h`, `7d`.
-pub(crate) struct DurationUnit;
+#[derive(Debug)]
+pub struct DurationUnit;
 
 impl Unit for DurationUnit {
     type Value = Duration;
@@ -85,7 +103,8 @@ impl Unit for SizeUnit {
 }
 
 /// `10/s`, `100/min`, `1000/h`, `5000/day`.
-pub(crate) struct RateUnit;
+#[derive(Debug)]
+pub struct RateUnit;
 
 impl Unit for RateUnit {
     type Value = Rate;
@@ -108,14 +127,16 @@ impl Unit for RateUnit {
 
 /// So many in a period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Rate {
-    pub(crate) count: u64,
-    pub(crate) period: Duration,
+pub struct Rate {
+    /// How many.
+    pub count: u64,
+    /// In how long.
+    pub period: Duration,
 }
 
 impl Rate {
     /// Between two. Rounded up, so that no more than the rate is ever admitted.
-    pub(crate) fn interval(&self) -> Duration {
+    pub fn interval(&self) -> Duration {
         let nanos = u64::try_from(self.period.as_nanos()).unwrap_or(u64::MAX);
         Duration::from_nanos(nanos.div_ceil(self.count.max(1)))
     }

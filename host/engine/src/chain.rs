@@ -12,7 +12,7 @@ use crate::request::{Body, BodyNeed, Form, RefusedHead, Request, RequestId, is_o
 use crate::routes::{BuiltMember, BuiltRoute, Deciding, Shadow, Tried};
 use crate::store::Holder;
 use crate::trials::{Course, Trials};
-use crate::verdict::{Change, Denial, Outcome, Permit, Step, Verdict};
+use crate::verdict::{Change, Denial, Outcome, Permit, Step, Took, Verdict};
 use http::header::WWW_AUTHENTICATE;
 use http::{HeaderName, HeaderValue, StatusCode};
 use std::sync::Arc;
@@ -55,7 +55,8 @@ pub(crate) async fn run(
         digests: BodyDigests::default(),
     });
     let journal = Journal::new(generation.store.clone(), generation.metrics.clone(), holder);
-    let session = Box::new(Session { subject, established, journal, began, name_space: None, remark: None });
+    let session =
+        Box::new(Session { subject, established, journal, began, name_space: None, memory_bytes: 0, remark: None });
     let mut progress = Progress::new(generation, &route.trials);
     let (session, result) = progress.run_chain(session, deciding).await;
     let Progress { changes, steps, reached, ended, .. } = progress;
@@ -269,14 +270,17 @@ impl<'g> Progress<'g> {
         (session, Err(losers.unwrap_or_else(Denied::nobody_vouched)))
     }
 
-    async fn run_policy(&mut self, session: Box<Session>, policy: &Policy) -> (Box<Session>, Result<Vote, Denied>) {
+    async fn run_policy(&mut self, mut session: Box<Session>, policy: &Policy) -> (Box<Session>, Result<Vote, Denied>) {
         let effects = session.journal.len();
         let signed = session.established.signed.clone();
+        session.memory_bytes = 0;
+        let began = self.generation.for_authors.then(clock::monotonic);
         let (mut session, mut decision) = policy.check(session).await;
+        let took = began.map(|began| Took { time: began.elapsed(), memory_bytes: session.memory_bytes });
         if let (Some(remark), Ok(Decision::Deny(denial))) = (session.remark.take(), &mut decision) {
             denial.add(&remark);
         }
-        let result = self.judge(&mut session, policy, decision);
+        let result = self.judge(&mut session, policy, decision, took);
         if !matches!(result, Ok((Vote::Allow, _))) {
             // What it verified was not vouched for.
             session.established.signed = signed;
@@ -299,6 +303,7 @@ impl<'g> Progress<'g> {
         session: &mut Session,
         policy: &Policy,
         decision: Result<Decision, CheckError>,
+        took: Option<Took>,
     ) -> Result<(Vote, Outcome), Denied> {
         let result = match decision {
             Ok(Decision::Allow(allowance)) => match session.established.add(allowance.principal, allowance.facts) {
@@ -324,7 +329,7 @@ impl<'g> Progress<'g> {
             Ok((_, outcome, detail)) => (outcome.clone(), detail.clone()),
             Err(denied) => (Outcome::Deny(denied.reason.clone()), denied.detail.clone()),
         };
-        let step = Step { policy: policy.name.clone(), outcome, detail };
+        let step = Step { policy: policy.name.clone(), outcome, detail, took };
         self.generation.metrics.step(&step);
         self.steps.push(step);
         result.map(|(vote, outcome, _)| (vote, outcome))

@@ -92,7 +92,7 @@ pub use generation::spec::{
     BackendFolding, Grants, HostMatch, Keep, Member, NonceSpace, OnDuplicate, OnError, Overrides, PathMatch,
     PolicySpec, Preflight, Quota, QuotaKey, Route, RouteMatch, SameDelivery, Spec, SuccessStatuses, TellApart,
 };
-pub use generation::{Generation, Images, Services};
+pub use generation::{Generation, Images, Loaded, Services};
 pub use keys::{Algorithm, Key, KeyError, KeyRing, KeySource};
 pub use metrics::{DeliveryOutcome, Metrics, NoMetrics, Unenforced, Untried};
 pub use policy::{BodyInput, CONTRACT, DigestAlgorithm, Inspection, Manifest, NamedInput, inspect};
@@ -106,7 +106,7 @@ pub use store::{
     Take, Tally, Window, share,
 };
 pub use text::misleads;
-pub use verdict::{Change, Denial, Digest, Outcome, Permit, REASON_FIELD, REQUEST_ID_FIELD, Step, Verdict};
+pub use verdict::{Change, Denial, Digest, Outcome, Permit, REASON_FIELD, REQUEST_ID_FIELD, Step, Took, Verdict};
 
 /// Writes `bytes`, half as many as `DIGITS`, as hexadecimal digits.
 pub(crate) fn write_hex<const DIGITS: usize>(f: &mut std::fmt::Formatter<'_>, bytes: &[u8]) -> std::fmt::Result {

@@ -204,6 +204,7 @@ impl Trial {
             journal,
             began: clock::monotonic(),
             name_space,
+            memory_bytes: 0,
             remark: None,
         };
         let (mut session, decision) = policy.check(Box::new(session)).await;

@@ -10,6 +10,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, Response, StatusCode};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Names the response field that carries the reason code.
 pub const REASON_FIELD: HeaderName = HeaderName::from_static("barmkin-reason");
@@ -71,6 +72,19 @@ pub struct Step {
     pub outcome: Outcome,
     /// What the policy had to say to the operator.
     pub detail: String,
+    /// What its check took, where
+    /// [`Services::for_authors`](crate::Services::for_authors) asks for it.
+    pub took: Option<Took>,
+}
+
+/// What a check took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Took {
+    /// How long it was, an instance made for it included.
+    pub time: Duration,
+    /// Bytes of linear memory that its instance had at the end; 0 where none was
+    /// asked.
+    pub memory_bytes: usize,
 }
 
 /// The short form of a decision.

@@ -90,7 +90,7 @@ fn decide(cache: &Path) -> (Option<String>, String) {
     let keys = KeyRing::default().with("signing", key);
     let engine = Engine::new(&settings(cache)).unwrap();
     let generation = Generation::build(&engine, &spec, &keys, Services::new(MemoryStore::default())).unwrap();
-    let manifest = generation.manifests().map(|(_, manifest)| format!("{manifest:?}")).collect();
+    let manifest = generation.policies().map(|policy| format!("{:?}", policy.manifest)).collect();
     let verdict = Gate::new(generation).check_now(head("/r", &[act(0, "take:10")]), Body::NotCarried).unwrap();
     (verdict.reason().map(ToString::to_string), manifest)
 }

@@ -28,7 +28,9 @@ fn each_imports_only_the_functions_it_uses() {
     ];
     for (name, functions) in expected {
         let stock = barmkin_stock::get(name).unwrap();
-        let expected: BTreeSet<_> = functions.iter().map(|name| (*name).to_owned()).collect();
+        // By which it says why it panicked.
+        let functions = functions.iter().chain(&["barmkin:log/log#write"]);
+        let expected: BTreeSet<_> = functions.map(|name| (*name).to_owned()).collect();
         assert_eq!(imported_functions(stock.component), expected, "{name}");
     }
     assert_eq!(barmkin_stock::all().len(), expected.len());

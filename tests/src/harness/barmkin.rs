@@ -100,6 +100,16 @@ impl Barmkin {
         self.process.output()
     }
 
+    /// Waits until it has logged `text`.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub fn wait_for_output(&mut self, text: &str) {
+        let process = &self.process;
+        let logged = wait_until(|| process.output().contains(text), || true);
+        self.process.expect(&format!("`{text}` in the log"), logged);
+    }
+
     /// Where the program is: beside the tests, where cargo has built it with
     /// them.
     ///

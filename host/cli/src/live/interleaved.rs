@@ -81,7 +81,7 @@ fn live() -> (TempDir, Live) {
     files.iter().for_each(|(name, text)| put(folder.path(), name, text));
     let path = folder.path().join("barmkin.toml");
     let open = |_: &_| Ok((MemoryStore::default().into(), Credentials::default()));
-    let live = Live::load(&path, open, Arc::new(NoMetrics), Reloads::default()).unwrap();
+    let live = Live::load(&path, open, (Arc::new(NoMetrics), false), Reloads::default()).unwrap();
     (folder, live)
 }
 

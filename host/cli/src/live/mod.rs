@@ -123,7 +123,7 @@ impl Live {
     pub(crate) fn load(
         path: &Path,
         open_store: impl FnOnce(&StoreConfig) -> Result<(Store, Credentials)>,
-        metrics: Arc<dyn Metrics>,
+        (metrics, for_authors): (Arc<dyn Metrics>, bool),
         reloads: Reloads,
     ) -> Result<Self> {
         let now = SystemClock.now();
@@ -135,7 +135,7 @@ impl Live {
         }
         let (store, credentials) = open_store(config.store())?;
         let engine = loading::serving_engine(&config, &store)?;
-        let services = Services { metrics, ..Services::new(store) };
+        let services = Services { metrics, for_authors, ..Services::new(store) };
         let generation = config.build(&engine, services)?;
         tracing::info!(
             generation = %generation.digest(),

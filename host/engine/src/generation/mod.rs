@@ -40,12 +40,23 @@ pub struct Services {
     pub metrics: Arc<dyn Metrics>,
     /// Who records decisions, if anybody.
     pub recorder: Option<Arc<dyn Recorder>>,
+    /// Whether steps say what authors of policies want to know: the message of a
+    /// panic, which may hold parts of the request, and what each check
+    /// [took](crate::Took).
+    pub for_authors: bool,
 }
 
 impl Services {
-    /// `store`, the machine's clock, and nobody who counts or records.
+    /// `store`, the machine's clock, nobody who counts or records, and nothing
+    /// for authors.
     pub fn new(store: impl Into<Store>) -> Self {
-        Self { store: store.into(), clock: Arc::new(SystemClock), metrics: Arc::new(NoMetrics), recorder: None }
+        Self {
+            store: store.into(),
+            clock: Arc::new(SystemClock),
+            metrics: Arc::new(NoMetrics),
+            recorder: None,
+            for_authors: false,
+        }
     }
 }
 
@@ -55,6 +66,19 @@ impl Services {
 #[derive(Clone, Default)]
 pub struct Images(Vec<Arc<Image>>);
 
+/// A policy as it was loaded.
+#[derive(Clone, Copy, Debug)]
+pub struct Loaded<'g> {
+    /// Its name.
+    pub name: &'g str,
+    /// What it reads and uses.
+    pub manifest: &'g Manifest,
+    /// Bytes of linear memory that `configure` left, and each check begins with.
+    pub memory_bytes: usize,
+    /// Why each check takes a new instance of it, where they are not renewed.
+    pub not_renewed: Option<&'g str>,
+}
+
 /// Everything that decides requests, proven and immutable.
 pub struct Generation {
     spec: Arc<Spec>,
@@ -63,6 +87,7 @@ pub struct Generation {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Arc<dyn Metrics>,
     pub(crate) recorder: Option<Arc<dyn Recorder>>,
+    pub(crate) for_authors: bool,
     pub(crate) principal_field: Option<HeaderName>,
     pub(crate) documentation: Option<Arc<str>>,
     policies: Vec<Policy>,
@@ -127,6 +152,7 @@ impl Generation {
             clock: self.clock.clone(),
             metrics: self.metrics.clone(),
             recorder: self.recorder.clone(),
+            for_authors: self.for_authors,
         };
         Self::assemble(engine, spec, keys, services, &self.policies, kept)
     }
@@ -143,12 +169,14 @@ impl Generation {
         // Both are in the order of their names.
         for (policy, (name, declared)) in self.policies.iter().zip(&self.spec.policies) {
             let image = policy.image().clone();
-            match Policy::grant(image, name, declared, (&self.spec, shares), keys, &self.metrics, engine) {
+            let services = (&self.metrics, self.for_authors);
+            match Policy::grant(image, name, declared, (&self.spec, shares), keys, services, engine) {
                 Ok(policy) => policies.push(policy.following(&self.policies)),
                 Err(problems) => errors.extend(of_policy(name, problems)),
             }
         }
-        let (tried, problems) = grant_tried(engine, (&self.spec, shares), &policies, keys, &self.metrics);
+        let (tried, problems) =
+            grant_tried(engine, (&self.spec, shares), &policies, keys, (&self.metrics, self.for_authors));
         errors.extend(problems);
         if !errors.is_empty() {
             return Err(BuildErrors(errors));
@@ -160,6 +188,7 @@ impl Generation {
             clock: self.clock.clone(),
             metrics: self.metrics.clone(),
             recorder: self.recorder.clone(),
+            for_authors: self.for_authors,
             principal_field: self.principal_field.clone(),
             documentation: self.documentation.clone(),
             compiled: 0,
@@ -193,16 +222,16 @@ impl Generation {
         for (name, policy) in &spec.policies {
             let waits = Waits { store: !services.store.is_local(), bodies: has_large_bodies(spec, name) };
             let known = previous.iter().map(Policy::image).chain(&kept.0);
+            let told = (&services.metrics, services.for_authors);
             let image = Image::of(engine, policy, waits, known);
-            match image
-                .and_then(|image| Policy::grant(image, name, policy, (spec, shares), keys, &services.metrics, engine))
-            {
+            match image.and_then(|image| Policy::grant(image, name, policy, (spec, shares), keys, told, engine)) {
                 Ok(policy) => policies.push(policy.following(previous)),
                 Err(problems) => errors.extend(of_policy(name, problems)),
             }
         }
         errors.extend(validate::validate(spec, &policies));
-        let (tried, problems) = grant_tried(engine, (spec, shares), &policies, keys, &services.metrics);
+        let (tried, problems) =
+            grant_tried(engine, (spec, shares), &policies, keys, (&services.metrics, services.for_authors));
         errors.extend(problems);
         if !errors.is_empty() {
             return Err(BuildErrors(errors));
@@ -224,6 +253,7 @@ impl Generation {
             clock: services.clock,
             metrics: services.metrics,
             recorder: services.recorder,
+            for_authors: services.for_authors,
             principal_field: spec.principal_field.clone(),
             documentation: spec.documentation.as_deref().map(Arc::from),
             known_fields: KnownFields::new(&gate_fields, &spec.nonces, enforced(spec, &policies)),
@@ -292,9 +322,14 @@ impl Generation {
         &self.gate_fields
     }
 
-    /// What each policy uses, by name.
-    pub fn manifests(&self) -> impl Iterator<Item = (&str, &Manifest)> {
-        self.policies.iter().map(|policy| (&*policy.name, &*policy.manifest))
+    /// The policies, by name.
+    pub fn policies(&self) -> impl Iterator<Item = Loaded<'_>> {
+        self.policies.iter().map(|policy| Loaded {
+            name: &policy.name,
+            manifest: &policy.manifest,
+            memory_bytes: policy.image().memory_bytes(),
+            not_renewed: policy.image().not_renewed(),
+        })
     }
 
     /// Tells whoever counts of policies that `next` begins anew with.
@@ -344,7 +379,7 @@ fn grant_tried(
     (spec, shares): (&Spec, Shares),
     policies: &[Policy],
     keys: &dyn KeySource,
-    metrics: &Arc<dyn Metrics>,
+    services: (&Arc<dyn Metrics>, bool),
 ) -> (Vec<Policy>, Vec<BuildError>) {
     let (mut tried, mut errors) = (Vec::new(), Vec::new());
     let members = || spec.routes.iter().flat_map(|route| &route.chain);
@@ -352,7 +387,7 @@ fn grant_tried(
         let is_tried = |member: &spec::Member| matches!(member, spec::Member::Shadow(name) if **name == *policy.name);
         let Some(declared) = spec.policies.get(&*policy.name).filter(|_| members().any(is_tried)) else { continue };
         let name = shadow_name(&policy.name);
-        match Policy::grant(policy.image().clone(), &name, declared, (spec, shares), keys, metrics, engine) {
+        match Policy::grant(policy.image().clone(), &name, declared, (spec, shares), keys, services, engine) {
             Ok(policy) => tried.push(policy),
             Err(problems) => errors.extend(of_policy(&policy.name, problems)),
         }

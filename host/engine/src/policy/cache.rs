@@ -58,7 +58,8 @@ pub(crate) enum CacheError {
 pub(super) struct Cached {
     pub(super) manifest: Manifest,
     pub(super) memory_bytes: usize,
-    pub(super) renews: bool,
+    /// Why its instances cannot be renewed, if they cannot.
+    pub(super) not_renewed: Option<String>,
     pub(super) component: Component,
 }
 
@@ -92,7 +93,12 @@ impl Cache {
         // what another version or configuration made.
         let component = unsafe { Component::deserialize(engine, entry.code) };
         let component = component.inspect_err(|error| unusable(error)).ok()?;
-        Some(Cached { manifest: entry.manifest, memory_bytes: entry.memory_bytes, renews: entry.renews, component })
+        Some(Cached {
+            manifest: entry.manifest,
+            memory_bytes: entry.memory_bytes,
+            not_renewed: entry.not_renewed,
+            component,
+        })
     }
 
     /// Keeps an entry. A cache that cannot be written costs time, nothing else.
@@ -104,7 +110,7 @@ impl Cache {
 
     fn try_keep(&self, key: &Key, cached: &Cached) -> io::Result<()> {
         let code = cached.component.serialize().map_err(io::Error::other)?;
-        let entry = entry::write(key, &cached.manifest, cached.memory_bytes, cached.renews, &code)?;
+        let entry = entry::write(key, &cached.manifest, cached.memory_bytes, cached.not_renewed.as_deref(), &code)?;
         if entry.len() > ENTRY_BYTES_MAX {
             return Err(io::Error::other(format!("it would have more than {ENTRY_BYTES_MAX} bytes")));
         }

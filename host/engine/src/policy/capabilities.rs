@@ -17,7 +17,7 @@ use crate::policy::bindings::barmkin::keys::keys::{Candidate, Part};
 use crate::policy::bindings::barmkin::log::log::Level;
 use crate::policy::failure::Failure;
 use crate::policy::log;
-use crate::policy::sandbox::Sandbox;
+use crate::policy::sandbox::{Panic, Sandbox};
 use crate::policy::session::Session;
 use crate::reason::HostReason;
 use crate::store::{StoreError, Take};
@@ -148,14 +148,35 @@ impl Sandbox {
             Level::Warn => log::Level::Warn,
             Level::Error => log::Level::Error,
         };
-        let subject = self.begin_call()?.subject.clone();
+        let place = pairs.iter().find(|(name, _)| level == log::Level::Error && name == PANIC).map(|(_, place)| place);
+        // `configure` panics, too, and has no request.
+        let subject = match place {
+            Some(_) if self.may_call() => None,
+            _ => Some(self.begin_call()?.subject.clone()),
+        };
         let bytes = pairs.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() + message.len();
         self.charge_copied(bytes, pairs.len())?;
         self.charge(limits::LOG_LINE_NS)?;
-        self.log.write(&self.policy, &subject.request.id, subject.now, level, message, pairs);
+        match (subject, place) {
+            (Some(subject), _) => {
+                self.log.write(&self.policy, &subject.request.id, subject.now, level, message, pairs);
+            }
+            // For what is said of the failure, and not for the log: a message may
+            // hold parts of the request.
+            (None, place) => {
+                self.panic = Some(Panic {
+                    place: log::clean(place.map_or("", String::as_str), limits::LOG_VALUE_BYTES_MAX),
+                    message: log::clean(message, limits::LOG_MESSAGE_BYTES_MAX),
+                });
+            }
+        }
         Ok(())
     }
 }
+
+/// The name of the pair that makes a line of the log the last words of a
+/// policy. Its value is where it panicked.
+const PANIC: &str = "panic";
 
 fn no_such(kind: &str, index: u32) -> Failure {
     Failure::new(HostReason::ContractViolation, format!("its manifest declares no {kind} {index}"))

@@ -7,7 +7,7 @@ use crate::policy::cost;
 use sha2::{Digest as _, Sha256};
 use std::sync::LazyLock;
 use std::time::Duration;
-use wasmparser::{ComponentExternalKind, Encoding, Parser, Payload, Validator};
+use wasmparser::{ComponentExternalKind, ConstExpr, DataKind, Encoding, Operator, Parser, Payload, Validator};
 
 /// The interface that a policy for requests exports.
 pub const CONTRACT: &str = "barmkin:policy/request-policy@0.1.0";
@@ -166,4 +166,37 @@ pub(super) fn validated(component: &[u8]) -> Result<Inspection, Problem> {
         }
     }
     Ok(inspection)
+}
+
+/// Bytes of the stack of the module that has memory, if the stack lies below
+/// all data, as `barmkin build` puts it: one that runs out of it then leaves
+/// memory. The stack's pointer is the first global that can change, by the
+/// convention of linkers.
+pub(super) fn stack_first(component: &[u8]) -> Option<u32> {
+    let (mut pointer, mut data) = (None, None);
+    for payload in Parser::new(0).parse_all(component) {
+        match payload.ok()? {
+            Payload::GlobalSection(globals) if pointer.is_none() => {
+                let mut globals = globals.into_iter().map_while(Result::ok);
+                pointer = globals.find(|global| global.ty.mutable).and_then(|global| constant(&global.init_expr));
+            }
+            Payload::DataSection(segments) => {
+                let starts = segments.into_iter().map_while(Result::ok).filter_map(|segment| match segment.kind {
+                    DataKind::Active { offset_expr, .. } => constant(&offset_expr),
+                    DataKind::Passive => None,
+                });
+                data = starts.chain(data).min();
+            }
+            _ => {}
+        }
+    }
+    pointer.filter(|pointer| data.is_none_or(|data| *pointer <= data))
+}
+
+/// The value of an expression that is an address and nothing else.
+fn constant(expression: &ConstExpr<'_>) -> Option<u32> {
+    match expression.get_operators_reader().read() {
+        Ok(Operator::I32Const { value }) => u32::try_from(value).ok(),
+        _ => None,
+    }
 }

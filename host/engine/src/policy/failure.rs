@@ -53,7 +53,7 @@ pub(super) fn failure_of(sandbox: &Sandbox, error: &wasmtime::Error) -> Failure 
         _ if sandbox.memory_refused => {
             Failure::new(HostReason::MemoryExceeded, "it wanted more memory than it may have")
         }
-        Some(trap) => Failure::new(HostReason::PolicyTrapped, trap.to_string()),
+        Some(trap) => Failure::new(HostReason::PolicyTrapped, sandbox.of_trap(*trap)),
         None => Failure::new(HostReason::PolicyTrapped, error.root_cause().to_string()),
     }
 }

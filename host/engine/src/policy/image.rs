@@ -6,7 +6,7 @@ use crate::generation::spec::PolicySpec;
 use crate::limits::{self, COMPILE_BUDGET_MAX, MEMORY_BYTES_MAX, SETTINGS_BYTES_MAX};
 use crate::policy::cache::{self, Cached};
 use crate::policy::check::CheckIndex;
-use crate::policy::component::{inspect_within, validated};
+use crate::policy::component::{inspect_within, stack_first, validated};
 use crate::policy::manifest::Manifest;
 use crate::policy::sandbox::Sandbox;
 use crate::policy::{capabilities, renewal, snapshot};
@@ -29,8 +29,10 @@ pub(crate) struct Image {
     /// Whether it asks a remote store or hashes large bodies, and so runs on a
     /// stack of its own.
     pub(super) suspends: bool,
-    /// Whether its instances are as they began after each check.
-    pub(super) renews: bool,
+    /// Why its instances are not as they began after each check, if they are not.
+    pub(super) not_renewed: Option<String>,
+    /// Bytes of its stack, where that lies first in memory.
+    pub(super) stack_bytes: Option<u32>,
 }
 
 /// Everything that an image depends on.
@@ -78,7 +80,7 @@ impl Image {
     fn make(engine: &Engine, policy: &PolicySpec, source: Source) -> Result<Self, Vec<Problem>> {
         let key = cache::Key::new(&engine.run, source.component, &source.settings, source.memory_bytes);
         let cached = engine.cache.as_ref().and_then(|cache| cache.find(&engine.run, &key));
-        let Cached { manifest, memory_bytes, renews, component } = match cached {
+        let Cached { manifest, memory_bytes, not_renewed, component } = match cached {
             Some(cached) => cached,
             None => {
                 let made = configure(engine, policy, &source)?;
@@ -93,7 +95,18 @@ impl Image {
         let suspends = (source.waits.store && asks_store) || (source.waits.bodies && hashes_bodies);
         let (pre, check) =
             link(engine, &component, suspends).map_err(|error| vec![Problem::Mistyped(format!("{error:#}"))])?;
-        Ok(Self { source, manifest: Arc::new(manifest), memory_bytes, pre, check, suspends, renews })
+        let (manifest, stack_bytes) = (Arc::new(manifest), stack_first(&policy.component));
+        Ok(Self { source, manifest, memory_bytes, pre, check, suspends, not_renewed, stack_bytes })
+    }
+
+    /// Bytes of linear memory that it starts with.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.memory_bytes
+    }
+
+    /// Why its instances are not renewed, if they are not.
+    pub(crate) fn not_renewed(&self) -> Option<&str> {
+        self.not_renewed.as_deref()
     }
 
     /// SHA-256 of the component's bytes.
@@ -141,18 +154,18 @@ fn configure(engine: &Engine, policy: &PolicySpec, source: &Source) -> Result<Ca
     let configured = snapshot::configure(engine, &policy.component, &source.settings, policy.memory_bytes)?;
     let manifest = Manifest::read(configured.manifest).map_err(|problem| vec![problem])?;
     let memory_bytes = validated(&configured.component).map_err(|problem| vec![problem])?.memory_bytes();
-    let (component, renews) = match renewal::renewing(&configured.component) {
+    let (component, not_renewed) = match renewal::renewing(&configured.component) {
         #[cfg(feature = "measure")]
-        _ if engine.keeps_instances => (configured.component, true),
-        Ok(component) => (component, true),
+        _ if engine.keeps_instances => (configured.component, None),
+        Ok(component) => (component, None),
         Err(why) => {
             tracing::info!(component = %source.component, why, "each check makes an instance of the policy anew");
-            (configured.component, false)
+            (configured.component, Some(why.to_owned()))
         }
     };
     let component =
         Component::new(&engine.run, &component).map_err(|error| vec![Problem::Mistyped(format!("{error:#}"))])?;
-    Ok(Cached { manifest, memory_bytes, renews, component })
+    Ok(Cached { manifest, memory_bytes, not_renewed, component })
 }
 
 fn link(

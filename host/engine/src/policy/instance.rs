@@ -34,6 +34,8 @@ pub(crate) struct Policy {
     log_rate: Arc<LogRate>,
     quarantine: Arc<Quarantine>,
     metrics: Arc<dyn Metrics>,
+    /// Whether its failures tell panics.
+    for_authors: bool,
     instances: Instances,
 }
 
@@ -46,7 +48,7 @@ impl Policy {
         policy: &PolicySpec,
         (spec, shares): (&Spec, Shares),
         keys: &dyn KeySource,
-        metrics: &Arc<dyn Metrics>,
+        (metrics, for_authors): (&Arc<dyn Metrics>, bool),
         engine: &Engine,
     ) -> Result<Self, Vec<Problem>> {
         Ok(Self {
@@ -60,6 +62,7 @@ impl Policy {
             log_rate: Arc::default(),
             quarantine: Arc::default(),
             metrics: metrics.clone(),
+            for_authors,
             instances: Instances::new(image, engine.clone()),
         })
     }
@@ -152,5 +155,6 @@ impl Policy {
             self.deadline,
             self.memory_bytes,
         )
+        .told(self.for_authors, self.image().stack_bytes)
     }
 }

@@ -82,7 +82,7 @@ impl Instances {
         };
         let sandbox = store.data_mut();
         let mut result = decision.map_err(|error| failure_of(sandbox, &error));
-        let is_renewed = self.image.renews && result.is_ok() && !sandbox.has_grown;
+        let is_renewed = self.image.not_renewed.is_none() && result.is_ok() && !sandbox.has_grown;
         if result.is_ok() && sandbox.was_missed() {
             result = Err(Failure::new(HostReason::DeadlineExceeded, "it answered long after its deadline"));
         }

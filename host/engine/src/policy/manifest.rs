@@ -78,6 +78,19 @@ impl From<wire::DigestAlgorithm> for DigestAlgorithm {
     }
 }
 
+const PARTS: [(wire::RequestParts, &str); 10] = [
+    (wire::RequestParts::METHOD, "method"),
+    (wire::RequestParts::SCHEME, "scheme"),
+    (wire::RequestParts::AUTHORITY, "authority"),
+    (wire::RequestParts::PATH, "path"),
+    (wire::RequestParts::QUERY, "query"),
+    (wire::RequestParts::TARGET, "target"),
+    (wire::RequestParts::CLIENT_ADDRESS, "client-address"),
+    (wire::RequestParts::ROUTE, "route"),
+    (wire::RequestParts::PRINCIPAL, "principal"),
+    (wire::RequestParts::FACTS, "facts"),
+];
+
 impl Manifest {
     pub(super) fn read(manifest: wire::Manifest) -> Result<Self, Problem> {
         let refuse = |problem: String| Err(Problem::Manifest(problem));
@@ -159,6 +172,17 @@ impl Manifest {
     /// The header fields it reads.
     pub fn headers(&self) -> &[NamedInput<HeaderName>] {
         &self.headers
+    }
+
+    /// The parts of the request that it reads besides the named ones, as the
+    /// contract calls them.
+    pub fn parts(&self) -> impl Iterator<Item = &'static str> {
+        PARTS.into_iter().filter(|(part, _)| self.parts.contains(*part)).map(|(_, name)| name)
+    }
+
+    /// The query parameters it reads.
+    pub fn query_parameters(&self) -> &[NamedInput<String>] {
+        &self.query_parameters
     }
 
     /// Whether it looks at the method.

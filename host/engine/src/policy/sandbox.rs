@@ -14,7 +14,7 @@ use crate::store::{Draw, Pot, Take};
 use std::hash::RandomState;
 use std::sync::Arc;
 use std::time::Duration;
-use wasmtime::{ResourceLimiter, StoreContextMut, UpdateDeadline};
+use wasmtime::{ResourceLimiter, StoreContextMut, Trap, UpdateDeadline};
 
 /// What a policy was granted, by the index of its manifest.
 #[derive(Debug, Default)]
@@ -38,6 +38,12 @@ pub(crate) struct GrantedQuotas {
     pub(crate) keeps: Vec<Keep>,
 }
 
+/// The last words of a policy.
+pub(super) struct Panic {
+    pub(super) place: String,
+    pub(super) message: String,
+}
+
 /// The host's side of one instance.
 pub(super) struct Sandbox {
     pub(super) policy: Arc<str>,
@@ -46,6 +52,12 @@ pub(super) struct Sandbox {
     /// then fail.
     pub(super) session: Option<Box<Session>>,
     pub(super) log: LogBudget,
+    /// What it said when it panicked, if it did.
+    pub(super) panic: Option<Panic>,
+    /// Whether failures tell that, as a whole: it may hold parts of a request.
+    tells_panics: bool,
+    /// Bytes of its stack, where running out of it leaves memory.
+    stack_bytes: Option<u32>,
     /// The last take of each quota.
     pub(super) takes: Vec<Option<Take>>,
     pulse: Arc<Pulse>,
@@ -81,6 +93,9 @@ impl Sandbox {
             granted,
             session: None,
             log,
+            panic: None,
+            tells_panics: false,
+            stack_bytes: None,
             takes: Vec::new(),
             ticks_before: pulse.ticks(),
             pulse,
@@ -97,6 +112,25 @@ impl Sandbox {
         }
     }
 
+    /// As one whose failures say what its author wants to know.
+    pub(super) fn told(mut self, tells_panics: bool, stack_bytes: Option<u32>) -> Self {
+        (self.tells_panics, self.stack_bytes) = (tells_panics, stack_bytes);
+        self
+    }
+
+    /// What is to be said of a trap.
+    pub(super) fn of_trap(&self, trap: Trap) -> String {
+        match (trap, &self.panic, self.stack_bytes) {
+            (Trap::MemoryOutOfBounds, _, Some(bytes)) => format!(
+                "{trap}: often the stack, which has {bytes} bytes; give it more with `stack` under \
+                 `[package.metadata.barmkin]` of its Cargo.toml"
+            ),
+            (_, Some(Panic { place, message }), _) if self.tells_panics => format!("it panicked at {place}: {message}"),
+            (_, Some(Panic { place, .. }), _) => format!("it panicked at {place}"),
+            _ => trap.to_string(),
+        }
+    }
+
     /// Begins a check, with all that one may use.
     pub(super) fn begin(&mut self, session: Box<Session>) {
         self.pulse.begin();
@@ -104,6 +138,7 @@ impl Sandbox {
         self.deadline.restart(session.began);
         self.session = Some(session);
         self.log.restart();
+        self.panic = None;
         self.takes.clear();
         self.hashed_body.clear();
         self.calls_left = limits::HOST_CALLS_MAX;
@@ -121,7 +156,9 @@ impl Sandbox {
     pub(super) fn end(&mut self) -> Box<Session> {
         // INVARIANT (session): it keeps what `begin` gave it.
         #[expect(clippy::expect_used, reason = "session")]
-        self.session.take().expect("a check that began has a session")
+        let mut session = self.session.take().expect("a check that began has a session");
+        session.memory_bytes = self.memory_bytes;
+        session
     }
 
     /// Whether it took many times its deadline. Where no tick came, it did not.

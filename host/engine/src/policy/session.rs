@@ -147,6 +147,8 @@ pub(crate) struct Session {
     pub(crate) began: Instant,
     /// Put before the name of every space and quota: each shadow has its own.
     pub(crate) name_space: Option<Arc<str>>,
+    /// Bytes of linear memory that the last sandbox had when it was left.
+    pub(crate) memory_bytes: usize,
     /// Something that the host noticed while the policy ran: a deny by the policy
     /// says it, too.
     pub(crate) remark: Option<Box<str>>,

@@ -12,7 +12,7 @@ use crate::metrics::NoMetrics;
 use crate::policy::bindings::exports::barmkin::policy::request_policy::{Manifest, SettingProblem};
 use crate::policy::capabilities;
 use crate::policy::check::CheckIndex;
-use crate::policy::component::{CONTRACT, HEADROOM_PAGES, PAGE_BYTES};
+use crate::policy::component::{CONTRACT, HEADROOM_PAGES, PAGE_BYTES, stack_first};
 use crate::policy::failure::failure_of;
 use crate::policy::log::{LogBudget, LogRate};
 use crate::policy::sandbox::{Sandbox, limit};
@@ -65,6 +65,8 @@ fn configure_here(
     let log = LogBudget::new(Arc::new(LogRate::default()), Arc::new(NoMetrics));
     let pulse = engine.pulse.clone();
     let sandbox = Sandbox::new("".into(), Arc::default(), log, pulse, CONFIGURE_DEADLINE, memory_bytes);
+    // There is no request whose parts it could tell.
+    let sandbox = sandbox.told(true, stack_first(bytes));
     let mut store = Store::new(&engine.configure, sandbox);
     limit(&mut store, false);
     let mut linker = Linker::new(&engine.configure);

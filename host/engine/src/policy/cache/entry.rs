@@ -11,7 +11,7 @@ use wasmtime::Engine;
 
 /// Of entries, and of what `renewal` makes of a component: another version of
 /// either finds none of them.
-const FORMAT: &[u8] = b"4";
+const FORMAT: &[u8] = b"5";
 
 /// What an entry begins with.
 const MAGIC: &[u8; 8] = b"barmkin\0";
@@ -57,7 +57,7 @@ const WASMTIME: &str = "48.0.8";
 pub(super) struct Contents<'e> {
     pub(super) manifest: Manifest,
     pub(super) memory_bytes: usize,
-    pub(super) renews: bool,
+    pub(super) not_renewed: Option<String>,
     pub(super) code: &'e [u8],
 }
 
@@ -77,7 +77,7 @@ pub(super) fn write(
     key: &Key,
     manifest: &Manifest,
     memory_bytes: usize,
-    renews: bool,
+    not_renewed: Option<&str>,
     code: &[u8],
 ) -> std::io::Result<Vec<u8>> {
     let manifest = serde_json::to_vec(&Written::from(manifest))?;
@@ -88,7 +88,8 @@ pub(super) fn write(
     put(&mut rest, &key.0);
     put(&mut rest, &manifest);
     put(&mut rest, &u64::try_from(memory_bytes).unwrap_or(u64::MAX).to_le_bytes());
-    put(&mut rest, &[u8::from(renews)]);
+    // Nothing, where they are renewed.
+    put(&mut rest, not_renewed.unwrap_or_default().as_bytes());
     put(&mut rest, code);
     let mut entry = MAGIC.to_vec();
     entry.extend_from_slice(&Sha256::digest(&rest));
@@ -110,15 +111,12 @@ pub(super) fn read<'e>(key: &Key, entry: &'e [u8]) -> Result<Contents<'e>, NotAn
     }
     let manifest = serde_json::from_slice::<Written>(next()?).ok().and_then(Written::into_manifest);
     let memory_bytes = next()?.try_into().map(u64::from_le_bytes).ok().and_then(|bytes| usize::try_from(bytes).ok());
-    let renews = match next()? {
-        [0] => false,
-        [1] => true,
-        _ => return Err(NotAnEntry::Malformed),
-    };
+    let not_renewed = str::from_utf8(next()?).map_err(|_| NotAnEntry::Malformed)?;
+    let not_renewed = (!not_renewed.is_empty()).then(|| not_renewed.to_owned());
     let code = next()?;
     match (manifest, memory_bytes) {
         (Some(manifest), Some(memory_bytes)) if rest.is_empty() => {
-            Ok(Contents { manifest, memory_bytes, renews, code })
+            Ok(Contents { manifest, memory_bytes, not_renewed, code })
         }
         _ => Err(NotAnEntry::Malformed),
     }

@@ -34,7 +34,15 @@ fn kept() -> Kept {
     let key = Key::new(&engine, Digest([7; 32]), "{}", 65_536);
     let component = "(component (core module (func (export \"f\") (result i32) (i32.const 7))))";
     let component = Component::new(&engine, wat::parse_str(component).unwrap()).unwrap();
-    cache.keep(&key, &Cached { manifest: manifest(), memory_bytes: 65_536, renews: true, component });
+    cache.keep(
+        &key,
+        &Cached {
+            manifest: manifest(),
+            memory_bytes: 65_536,
+            not_renewed: Some("it is strange".to_owned()),
+            component,
+        },
+    );
     Kept { engine, cache, key, _folder: folder }
 }
 
@@ -43,7 +51,7 @@ fn an_entry_is_found_as_it_was_kept_and_by_no_other_key() {
     let Kept { engine, cache, key, .. } = &kept();
     let found = cache.find(engine, key).unwrap();
     assert_eq!(format!("{:?}", found.manifest), format!("{:?}", manifest()));
-    assert_eq!((found.memory_bytes, found.renews), (65_536, true));
+    assert_eq!((found.memory_bytes, found.not_renewed.as_deref()), (65_536, Some("it is strange")));
 
     let mut of_wasm = wasmtime::Config::new();
     of_wasm.epoch_interruption(true);
