@@ -7,7 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "a test ends by panicking")]
 
 use barmkin_host::Verdict;
-use barmkin_tests::harness::{reference_gate, vectors};
+use barmkin_tests::harness::{ReferenceGate, reference_gate, vectors};
 use barmkin_tests::rules;
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
@@ -26,9 +26,86 @@ struct Case {
     canonical: Option<String>,
 }
 
+/// Spellings of `/admin`, of what lies beside it, and of ways there: every
+/// beginning with every separator and every end.
+const BEGINNINGS: [&str; 20] = [
+    "",
+    "/public",
+    "/public/..",
+    "/public/%2e%2e",
+    "/public/.%2E",
+    "/public%2f..",
+    "/public/..;x",
+    "/x;y",
+    "/.",
+    "/%2e",
+    "/..",
+    "/..;",
+    "/;",
+    "/%2f",
+    "/%5c",
+    "/\\",
+    "/public\\..",
+    "/%252e%252e",
+    "/x/y/../..",
+    "/%c0%ae%c0%ae",
+];
+const SEPARATORS: [&str; 9] = ["/", "//", "/./", "/;/", "/%2f", "%2f", "/%2e/", "\\", "/x/../"];
+const ENDS: [&str; 20] = [
+    "admin",
+    "ADMIN",
+    "aDmin/",
+    "%61dmin",
+    "adm%69n",
+    "%41DMIN",
+    "admin;x",
+    "admin%3bx",
+    "admin%00",
+    "%2561dmin",
+    "admin//",
+    "admin/users",
+    "admin%2fusers",
+    "admin/%zz",
+    "administrator",
+    "admin.css",
+    "admin?x=/public",
+    "public.html",
+    "a%20b",
+    "caf%C3%A9",
+];
+
 #[test]
 fn no_spelling_of_a_path_reaches_what_is_guarded() {
-    let Some(folder) = vectors("path bypass") else { return };
+    let gate = reference_gate(&rules::api());
+    let (mut allowed, mut dangerous) = (0, 0);
+    for beginning in BEGINNINGS {
+        for separator in SEPARATORS {
+            for end in ENDS {
+                let target = format!("{beginning}{separator}{end}");
+                if !target.starts_with('/') {
+                    continue;
+                }
+                let is_allowed = is_allowed(&gate, &target);
+                let reaches = some_backend_serves_admin(&target);
+                allowed += usize::from(is_allowed);
+                dangerous += usize::from(reaches);
+                assert!(!(is_allowed && reaches), "`{target}` is let through, and some backend serves /admin for it");
+            }
+        }
+    }
+    // Neither a gate that refuses everything nor a reference that sees no danger
+    // would be of any use.
+    assert!(allowed > 10 && dangerous > 1_000, "{allowed} of the targets pass, {dangerous} are dangerous");
+}
+
+fn is_allowed(gate: &ReferenceGate, target: &str) -> bool {
+    matches!(gate.check("GET", target, &[("host", b"api.example.com")], b""), Verdict::Allow(_))
+}
+
+/// Targets that others have written down, where they are beside the repository.
+#[test]
+fn no_spelling_on_public_lists_reaches_what_is_guarded() {
+    let Some(folder) = vectors() else { return };
     let text = std::fs::read_to_string(folder.join("path_bypass/path_rules.json")).unwrap();
     let Vectors { cases } = serde_json::from_str(&text).unwrap();
     let gate = reference_gate(&rules::api());

@@ -72,10 +72,8 @@ const AS_COPIED: GeneralPurpose = GeneralPurpose::new(
 
 #[test]
 fn every_case_is_decided_as_its_vector_says() {
-    let Some(folder) = folder() else {
-        println!("SKIP: there are no vectors; set BARMKIN_VECTORS to their folder");
-        return;
-    };
+    // Without them there are `deliveries`, and what vendors' libraries sign.
+    let Some(folder) = folder() else { return };
     let mut mismatches = Vec::new();
     for (file, provider) in FILES {
         let text = fs::read_to_string(folder.join("webhooks").join(file).with_extension("json"));

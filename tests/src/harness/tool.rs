@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// A program from outside. `cargo xtask test` says where it is.
+/// A program or folder from outside. `cargo xtask test` says where it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tool {
     /// Envoy.
@@ -18,6 +18,8 @@ pub enum Tool {
     Redis,
     /// A Python that has the frameworks and servers of the backends.
     Backends,
+    /// The folder with the vendors' libraries for signatures.
+    Vendors,
 }
 
 impl Tool {
@@ -30,6 +32,7 @@ impl Tool {
             Self::Haproxy => ("BARMKIN_HAPROXY", "HAProxy"),
             Self::Redis => ("BARMKIN_REDIS", "redis-server"),
             Self::Backends => ("BARMKIN_BACKENDS", "a Python with Flask, Django and their servers"),
+            Self::Vendors => ("BARMKIN_VENDORS", "the folder of the vendors' libraries"),
         };
         let found = std::env::var_os(variable).map(PathBuf::from);
         if found.is_none() {
@@ -39,15 +42,12 @@ impl Tool {
     }
 }
 
-/// The folder of vectors; otherwise says that `what` is skipped.
-pub fn vectors(what: &str) -> Option<PathBuf> {
+/// The folder of vectors that others have written down, where there is one. What
+/// they cover is covered without them: they are more of the same.
+pub fn vectors() -> Option<PathBuf> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/vectors");
     let folder = std::env::var_os("BARMKIN_VECTORS").map_or(beside, PathBuf::from);
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    skip(what, &format!("there is no folder `{}`: name it in BARMKIN_VECTORS", folder.display()));
-    None
+    folder.is_dir().then_some(folder)
 }
 
 /// Says in one line, which the test runner does not swallow, that `what` did

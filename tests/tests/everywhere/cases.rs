@@ -1,9 +1,8 @@
 //! The requests that every way in decides alike.
 
+use crate::tricks::TRICKS;
 use barmkin_tests::harness::{Request, github_signature};
 use barmkin_tests::rules::GITHUB_SECRET;
-use serde_json::Value;
-use std::path::Path;
 
 const API: &str = "api.example.com";
 const HOOKS: &str = "hooks.example.com";
@@ -28,9 +27,9 @@ pub(crate) enum Expected {
 }
 
 /// All of them: 200, of which 80 carry bodies.
-pub(crate) fn all(vectors: &Path) -> Vec<Case> {
+pub(crate) fn all() -> Vec<Case> {
     let mut cases = Cases::default();
-    cases.path_tricks(vectors);
+    cases.path_tricks();
     cases.callers();
     cases.roles();
     cases.forgeries();
@@ -56,16 +55,9 @@ impl Cases {
         self.0.push(Case { name: name.into(), request, expected: expected.into() });
     }
 
-    /// 40 targets of those that are on public lists.
-    fn path_tricks(&mut self, vectors: &Path) {
-        let text = std::fs::read_to_string(vectors.join("path_bypass/path_rules.json")).expect("path vectors");
-        let vectors: Value = serde_json::from_str(&text).expect("JSON");
-        let cases = vectors["cases"].as_array().expect("cases");
-        // What is no target at all cannot be put on a request line.
-        let targets = cases.iter().filter(|case| case["raw_path"].as_str().is_some_and(|path| path.starts_with('/')));
-        let targets: Vec<_> = targets.collect();
-        for case in targets.iter().step_by(targets.len() / 40).take(40) {
-            let (name, target) = (case["case"].as_str().expect("a name"), case["raw_path"].as_str().expect("a path"));
+    /// 40 targets of the forms that are on public lists.
+    fn path_tricks(&mut self) {
+        for (name, target) in TRICKS {
             self.add(format!("path {name}"), None, Request::new("GET", target, API));
         }
     }

@@ -73,13 +73,13 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
     },
     Exception {
         ways: &[Way::Nginx, Way::Caddy],
-        cases: &["path curated_38"],
+        cases: &["path percent sign alone"],
         instead: Outcome::Refused(400),
         why: "they decode paths, and `%zz` is not encoded",
     },
     Exception {
         ways: &[Way::Nginx],
-        cases: &["path curated_19", "path nomore403_pub_135", "path nomore403_mid_151"],
+        cases: &["path extension behind a zero byte", "path dots above the root", "path slash, encoded, behind dots"],
         instead: Outcome::Refused(400),
         why: "nginx decodes paths: it takes no `%00`, and no `..` above the root",
     },
@@ -91,13 +91,13 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
     },
     Exception {
         ways: &[Way::Envoy],
-        cases: &["path curated_45"],
+        cases: &["path byte above ASCII"],
         instead: Outcome::Refused(400),
         why: "Envoy takes no target with bytes above ASCII",
     },
     Exception {
         ways: &[Way::Caddy],
-        cases: &["path curated_45"],
+        cases: &["path byte above ASCII"],
         instead: deny("ambiguous-path"),
         why: "Caddy encodes bytes above ASCII: the gate sees a well-formed target, and refuses what it means",
     },

@@ -53,6 +53,8 @@ pub(crate) fn run(no_skip: bool) -> Result<ExitCode> {
 
     if let Some(vectors) = tools.path("vectors") {
         step(&mut tally, "conformance", &mut conformance(vectors)?)?;
+    } else {
+        println!("\n== conformance: no vectors of others here; the tests have asked the vendors' libraries");
     }
     for scenario in ["hostile", "overload", "reload", "crash", "fleet", "siege"] {
         if scenario == "fleet" && tools.path("redis").is_none() {

@@ -3,6 +3,7 @@
 mod backends;
 mod debian;
 mod envoy;
+mod vendors;
 mod wasm;
 
 use crate::shell;
@@ -17,6 +18,8 @@ pub(crate) struct Tool {
     /// The environment variable by which tests find it.
     pub(crate) variable: &'static str,
     pub(crate) found: Result<PathBuf>,
+    /// Nothing is left unproven without it: it adds to what the repository has.
+    optional: bool,
 }
 
 /// Everything from outside.
@@ -37,7 +40,8 @@ impl Tools {
             tool("haproxy", "BARMKIN_HAPROXY", || debian::get(&debian::HAPROXY)),
             tool("redis", "BARMKIN_REDIS", || debian::get(&debian::REDIS)),
             tool("backends", "BARMKIN_BACKENDS", backends::get),
-            tool("vectors", "BARMKIN_VECTORS", vectors),
+            tool("vendors", "BARMKIN_VENDORS", vendors::get),
+            Tool { optional: true, ..tool("vectors", "BARMKIN_VECTORS", vectors) },
         ]))
     }
 
@@ -51,6 +55,7 @@ impl Tools {
         for tool in &self.0 {
             match &tool.found {
                 Ok(path) => println!("{}: {}", tool.name, path.display()),
+                Err(error) if tool.optional => println!("{}: {error:#}", tool.name),
                 Err(error) => println!("SKIP: {}: {error:#}", tool.name),
             }
         }
@@ -58,7 +63,7 @@ impl Tools {
 
     /// What is missing.
     pub(crate) fn missing(&self) -> impl Iterator<Item = &Tool> {
-        self.0.iter().filter(|tool| tool.found.is_err())
+        self.0.iter().filter(|tool| tool.found.is_err() && !tool.optional)
     }
 
     /// The path of `name`, if it is there.
@@ -87,12 +92,12 @@ fn tool(name: &'static str, variable: &'static str, get: impl FnOnce() -> Result
         Some(given) => Ok(PathBuf::from(given)),
         None => get(),
     };
-    Tool { name, variable, found }
+    Tool { name, variable, found, optional: false }
 }
 
+/// Vectors that others have written down, for whoever has them: what they cover
+/// is covered without them, too.
 fn vectors() -> Result<PathBuf> {
     let folder = shell::root().join("../shared/vectors");
-    folder
-        .canonicalize()
-        .map_err(|_| anyhow::anyhow!("there is no `{}`: name the folder in BARMKIN_VECTORS", folder.display()))
+    folder.canonicalize().map_err(|_| anyhow::anyhow!("there are none; BARMKIN_VECTORS can name a folder of them"))
 }
