@@ -39,7 +39,7 @@ fn load(component: Vec<u8>, budget: Duration) -> Option<Problem> {
     let spec = Spec { policies: [("bomb".to_owned(), policy)].into(), ..Spec::default() };
     let services = Services::new(MemoryStore::default());
     let built = Generation::build(&engine, &spec, &KeyRing::default(), services);
-    built.err().and_then(|errors| errors.0.into_iter().next()).map(|error| error.problem)
+    built.err().and_then(|errors| errors.into_errors().into_iter().next()).map(|error| error.problem)
 }
 
 /// One test, and not one for each: it measures the process.

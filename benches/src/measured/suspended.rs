@@ -31,7 +31,7 @@ pub fn suspend() -> Result<()> {
     let mut deliveries = Deliveries::default();
     let mut check = || -> Pin<Box<dyn Future<Output = _>>> {
         let (head, body) = deliveries.next(1024).into_head();
-        Box::pin(gate.intake(head).decide(Body::Whole(body)))
+        Box::pin(gate.intake(head).decide_unbounded(Body::Whole(body)))
     };
     let mut context = Context::from_waker(Waker::noop());
     // What is there once and for all.

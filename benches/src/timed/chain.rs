@@ -48,7 +48,9 @@ fn gate() -> Result<Gate> {
 }
 
 fn decide_now(key: &'static str, gate: Gate) -> Subject {
-    Subject::new(key, normalized(gate), |(intake, body)| allowed(intake.decide_now(body).expect("the store is local")))
+    Subject::new(key, normalized(gate), |(intake, body)| {
+        allowed(intake.decide_unbounded_now(body).expect("the store is local"))
+    })
 }
 
 /// On a store whose futures are ready at once: what is left is that the
@@ -58,7 +60,7 @@ fn fresh_async() -> Result<Subject> {
     let gate = chains_of_four(engine(), services, 1)?;
     Ok(Subject::new("chain4_fresh_async", normalized(gate), |(intake, body)| {
         let mut context = Context::from_waker(Waker::noop());
-        let mut check = pin!(intake.decide(body));
+        let mut check = pin!(intake.decide_unbounded(body));
         // At a tick a check lets others go first.
         let verdict = std::iter::repeat_with(|| check.as_mut().poll(&mut context)).find_map(|poll| match poll {
             Poll::Ready(verdict) => Some(verdict),
@@ -78,7 +80,7 @@ fn end_to_end() -> Result<Subject> {
     Ok(Subject::new("check_end_to_end", receive, move |request| {
         let (mut parts, body) = request.into_parts();
         let intake = gate.intake(Head::take(&mut parts, Client::default()));
-        match intake.decide_now(Body::Whole(body)).expect("the store is local") {
+        match intake.decide_unbounded_now(Body::Whole(body)).expect("the store is local") {
             Verdict::Allow(permit) => {
                 let (head, settlement) = permit.into_forwarded();
                 parts.headers = head.headers;

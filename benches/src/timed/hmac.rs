@@ -29,7 +29,7 @@ fn fresh(key: &'static str, body_bytes: usize) -> Result<Subject> {
         (gate.intake(head), Body::Whole(body))
     };
     Ok(Subject::new(key, receive, |(intake, body)| {
-        let verdict = intake.decide_now(body).expect("the store is local");
+        let verdict = intake.decide_unbounded_now(body).expect("the store is local");
         assert!(verdict.reason().is_none(), "{:?}", verdict.steps());
         verdict
     }))

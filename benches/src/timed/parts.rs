@@ -51,7 +51,7 @@ fn check(key: &'static str, policies: Vec<PolicySpec>) -> Result<Subject> {
     let mut deliveries = Deliveries::default();
     let receive = move || gate.intake(deliveries.next(16).into_head().0);
     Ok(Subject::new(key, receive, |intake| {
-        let verdict = intake.decide_now(Body::NotCarried).expect("the store is local");
+        let verdict = intake.decide_unbounded_now(Body::NotCarried).expect("the store is local");
         assert!(verdict.reason().is_none(), "{:?}", verdict.steps());
         verdict
     }))

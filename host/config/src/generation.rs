@@ -36,7 +36,7 @@ impl Config {
                 self.check_ends(generation, &mut findings);
                 self.check_queries(generation, &mut findings);
             }
-            Err(errors) => errors.0.iter().for_each(|error| self.add(error, &mut findings)),
+            Err(errors) => errors.errors().iter().for_each(|error| self.add(error, &mut findings)),
         }
         match (built, self.report(findings)) {
             (Ok(generation), Ok(())) => Ok(generation),

@@ -427,6 +427,7 @@ impl Denied {
             policy: self.policy,
             generation: generation.digest(),
             documentation: generation.documentation.clone(),
+            own_form: generation.denial_form.clone(),
             form,
             steps,
         }

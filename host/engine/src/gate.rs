@@ -92,15 +92,13 @@ impl Gate {
         Intake::new(self.generation.load_full(), head, id, serial, &self.trials)
     }
 
-    /// Decides a request in turn: a bounded number is decided or waits for it
-    /// ([`GateLimits::undecided_max`]), and past them the answer is `overloaded`.
-    /// Under pressure that bound is shared among clients. For servers, whose
-    /// requests come unasked; [`Intake::decide`] does not count, and does not
-    /// wait.
-    pub async fn decide_in_turn(&self, intake: Intake, body: Body) -> Verdict {
+    /// Decides a request that was begun. A bounded number is decided or waits for
+    /// it ([`GateLimits::undecided_max`]), and past them the answer is
+    /// `overloaded`. Under pressure that bound is shared among clients.
+    pub async fn decide(&self, intake: Intake, body: Body) -> Verdict {
         let Some(slot) = self.queue.enter(intake.client()) else { return intake.unasked() };
         slot.turn().await;
-        intake.decide(body).await
+        intake.decide_unbounded(body).await
     }
 
     /// Room for the body of a request, into which an adapter reads it.
@@ -114,9 +112,10 @@ impl Gate {
         self.bodies.room(caller, NO_ROUTE)
     }
 
-    /// Decides a request whose body is at hand.
+    /// Decides a request whose body is at hand, within the bound of
+    /// [`decide`](Self::decide).
     pub async fn check(&self, head: Head, body: Body) -> Verdict {
-        self.intake(head).decide(body).await
+        self.decide(self.intake(head), body).await
     }
 
     /// As [`check`](Self::check), for callers that cannot await.
@@ -124,7 +123,8 @@ impl Gate {
     /// # Errors
     /// When a store of the generation is remote, since that has to be awaited.
     pub fn check_now(&self, head: Head, body: Body) -> Result<Verdict, NeedsAwait> {
-        self.intake(head).decide_now(body)
+        let intake = self.intake(head);
+        if intake.generation.is_local() { Ok(poll_on(self.decide(intake, body))) } else { Err(NeedsAwait) }
     }
 }
 
@@ -167,7 +167,7 @@ impl Intake {
         Self { generation, state }
     }
 
-    /// Whether the body must be handed to [`decide`](Self::decide).
+    /// Whether the body must be handed to [`Gate::decide`].
     pub fn body_need(&self) -> BodyNeed {
         match &self.state {
             State::Matched { request, route, .. } if !is_preflight(&request.head) => {
@@ -196,9 +196,11 @@ impl Intake {
         self.generation.digest()
     }
 
-    /// Decides. Give [`Body::NotCarried`] where [`body_need`](Self::body_need)
-    /// is [`BodyNeed::None`].
-    pub async fn decide(self, body: Body) -> Verdict {
+    /// Decides, however many requests are decided already: for callers that
+    /// bound them by themselves, as [`Gate::decide`] does. Give
+    /// [`Body::NotCarried`] where [`body_need`](Self::body_need) is
+    /// [`BodyNeed::None`].
+    pub async fn decide_unbounded(self, body: Body) -> Verdict {
         match self.state {
             State::Matched { request, route, trials } => {
                 chain::run(&self.generation, *request, route, body, trials.as_deref()).await
@@ -228,12 +230,13 @@ impl Intake {
         chain::refuse(&self.generation, &refused)
     }
 
-    /// As [`decide`](Self::decide), for callers that cannot await.
+    /// As [`decide_unbounded`](Self::decide_unbounded), for callers that cannot
+    /// await.
     ///
     /// # Errors
     /// When a store of the generation is remote.
-    pub fn decide_now(self, body: Body) -> Result<Verdict, NeedsAwait> {
-        if self.generation.is_local() { Ok(poll_on(self.decide(body))) } else { Err(NeedsAwait) }
+    pub fn decide_unbounded_now(self, body: Body) -> Result<Verdict, NeedsAwait> {
+        if self.generation.is_local() { Ok(poll_on(self.decide_unbounded(body))) } else { Err(NeedsAwait) }
     }
 }
 

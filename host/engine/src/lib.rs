@@ -50,6 +50,16 @@
 //! # Ok(()) }
 //! ```
 //!
+//! Policies are compiled when a generation is built, by a compiler that is a
+//! dependency of yours: a development build is slow at it unless that is optimized.
+//! In the Cargo.toml of your workspace:
+//!
+//! ```toml
+//! [profile.dev.package."*"]
+//! opt-level = 2
+//! debug = false
+//! ```
+//!
 //! Keys ([`KeySource`]), the store ([`LocalStore`], [`RemoteStore`]), the
 //! clock ([`Clock`]) and metrics ([`Metrics`]) are traits, so that an embedder
 //! brings its own. What an [`Engine`] does to the process is said there.
@@ -87,7 +97,8 @@ pub use clock::{Clock, FixedClock, SystemClock};
 pub use effects::Settlement;
 pub use engine::{Engine, EngineError, EngineSettings, PoolUse};
 pub use gate::{Gate, GateLimits, Intake, NeedsAwait};
-pub use generation::error::{At, BuildError, BuildErrors, Problem};
+pub use generation::build_errors::{BuildError, BuildErrors};
+pub use generation::error::{At, Problem};
 pub use generation::spec::{
     BackendFolding, Grants, HostMatch, Keep, Member, NonceSpace, OnDuplicate, OnError, Overrides, PathMatch,
     PolicySpec, Preflight, Quota, QuotaKey, Route, RouteMatch, SameDelivery, Spec, SuccessStatuses, TellApart,
@@ -106,7 +117,10 @@ pub use store::{
     Take, Tally, Window, share,
 };
 pub use text::misleads;
-pub use verdict::{Change, Denial, Digest, Outcome, Permit, REASON_FIELD, REQUEST_ID_FIELD, Step, Took, Verdict};
+pub use verdict::{
+    Change, Denial, DenialBody, DenialForm, Digest, Outcome, Permit, REASON_FIELD, REQUEST_ID_FIELD, Step, Took,
+    Verdict,
+};
 
 /// Writes `bytes`, half as many as `DIGITS`, as hexadecimal digits.
 pub(crate) fn write_hex<const DIGITS: usize>(f: &mut std::fmt::Formatter<'_>, bytes: &[u8]) -> std::fmt::Result {

@@ -215,6 +215,7 @@ pub struct Denial {
     pub(crate) policy: Option<Arc<str>>,
     pub(crate) generation: Digest,
     pub(crate) documentation: Option<Arc<str>>,
+    pub(crate) own_form: Option<Arc<dyn DenialForm>>,
     pub(crate) form: Form,
     pub(crate) steps: Vec<Step>,
 }
@@ -268,22 +269,26 @@ impl Denial {
         }
     }
 
-    /// The answer for the client: a problem document (RFC 9457), or for a gRPC
-    /// request a trailers-only response.
+    /// The answer for the client: a problem document (RFC 9457), or what
+    /// [`Services::denial_form`](crate::Services::denial_form) makes of it, and for
+    /// a gRPC request a trailers-only response.
     ///
     /// This is the one place that turns a refusal into a response.
     pub fn response(&self) -> Response<Bytes> {
-        let (status, content_type, body) = match self.form {
-            Form::Http => (self.status, "application/problem+json", self.problem()),
-            Form::Grpc => (StatusCode::OK, "application/grpc", Bytes::new()),
+        let (status, DenialBody { content_type, bytes }) = match self.form {
+            Form::Http => (self.status, self.own_body().unwrap_or_else(|| self.problem())),
+            Form::Grpc => {
+                let content_type = HeaderValue::from_static("application/grpc");
+                (StatusCode::OK, DenialBody { content_type, bytes: Bytes::new() })
+            }
         };
-        let mut response = Response::new(body);
+        let mut response = Response::new(bytes);
         *response.status_mut() = status;
         let fields = response.headers_mut();
         for (name, value) in &self.headers {
             fields.append(name, value.clone());
         }
-        fields.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        fields.insert(CONTENT_TYPE, content_type);
         // What one client is denied, another may have.
         fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Ok(reason) = HeaderValue::from_str(self.reason.as_str()) {
@@ -299,7 +304,11 @@ impl Denial {
         response
     }
 
-    fn problem(&self) -> Bytes {
+    fn own_body(&self) -> Option<DenialBody> {
+        self.own_form.as_ref()?.body(self)
+    }
+
+    fn problem(&self) -> DenialBody {
         let kind = match &self.documentation {
             Some(base) => format!("{base}{}", self.reason),
             None => "about:blank".to_owned(),
@@ -311,8 +320,54 @@ impl Denial {
             "reason": self.reason.as_str(),
             "request-id": self.request_id.to_string(),
         });
-        Bytes::from(problem.to_string())
+        let content_type = HeaderValue::from_static("application/problem+json");
+        DenialBody { content_type, bytes: problem.to_string().into() }
     }
+}
+
+/// An embedder's own form of refusals. It has the body alone: the status, and the
+/// fields by which clients know what to do (`www-authenticate`, `retry-after`,
+/// `barmkin-reason`), are the gate's.
+///
+/// Functions are forms:
+///
+/// ```
+/// use barmkin_host::{Denial, DenialBody, MemoryStore, Services};
+/// use http::HeaderValue;
+/// use std::sync::Arc;
+///
+/// fn in_words(denial: &Denial) -> Option<DenialBody> {
+///     let content_type = HeaderValue::from_static("text/plain");
+///     Some(DenialBody { content_type, bytes: format!("refused: {}\n", denial.reason()).into() })
+/// }
+///
+/// let mut services = Services::new(MemoryStore::default());
+/// services.denial_form = Some(Arc::new(in_words));
+/// ```
+pub trait DenialForm: Send + Sync {
+    /// The body of the answer to `denial`; `None` for a problem document.
+    fn body(&self, denial: &Denial) -> Option<DenialBody>;
+}
+
+impl<F: Fn(&Denial) -> Option<DenialBody> + Send + Sync> DenialForm for F {
+    fn body(&self, denial: &Denial) -> Option<DenialBody> {
+        self(denial)
+    }
+}
+
+impl fmt::Debug for dyn DenialForm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DenialForm")
+    }
+}
+
+/// The body of the answer to a denied request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DenialBody {
+    /// Its media type.
+    pub content_type: HeaderValue,
+    /// Its bytes.
+    pub bytes: Bytes,
 }
 
 /// The gRPC status for an HTTP one, by the mapping of the gRPC project

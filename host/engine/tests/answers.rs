@@ -5,7 +5,7 @@
 mod common;
 
 use barmkin_host::*;
-use common::{act, gate, head, policy, route, scripted, spec};
+use common::{act, gate, head, keys, policy, route, scripted, spec};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -109,6 +109,48 @@ fn grpc_clients_get_a_grpc_status() {
     }
 }
 
+/// Asked for by every adapter, since all of them answer with `response`.
+#[test]
+fn an_embedder_has_denials_answered_in_a_form_of_its_own() {
+    fn own(denial: &Denial) -> Option<DenialBody> {
+        let content_type = http::HeaderValue::from_static("application/vnd.own+json");
+        let bytes = format!(r#"{{"refused":"{}"}}"#, denial.reason()).into();
+        (denial.reason().as_str() != "no").then_some(DenialBody { content_type, bytes })
+    }
+    let spec = spec(vec![("first", scripted(0, true, OnError::Deny))], vec![route("r", &[policy("first")])], 10);
+    let services = Services { denial_form: Some(Arc::new(own)), ..Services::new(MemoryStore::default()) };
+    let keys = keys();
+    let first = Generation::build(&common::ENGINE, &spec, &keys, services).unwrap();
+    // It stays when generations follow each other.
+    let next = first.next(&common::ENGINE, &spec, &keys).unwrap();
+    let rotated = next.with_keys(&common::ENGINE, &keys).unwrap();
+    for generation in [first, next, rotated] {
+        let gate = Gate::new(generation);
+        let answer = |target, fields: &[(String, String)]| {
+            let head = Head { version: http::Version::HTTP_2, ..head(target, fields) };
+            let Verdict::Deny(denial) = gate.check_now(head, Body::NotCarried).unwrap() else { panic!("allowed") };
+            denial.response()
+        };
+        let content_type = |response: &http::Response<bytes::Bytes>| response.headers()["content-type"].clone();
+
+        let busy = answer("/r", &[act(0, "deny:busy:503")]);
+        assert_eq!((busy.status().as_u16(), content_type(&busy).as_bytes()), (503, &b"application/vnd.own+json"[..]));
+        assert_eq!(busy.body(), r#"{"refused":"busy"}"#);
+        // Nor did a policy decide this; the fields are the gate's.
+        let Verdict::Deny(overloaded) = gate.intake(head("/r", &[])).overloaded() else { panic!("allowed") };
+        let overloaded = overloaded.response();
+        assert_eq!((overloaded.status().as_u16(), overloaded.body()), (503, &r#"{"refused":"overloaded"}"#.into()));
+        assert_eq!(overloaded.headers()["barmkin-reason"], "overloaded");
+        assert_eq!(overloaded.headers()["cache-control"], "no-store");
+        assert!(overloaded.headers().contains_key("retry-after"));
+
+        let left = answer("/r", &[act(0, "deny:no:403")]);
+        assert_eq!(content_type(&left), "application/problem+json");
+        let grpc = answer("/r", &[act(0, "deny:busy:503"), field("content-type", "application/grpc")]);
+        assert_eq!((content_type(&grpc), grpc.body().len()), ("application/grpc".parse().unwrap(), 0));
+    }
+}
+
 #[test]
 fn preflights_are_refused_unless_the_route_forwards_them() {
     let preflight = |gate: &Gate| {
@@ -157,7 +199,7 @@ fn one_decision_one_generation() {
     open.observe = true;
     let spec = spec(policies, vec![open], 10);
     first.swap(common::build(&spec, MemoryStore::default()).unwrap());
-    let Verdict::Deny(denial) = intake.decide_now(Body::NotCarried).unwrap() else {
+    let Verdict::Deny(denial) = intake.decide_unbounded_now(Body::NotCarried).unwrap() else {
         panic!("the old generation denies")
     };
     assert_eq!(denial.generation(), began_with);

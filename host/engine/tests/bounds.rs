@@ -180,7 +180,7 @@ fn what_a_manifest_may_list() {
     assert!(build(serde_json::json!({ "headers": max, "sets": max }), max).is_ok());
     for settings in [serde_json::json!({ "headers": max + 1 }), serde_json::json!({ "sets": max + 1 })] {
         let errors = build(settings, max + 1).unwrap_err();
-        assert!(matches!(errors.0.as_slice(), [BuildError { problem: Problem::Manifest(_), .. }]), "{errors}");
+        assert!(matches!(errors.errors(), [BuildError { problem: Problem::Manifest(_), .. }]), "{errors}");
     }
 }
 
@@ -192,7 +192,7 @@ fn what_configuring_may_take() {
     let filler = |bytes: usize| serde_json::json!({ "filler": "a".repeat(bytes - overhead) });
     assert!(build(filler(limits::SETTINGS_BYTES_MAX)).is_ok());
     let errors = build(filler(limits::SETTINGS_BYTES_MAX + 1)).unwrap_err();
-    assert!(matches!(errors.0.as_slice(), [BuildError { problem: Problem::Settings(_), .. }]), "{errors}");
+    assert!(matches!(errors.errors(), [BuildError { problem: Problem::Settings(_), .. }]), "{errors}");
 
     let start = usize::try_from(inspect(&BOUNDS).unwrap().memory_pages).unwrap();
     let room = limits::MEMORY_BYTES_DEFAULT / 65_536 - start;
@@ -230,7 +230,7 @@ fn how_long_a_chain_may_be() {
     };
     // The fixture sets a field, which two members of a chain must not.
     let too_long = |result: Result<(), BuildErrors>| {
-        result.unwrap_err().0.iter().any(|error| matches!(error.problem, Problem::ChainTooLong(_)))
+        result.unwrap_err().errors().iter().any(|error| matches!(error.problem, Problem::ChainTooLong(_)))
     };
     assert!(!too_long(build(limits::CHAIN_MAX)));
     assert!(too_long(build(limits::CHAIN_MAX + 1)));

@@ -16,7 +16,7 @@ fn problems(component: &[u8]) -> Vec<Problem> {
     route.public = true;
     let errors =
         build(&spec(vec![("p", policy_spec)], vec![route], 10), MemoryStore::default()).map(|_| ()).unwrap_err();
-    errors.0.into_iter().map(|error| error.problem).collect()
+    errors.into_errors().into_iter().map(|error| error.problem).collect()
 }
 
 fn wat(text: &str) -> Vec<u8> {
@@ -132,7 +132,10 @@ fn settings_that_the_policy_refuses_say_where() {
     route.public = true;
     let errors =
         build(&spec(vec![("p", policy_spec)], vec![route], 10), MemoryStore::default()).map(|_| ()).unwrap_err();
-    assert!(matches!(&errors.0[0].problem, Problem::Setting { setting, .. } if setting == "`position`"), "{errors}");
+    assert!(
+        matches!(&errors.errors()[0].problem, Problem::Setting { setting, .. } if setting == "`position`"),
+        "{errors}"
+    );
 }
 
 #[test]

@@ -39,7 +39,7 @@ fn a_gate_ends_its_checks_after_its_engine_was_dropped_and_its_thread_with_itsel
         let intake = gate.intake(head("/r", &[act(0, "spin")]));
         let ticking = tickers();
         drop(gate);
-        let second = intake.decide_now(Body::NotCarried).unwrap();
+        let second = intake.decide_unbounded_now(Body::NotCarried).unwrap();
         send.send((first, second, ticking)).unwrap();
     });
     let (first, second, ticking) = answer.recv_timeout(Duration::from_secs(30)).expect("both end at their deadline");

@@ -135,7 +135,8 @@ fn past_the_checks_at_once_the_answer_is_overloaded_however_many_wait() {
     let settings = EngineSettings { concurrent_checks_max: 2, ticker: false, ..EngineSettings::default() };
     let trial = Trial::of(2, &settings, Store::Remote(Arc::new(Never)));
     let start = |fields: &[(String, String)]| {
-        let mut check = Box::pin(trial.gate.check(head("/r", fields), Body::NotCarried));
+        // Not in turn: behind two others it would be pending until asked again.
+        let mut check = Box::pin(trial.gate.intake(head("/r", fields)).decide_unbounded(Body::NotCarried));
         let poll = check.as_mut().poll(&mut Context::from_waker(Waker::noop()));
         (check, poll.map(|verdict| reason(&verdict)))
     };

@@ -31,7 +31,7 @@ impl Clock for Held {
 type Decision<'g> = Pin<Box<dyn Future<Output = Verdict> + Send + 'g>>;
 
 fn ask(gate: &Gate) -> Decision<'_> {
-    Box::pin(gate.decide_in_turn(gate.intake(head("/r", &[])), Body::NotCarried))
+    Box::pin(gate.decide(gate.intake(head("/r", &[])), Body::NotCarried))
 }
 
 fn poll(decision: &mut Decision<'_>) -> Poll<Verdict> {
@@ -82,6 +82,13 @@ fn whoever_finds_the_line_full_is_told_so_at_once() {
         assert_eq!(response.status(), http::StatusCode::SERVICE_UNAVAILABLE);
         assert!(response.headers().contains_key("retry-after"));
 
+        // Every way of deciding has that bound but the one that says otherwise.
+        let request = || head("/r", &[]);
+        assert!(is_overloaded(&gate.check_now(request(), Body::NotCarried).unwrap()));
+        assert!(is_overloaded(&finish(Box::pin(gate.check(request(), Body::NotCarried)))));
+        let unbounded = gate.intake(request()).decide_unbounded_now(Body::NotCarried).unwrap();
+        assert!(matches!(unbounded, Verdict::Allow(_)));
+
         let_go.into_iter().for_each(|let_go| let_go.send(()).unwrap());
         assert!(first.into_iter().all(|first| matches!(first.join().unwrap(), Verdict::Allow(_))));
         // Who goes away leaves the line, who waits is decided.
@@ -89,4 +96,8 @@ fn whoever_finds_the_line_full_is_told_so_at_once() {
         assert!(line.into_iter().map(finish).all(|verdict| matches!(verdict, Verdict::Allow(_))));
         assert!(matches!(finish(ask(&gate)), Verdict::Allow(_)));
     });
+}
+
+fn is_overloaded(verdict: &Verdict) -> bool {
+    verdict.reason().is_some_and(|reason| reason.as_str() == "overloaded")
 }

@@ -356,7 +356,7 @@ fn a_route_that_observes_forwards_where_the_gate_is_overloaded() {
     let mut context = Context::from_waker(Waker::noop());
     let begin = |path| {
         let intake = gate.intake(head(path, &[act(0, "take:1"), act(0, "allow")]));
-        Box::pin(gate.decide_in_turn(intake, Body::NotCarried))
+        Box::pin(gate.decide(intake, Body::NotCarried))
     };
     let mut undecided: Vec<_> = (0..UNDECIDED_MAX).map(|_| begin("/enforced")).collect();
     for waits in &mut undecided {

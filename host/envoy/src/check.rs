@@ -53,7 +53,7 @@ impl Authorization for Authorizer {
                 }
                 let intake = self.gate.intake(head);
                 let body = self.hold(&intake, body);
-                match self.gate.decide_in_turn(intake, body).await {
+                match self.gate.decide(intake, body).await {
                     Verdict::Allow(permit) => {
                         let (answer, waits) = response::allow(permit);
                         settlement = Some(waits);

@@ -67,7 +67,7 @@ impl Endpoint {
         self.check_fields(&head.headers, peer, generation.gate_fields())?;
         let intake = self.gate.intake(head);
         let verdict =
-            if is_turned_away { intake.overloaded() } else { self.gate.decide_in_turn(intake, Body::NotCarried).await };
+            if is_turned_away { intake.overloaded() } else { self.gate.decide(intake, Body::NotCarried).await };
         match verdict {
             Verdict::Allow(permit) => allow(&self.dialect, permit, generation.gate_fields()),
             Verdict::Deny(denial) => Ok(deny(&self.dialect, &denial)),

@@ -111,7 +111,7 @@ where
         (intake.overloaded(), None)
     } else {
         let body = collect(body, intake.body_need(), layer.gate.body_room(&intake)).await;
-        (layer.gate.decide_in_turn(intake, body.seen).await, Some(body.forward))
+        (layer.gate.decide(intake, body.seen).await, Some(body.forward))
     };
     let permit = match verdict {
         Verdict::Allow(permit) => permit,

@@ -2,7 +2,9 @@
 //!
 //! [`BarmkinLayer`] asks the gate about every request. What is allowed reaches
 //! the inner service with the gate's changes to its fields, all of its body,
-//! and a [`Permitted`] among its extensions; what is denied is answered here.
+//! and a [`Permitted`] among its extensions; what is denied is answered here, in the
+//! gate's own form or the embedder's
+//! ([`Services::denial_form`](barmkin_host::Services::denial_form)).
 //! The inner service's response settles the effects that wait for it, when it has
 //! ended: a delivery is used when the response was 2xx and whole. A request with
 //! such effects goes on although its client hangs up, within

@@ -89,7 +89,7 @@ impl Host {
             Err(errors) => {
                 let is_of_the_manifest =
                     |error: &BuildError| matches!(error.problem, Problem::Manifest(_) | Problem::ForbiddenField(_));
-                assert!(errors.0.iter().all(is_of_the_manifest), "{}: {errors}", case.name);
+                assert!(errors.errors().iter().all(is_of_the_manifest), "{}: {errors}", case.name);
                 self.is_loaded = false;
             }
         }
@@ -212,6 +212,6 @@ fn what_is_granted_and_not_asked_for_is_told() {
     grants.vouch = true;
     grants.sets.push("x-b".parse().unwrap());
     let errors = Generation::build(&ENGINE, &spec, &keys(), services()).map(|_| ()).unwrap_err();
-    let problems: Vec<_> = errors.0.into_iter().map(|error| error.problem).collect();
+    let problems: Vec<_> = errors.into_errors().into_iter().map(|error| error.problem).collect();
     assert_eq!(problems, [Problem::UnusedVouch, Problem::UnusedGrant { kind: "field", name: "x-b".to_owned() }]);
 }

@@ -32,7 +32,7 @@ fn saw(body: &str, fields: &[(&str, &str)], act: &str) -> String {
 fn settings_that_it_refuses() {
     let wrong = policy("everything", json!({ "wrong": true }), &GRANTS, &[]);
     let errors = gate(vec![("everything", wrong)]).map(|_| ()).unwrap_err();
-    let problems: Vec<_> = errors.0.into_iter().map(|error| error.problem).collect();
+    let problems: Vec<_> = errors.into_errors().into_iter().map(|error| error.problem).collect();
     let expected = |setting: &str, help: &str| Problem::Setting {
         setting: setting.to_owned(),
         problem: "is wrong".to_owned(),

@@ -1,4 +1,4 @@
-//! Why a generation cannot be built, and who must act.
+//! What can be wrong with a generation, and who must act.
 
 use crate::keys::{Algorithm, KeyError};
 use crate::limits::COMPILE_BUDGET_MAX;
@@ -34,16 +34,6 @@ impl fmt::Display for At {
             Self::Store(name) => write!(f, "the bound of `{name}`"),
         }
     }
-}
-
-/// One thing that keeps a generation from being built.
-#[derive(Debug, thiserror::Error)]
-#[error("{at}: {problem}")]
-pub struct BuildError {
-    /// What it is about.
-    pub at: At,
-    /// What is wrong.
-    pub problem: Problem,
 }
 
 /// What is wrong. Problems of components are the policy author's to mend, all
@@ -322,21 +312,5 @@ impl Problem {
             Self::PrincipalField(_) => "use a field of its own, such as `barmkin-principal`".into(),
             _ => return None,
         })
-    }
-}
-
-/// Everything that keeps a generation from being built.
-#[derive(Debug, thiserror::Error)]
-pub struct BuildErrors(pub Vec<BuildError>);
-
-impl fmt::Display for BuildErrors {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, error) in self.0.iter().enumerate() {
-            if index > 0 {
-                f.write_str("; ")?;
-            }
-            write!(f, "{error}")?;
-        }
-        Ok(())
     }
 }

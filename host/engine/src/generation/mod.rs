@@ -1,5 +1,6 @@
 //! One immutable whole of routes, policies and keys.
 
+pub(crate) mod build_errors;
 mod digest;
 pub(crate) mod error;
 pub(crate) mod fields;
@@ -10,7 +11,8 @@ mod validate;
 
 use crate::clock::{Clock, SystemClock, monotonic};
 use crate::engine::Engine;
-use crate::generation::error::{At, BuildError, BuildErrors, Problem};
+use crate::generation::build_errors::{BuildError, BuildErrors};
+use crate::generation::error::{At, Problem};
 use crate::generation::fields::KnownFields;
 use crate::generation::shares::Shares;
 use crate::generation::spec::Spec;
@@ -23,7 +25,7 @@ use crate::record::Recorder;
 use crate::request::BodyNeed;
 use crate::routes::{BuiltMatch, BuiltMember, BuiltRoute, Deciding, RouteTable, Shadow, Tried};
 use crate::store::{Store, TRIAL_PREFIX};
-use crate::verdict::{Digest, REQUEST_ID_FIELD};
+use crate::verdict::{DenialForm, Digest, REQUEST_ID_FIELD};
 use http::HeaderName;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -44,6 +46,9 @@ pub struct Services {
     /// panic, which may hold parts of the request, and what each check
     /// [took](crate::Took).
     pub for_authors: bool,
+    /// The form in which denials are answered, if not a problem document: every
+    /// adapter answers in it.
+    pub denial_form: Option<Arc<dyn DenialForm>>,
 }
 
 impl Services {
@@ -56,6 +61,7 @@ impl Services {
             metrics: Arc::new(NoMetrics),
             recorder: None,
             for_authors: false,
+            denial_form: None,
         }
     }
 }
@@ -88,6 +94,7 @@ pub struct Generation {
     pub(crate) metrics: Arc<dyn Metrics>,
     pub(crate) recorder: Option<Arc<dyn Recorder>>,
     pub(crate) for_authors: bool,
+    pub(crate) denial_form: Option<Arc<dyn DenialForm>>,
     pub(crate) principal_field: Option<HeaderName>,
     pub(crate) documentation: Option<Arc<str>>,
     policies: Vec<Policy>,
@@ -153,6 +160,7 @@ impl Generation {
             metrics: self.metrics.clone(),
             recorder: self.recorder.clone(),
             for_authors: self.for_authors,
+            denial_form: self.denial_form.clone(),
         };
         Self::assemble(engine, spec, keys, services, &self.policies, kept)
     }
@@ -179,7 +187,7 @@ impl Generation {
             grant_tried(engine, (&self.spec, shares), &policies, keys, (&self.metrics, self.for_authors));
         errors.extend(problems);
         if !errors.is_empty() {
-            return Err(BuildErrors(errors));
+            return Err(BuildErrors::new(errors));
         }
         Ok(Self {
             spec: self.spec.clone(),
@@ -189,6 +197,7 @@ impl Generation {
             metrics: self.metrics.clone(),
             recorder: self.recorder.clone(),
             for_authors: self.for_authors,
+            denial_form: self.denial_form.clone(),
             principal_field: self.principal_field.clone(),
             documentation: self.documentation.clone(),
             compiled: 0,
@@ -234,7 +243,7 @@ impl Generation {
             grant_tried(engine, (spec, shares), &policies, keys, (&services.metrics, services.for_authors));
         errors.extend(problems);
         if !errors.is_empty() {
-            return Err(BuildErrors(errors));
+            return Err(BuildErrors::new(errors));
         }
         let index: BTreeMap<&str, usize> =
             policies.iter().enumerate().map(|(index, policy)| (&*policy.name, index)).collect();
@@ -254,6 +263,7 @@ impl Generation {
             metrics: services.metrics,
             recorder: services.recorder,
             for_authors: services.for_authors,
+            denial_form: services.denial_form,
             principal_field: spec.principal_field.clone(),
             documentation: spec.documentation.as_deref().map(Arc::from),
             known_fields: KnownFields::new(&gate_fields, &spec.nonces, enforced(spec, &policies)),

@@ -1,6 +1,7 @@
 //! How much of the store each nonce space and each quota may fill.
 
-use crate::generation::error::{At, BuildError, Problem};
+use crate::generation::build_errors::BuildError;
+use crate::generation::error::{At, Problem};
 use crate::generation::spec::Spec;
 use crate::store::{MemoryLimits, NoShare, share};
 

@@ -2,7 +2,7 @@
 
 use crate::limits;
 use crate::request::Sees;
-use crate::store::QuotaRule;
+use crate::store::{Gcra, QuotaRule};
 use http::{HeaderName, Method, StatusCode};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -175,6 +175,35 @@ pub struct Quota {
     /// remembers of each; `None` for an equal part of what the quotas that say
     /// a number leave of the store's room.
     pub entries_max: Option<usize>,
+}
+
+impl Quota {
+    /// `count` units in every `span` for each principal, as a steady rate that can
+    /// also be taken at once.
+    ///
+    /// ```
+    /// use barmkin_host::{Gcra, Quota, QuotaKey};
+    /// use std::time::Duration;
+    ///
+    /// const MINUTE: Duration = Duration::from_secs(60);
+    /// let quota = Quota::per(100, MINUTE);
+    /// assert_eq!(quota.rule, Gcra { interval: Duration::from_millis(600), limit: 100 }.into());
+    ///
+    /// // Everything else is a field away.
+    /// let by_address = Quota { key: QuotaKey::ClientAddress, ..Quota::per(100, MINUTE) };
+    /// ```
+    pub fn per(count: u64, span: Duration) -> Self {
+        // Rounded up, so that no more than the rate is ever admitted. Nothing can be
+        // taken of none: a generation refuses that.
+        let nanos = u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
+        let interval = Duration::from_nanos(nanos.div_ceil(count.max(1)));
+        Self {
+            rule: Gcra { interval, limit: count }.into(),
+            key: QuotaKey::Principal,
+            keep: Keep::OnAllow,
+            entries_max: None,
+        }
+    }
 }
 
 /// Whom a quota is counted against.

@@ -1,6 +1,7 @@
 //! Whether routes and policies fit together.
 
-use crate::generation::error::{At, BuildError, Problem};
+use crate::generation::build_errors::BuildError;
+use crate::generation::error::{At, Problem};
 use crate::generation::fields;
 use crate::generation::spec::{Member, Route, Spec};
 use crate::limits::{BODY_BYTES_MAX, CHAIN_MAX, REMEMBERED_TAKES_MAX};

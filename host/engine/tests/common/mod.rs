@@ -85,10 +85,14 @@ pub(crate) fn gate(spec: &Spec, store: impl Into<Store>) -> Gate {
 
 /// A generation by `spec`, on `store`, at [`NOW_UNIX_MS`].
 pub(crate) fn build(spec: &Spec, store: impl Into<Store>) -> Result<Generation, BuildErrors> {
-    let key = Key::new(Algorithm::HmacSha256).with_secret("test", SECRET, None).unwrap();
     let mut services = Services::new(store);
     services.clock = Arc::new(FixedClock::at_unix_ms(NOW_UNIX_MS));
-    Generation::build(&ENGINE, spec, &KeyRing::default().with("signing", key), services)
+    Generation::build(&ENGINE, spec, &keys(), services)
+}
+
+/// The key `signing`.
+pub(crate) fn keys() -> KeyRing {
+    KeyRing::default().with("signing", Key::new(Algorithm::HmacSha256).with_secret("test", SECRET, None).unwrap())
 }
 
 /// A GET of `target` with `fields`.
