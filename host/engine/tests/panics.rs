@@ -104,8 +104,8 @@ fn configure_says_why_it_panicked() {
     let mut spec = spec(vec![("p", scripted(0, true, OnError::Deny))], vec![route("r", &[policy("p")])], 100);
     let settings = &mut spec.policies.get_mut("p").unwrap().settings;
     settings.as_object_mut().unwrap().insert("panic".to_owned(), "no table".into());
-    let Err(BuildErrors(errors)) = build(&spec, MemoryStore::default()) else { panic!("it was configured") };
-    let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
+    let Err(errors) = build(&spec, MemoryStore::default()) else { panic!("it was configured") };
+    let errors: Vec<_> = errors.errors().iter().map(ToString::to_string).collect();
     let [error] = errors.as_slice() else { panic!("{errors:?}") };
     assert!(error.contains("configuring the component failed: policy-trapped (it panicked at "), "{error}");
     assert!(error.ends_with(": no table)"), "{error}");
