@@ -1,10 +1,10 @@
 -- Asks Barmkin about a request: HAProxy 2.6 or later.
 -- `barmkin check --for haproxy-lua` prints it.
 --
--- http-request lua.barmkin URL FIELDS
+-- http-request lua.barmkin GATE FIELDS
 --
--- URL is a listener of kind `forward-auth` and dialect `haproxy`; FIELDS are
--- what the gate sets, with commas between them. The variable
+-- GATE is a listener of kind `forward-auth` and dialect `haproxy`: a URL, or `unix@`
+-- and the path of its socket. FIELDS are what the gate sets, with commas between them. The variable
 -- `txn.barmkin_allowed` is set only if the request may pass: the line after
 -- this one has to refuse all others, since HAProxy goes on when a script fails.
 
@@ -40,10 +40,18 @@ local function question(txn)
     return fields
 end
 
-core.register_action("barmkin", { "http-req" }, function(txn, url, fields)
-    local answer = core.httpclient():get({ url = url, headers = question(txn), timeout = 5000 })
+local function ask(gate, headers)
+    local call = { url = gate, headers = headers, timeout = 5000 }
+    if string.sub(gate, 1, 5) == "unix@" then
+        call.url, call.dst = "http://barmkin/", gate
+    end
+    return core.httpclient():get(call)
+end
+
+core.register_action("barmkin", { "http-req" }, function(txn, gate, fields)
+    local answer = ask(gate, question(txn))
     if not answer or not answer.status or answer.status < 200 then
-        core.Warning("barmkin: " .. url .. " gave no answer")
+        core.Warning("barmkin: " .. gate .. " gave no answer")
         return
     end
     if answer.status == 200 then

@@ -5,7 +5,7 @@ use crate::fixture::{chains_of_four, engine};
 use crate::process::{Child, CpuTime};
 use crate::timed::median;
 use anyhow::Result;
-use barmkin_envoy::{Options, UnixSocket};
+use barmkin_envoy::Options;
 use barmkin_host::{MemoryStore, Services};
 use barmkin_tests::harness::{Envoy, Gate, Server};
 use bytes::Bytes;
@@ -131,7 +131,7 @@ pub fn serve_all(socket: &Path) -> Result<()> {
 }
 
 fn bind(socket: &Path) -> Result<tokio::net::UnixListener> {
-    let listener = UnixSocket { path: socket.to_owned(), mode: 0o600, group: None }.bind()?;
+    let listener = tokio::net::UnixListener::bind(socket)?;
     std::thread::spawn(end_with_input);
     println!("ready");
     Ok(listener)

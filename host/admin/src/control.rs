@@ -4,16 +4,19 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::pin::Pin;
 
-/// Whoever runs the gate.
-pub trait Control: Send + Sync + 'static {
+/// The part of the gate that anybody may look at.
+pub trait Health: Send + Sync + 'static {
     /// Whether requests may be sent to this gate.
     fn is_ready(&self) -> bool;
 
+    /// What it did, in Prometheus' text format.
+    fn metrics(&self) -> String;
+}
+
+/// Whoever runs the gate.
+pub trait Control: Health {
     /// What serves and what it did, without secrets.
     fn status(&self) -> serde_json::Value;
-
-    /// The same in Prometheus' text format.
-    fn metrics(&self) -> String;
 
     /// Looks into a nonce space, or frees a nonce of it, and says what came of it.
     fn nonces(&self, wanted: Nonces, by: By) -> Pin<Box<dyn Future<Output = Answered> + Send>>;

@@ -16,6 +16,9 @@
 //! | `POST /nonces/forget?space=NAME&digest=HEX` | 200 when that was claimed and is free again, else 404 |
 //! | `POST /rollback` | 200 when an earlier generation serves, else 409 or 500 and why |
 //!
+//! The first two and `/metrics` are also answered by [`serve_health`], to anybody: a
+//! listener without powers, for balancers and scrapers on other machines.
+//!
 //! Architecture invariant: this crate knows no configuration file and no way
 //! in for requests.
 
@@ -29,11 +32,11 @@ mod store;
 mod tally;
 
 pub use client::{Answer, AskError, ask, ask_by_tls};
-pub use control::{Answered, By, Command, Control, Nonces, Outcome};
+pub use control::{Answered, By, Command, Control, Health, Nonces, Outcome};
 pub use pool::pool;
 pub use prometheus_client::registry::Registry;
 pub use reloads::{Attempt, Reloads};
-pub use server::{Listener, Timeouts, serve};
+pub use server::{Timeouts, serve, serve_health};
 pub use store::StoreHealth;
 pub use tally::Tally;
 

@@ -1,9 +1,9 @@
-//! Answers operators.
+//! Answers operators, and whoever asks how the gate is.
 
-use crate::control::{Answered, By, Command, Control, Nonces, Outcome};
+use crate::control::{Answered, By, Command, Control, Health, Nonces, Outcome};
 use crate::query;
 use barmkin_shares::{Client, Holding, Shares};
-use barmkin_tls::{Opening, Shortage, Socket, Watch, Watched};
+use barmkin_tls::{Accepted, Opening, Shortage, Socket, Stream, Watch, Watched};
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderValue, ORIGIN};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
@@ -13,11 +13,9 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, UnixListener, UnixStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -31,15 +29,6 @@ const PLACE_WITHIN: Duration = Duration::from_millis(100);
 
 /// For commands that are under way when the gate stops.
 const DRAIN: Duration = Duration::from_secs(10);
-
-/// A socket that listens for operators.
-pub enum Listener {
-    /// A port. Who reaches it may command: it must be one of this machine, or
-    /// ask for client certificates.
-    Tcp(Socket),
-    /// A Unix socket: its permissions say who may.
-    Unix(UnixListener),
-}
 
 /// How long it waits for those who ask.
 #[derive(Clone, Copy, Debug)]
@@ -57,38 +46,60 @@ impl Default for Timeouts {
     }
 }
 
-/// Answers operators on `listener` until `shutdown`.
+/// Answers operators on `socket` until `shutdown`. Who reaches it may command: a port
+/// must be one of this machine, or ask for client certificates; the permissions of a
+/// Unix socket say who may.
 pub async fn serve(
-    listener: Listener,
+    socket: impl Into<Socket>,
     timeouts: Timeouts,
     control: Arc<dyn Control>,
     shutdown: impl Future<Output = ()>,
 ) {
+    listen(socket.into(), timeouts, &Audience::Operators(control), shutdown).await;
+}
+
+/// Tells anybody who reaches `socket` whether the gate lives and is ready, and what it
+/// counted, until `shutdown`.
+pub async fn serve_health(
+    socket: impl Into<Socket>,
+    timeouts: Timeouts,
+    health: Arc<dyn Health>,
+    shutdown: impl Future<Output = ()>,
+) {
+    listen(socket.into(), timeouts, &Audience::Anybody(health), shutdown).await;
+}
+
+/// Those who ask, by what they may have.
+#[derive(Clone)]
+enum Audience {
+    Operators(Arc<dyn Control>),
+    Anybody(Arc<dyn Health>),
+}
+
+async fn listen(socket: Socket, timeouts: Timeouts, audience: &Audience, shutdown: impl Future<Output = ()>) {
+    let Socket { listener, opening } = socket;
     let places = Shares::new(CONNECTIONS_MAX);
     let mut connections = JoinSet::new();
     let mut shortage = Shortage::default();
     let mut shutdown = std::pin::pin!(shutdown);
-    let opening = match &listener {
-        Listener::Tcp(socket) => socket.opening.clone(),
-        Listener::Unix(_) => Opening::default(),
-    };
     let mut keep_fresh = std::pin::pin!(opening.keep_fresh());
     loop {
         let accepted = tokio::select! {
             () = &mut shutdown => break,
             () = &mut keep_fresh => continue,
             Some(_) = connections.join_next(), if !connections.is_empty() => continue,
-            accepted = accept(&listener) => accepted,
+            accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok(accepted) => {
-                let place = timeout(PLACE_WITHIN, places.take_in_turn(Some([accepted.client()]), 1)).await;
+            Ok((stream, peer)) => {
+                let client = Client::from(peer.ip());
+                let place = timeout(PLACE_WITHIN, places.take_in_turn(Some([client]), 1)).await;
                 let Ok(Some(place)) = place else { continue };
-                let (control, opening, place) = (control.clone(), opening.clone(), Arc::new(Place(place)));
+                let (audience, opening, place) = (audience.clone(), opening.clone(), Arc::new(Place(place)));
                 connections.spawn(async move {
                     tokio::select! {
-                        () = serve_one(accepted, &opening, timeouts, place.clone(), control) => {}
-                        () = place.0.evicted() => tracing::debug!("an operator's connection had to give way"),
+                        () = serve_one(stream, peer, &opening, timeouts, place.clone(), audience) => {}
+                        () = place.0.evicted() => tracing::debug!("a connection for operators had to give way"),
                     }
                 });
             }
@@ -102,22 +113,23 @@ pub async fn serve(
 }
 
 async fn serve_one(
-    accepted: Accepted,
+    stream: Accepted,
+    peer: SocketAddr,
     opening: &Opening,
     timeouts: Timeouts,
     place: Arc<Place>,
-    control: Arc<dyn Control>,
+    audience: Audience,
 ) {
-    match begin(accepted, opening).await {
+    match begin(stream, peer, opening).await {
         Ok((stream, by)) => {
             if let By::Client { .. } = by {
                 // It has proved who it is, which those that crowd it out cannot.
                 place.0.keep();
             }
             let stream = Watched::new(stream, timeouts.stall, place.clone());
-            connection(stream, timeouts.header_read, by, place, control).await;
+            connection(stream, timeouts.header_read, by, place, audience).await;
         }
-        Err(error) => tracing::debug!(%error, "an operator's connection did not begin"),
+        Err(error) => tracing::debug!(%error, "a connection for operators did not begin"),
     }
 }
 
@@ -133,62 +145,29 @@ impl Watch for Place {
     }
 }
 
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
-
-enum Accepted {
-    Tcp(TcpStream, SocketAddr),
-    Unix(UnixStream),
-}
-
-impl Accepted {
-    /// All users of this machine are one.
-    fn client(&self) -> Client {
-        match self {
-            Self::Tcp(_, peer) => peer.ip().into(),
-            Self::Unix(_) => Client::from(IpAddr::from(Ipv4Addr::LOCALHOST)),
-        }
-    }
-}
-
-async fn accept(listener: &Listener) -> io::Result<Accepted> {
-    match listener {
-        Listener::Tcp(socket) => socket.listener.accept().await.map(|(stream, peer)| Accepted::Tcp(stream, peer)),
-        Listener::Unix(listener) => listener.accept().await.map(|(stream, _)| Accepted::Unix(stream)),
-    }
-}
-
 /// Finds out who asks.
-async fn begin(accepted: Accepted, opening: &Opening) -> io::Result<(Box<dyn Stream>, By)> {
-    match accepted {
-        Accepted::Tcp(stream, peer) => {
-            let (stream, address) = opening.begin(stream, peer, |_| {}).await?;
-            let by =
-                if stream.is_tls() { By::Client { name: stream.client_name(), address } } else { By::Peer(address) };
-            Ok((Box::new(stream), by))
-        }
-        Accepted::Unix(stream) => {
-            let peer = stream.peer_cred()?;
-            Ok((Box::new(stream), By::Process { uid: peer.uid(), pid: peer.pid() }))
-        }
-    }
+async fn begin(stream: Accepted, peer: SocketAddr, opening: &Opening) -> io::Result<(Stream, By)> {
+    let process = stream.process().transpose()?;
+    let (stream, address) = opening.begin(stream, peer, |_| {}).await?;
+    let by = match process {
+        Some(process) => By::Process { uid: process.uid(), pid: process.pid() },
+        None if stream.is_tls() => By::Client { name: stream.client_name(), address },
+        None => By::Peer(address),
+    };
+    Ok((stream, by))
 }
 
-async fn connection(
-    stream: Watched<Box<dyn Stream>>,
-    header_read: Duration,
-    by: By,
-    place: Arc<Place>,
-    control: Arc<dyn Control>,
-) {
+async fn connection(stream: Watched<Stream>, header_read: Duration, by: By, place: Arc<Place>, audience: Audience) {
     let service = service_fn(|request| {
-        let (control, by, place) = (control.clone(), by.clone(), place.clone());
+        let (audience, by, place) = (audience.clone(), by.clone(), place.clone());
         async move {
             // A command ends, and what asks for it must hear how: not if it does
             // not read.
             place.0.keep();
-            let answer = answer(&request, by, &*control).await;
+            let answer = match &audience {
+                Audience::Operators(control) => answer(&request, by, &**control).await,
+                Audience::Anybody(health) => tell(&request, &**health),
+            };
             place.0.resume();
             Ok::<_, Infallible>(answer)
         }
@@ -199,7 +178,7 @@ async fn connection(
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), service);
     if let Err(error) = served.await {
-        tracing::debug!(%error, "an operator's connection ended early");
+        tracing::debug!(%error, "a connection for operators ended early");
     }
 }
 
@@ -215,16 +194,7 @@ async fn answer<B>(request: &Request<B>, by: By, control: &dyn Control) -> Respo
         return text(StatusCode::FORBIDDEN, "this is not for web pages\n");
     }
     match (request.method().clone(), request.uri().path()) {
-        (Method::GET, "/healthz") => text(StatusCode::OK, "ok\n"),
-        (Method::GET, "/readyz") if control.is_ready() => text(StatusCode::OK, "ready\n"),
-        (Method::GET, "/readyz") => text(StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
         (Method::GET, "/status") => json(StatusCode::OK, &control.status()),
-        (Method::GET, "/metrics") => {
-            let mut response = text(StatusCode::OK, control.metrics());
-            let content_type = prometheus_client::encoding::prometheus_text::CONTENT_TYPE;
-            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-            response
-        }
         (Method::POST, "/reload") => answered(&control.command(Command::Reload, by).await),
         (Method::POST, "/rollback") => match query::rollback_to(request.uri().query()) {
             Some(to) => answered(&control.command(Command::Rollback { to }, by).await),
@@ -238,8 +208,25 @@ async fn answer<B>(request: &Request<B>, by: By, control: &dyn Control) -> Respo
             Some((space, digest)) => answered(&control.nonces(Nonces::Forget { space, digest }, by).await),
             None => text(StatusCode::BAD_REQUEST, "write `space=`, the name of a nonce space, and `digest=`\n"),
         },
-        (_, "/healthz" | "/readyz" | "/status" | "/metrics" | "/nonces") => not_allowed("GET"),
+        (_, "/status" | "/nonces") => not_allowed("GET"),
         (_, "/reload" | "/rollback" | "/nonces/forget") => not_allowed("POST"),
+        _ => tell(request, control),
+    }
+}
+
+/// The part of the answers that is for anybody.
+fn tell<B, H: Health + ?Sized>(request: &Request<B>, health: &H) -> Response<Full<Bytes>> {
+    match (request.method(), request.uri().path()) {
+        (&Method::GET, "/healthz") => text(StatusCode::OK, "ok\n"),
+        (&Method::GET, "/readyz") if health.is_ready() => text(StatusCode::OK, "ready\n"),
+        (&Method::GET, "/readyz") => text(StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
+        (&Method::GET, "/metrics") => {
+            let mut response = text(StatusCode::OK, health.metrics());
+            let content_type = prometheus_client::encoding::prometheus_text::CONTENT_TYPE;
+            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+            response
+        }
+        (_, "/healthz" | "/readyz" | "/metrics") => not_allowed("GET"),
         _ => text(StatusCode::NOT_FOUND, "there is no such thing here\n"),
     }
 }

@@ -1,7 +1,7 @@
 //! Operators and the gate, over real sockets.
 #![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
 
-use barmkin_admin::{Answered, By, Command, Control, Listener, Nonces, Outcome, Timeouts, ask, serve};
+use barmkin_admin::{Answered, By, Command, Control, Health, Nonces, Outcome, Timeouts, ask, serve, serve_health};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::pin::Pin;
@@ -18,17 +18,19 @@ struct Scripted {
     asked: Mutex<Vec<(Command, By)>>,
 }
 
-impl Control for Scripted {
+impl Health for Scripted {
     fn is_ready(&self) -> bool {
         self.is_ready.load(Ordering::SeqCst)
     }
 
-    fn status(&self) -> Value {
-        json!({ "serves": "this" })
-    }
-
     fn metrics(&self) -> String {
         "a_metric 1\n".repeat(if self.has_much_to_tell.load(Ordering::SeqCst) { 500_000 } else { 1 })
+    }
+}
+
+impl Control for Scripted {
+    fn status(&self) -> Value {
+        json!({ "serves": "this" })
     }
 
     fn nonces(&self, wanted: Nonces, _: By) -> Pin<Box<dyn Future<Output = Answered> + Send>> {
@@ -54,7 +56,7 @@ async fn over_tcp() -> (String, Arc<Scripted>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let control = Arc::new(Scripted::default());
-    tokio::spawn(serve(Listener::Tcp(listener.into()), Timeouts::default(), control.clone(), std::future::pending()));
+    tokio::spawn(serve(listener, Timeouts::default(), control.clone(), std::future::pending()));
     (address, control)
 }
 
@@ -74,6 +76,34 @@ async fn it_tells_whether_it_lives_is_ready_and_what_it_does() {
     let (status, body) = get(&address, "/status").await;
     assert_eq!((status, serde_json::from_str(&body).unwrap()), (StatusCode::OK, json!({ "serves": "this" })));
     assert_eq!(get(&address, "/").await.0, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn anybody_may_see_how_it_is_and_nothing_else() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let health = Arc::new(Scripted::default());
+    tokio::spawn(serve_health(listener, Timeouts::default(), health.clone(), std::future::pending()));
+    assert_eq!(get(&address, "/healthz").await.0, StatusCode::OK);
+    assert_eq!(get(&address, "/readyz").await.0, StatusCode::SERVICE_UNAVAILABLE);
+    health.is_ready.store(true, Ordering::SeqCst);
+    assert_eq!(get(&address, "/readyz").await.0, StatusCode::OK);
+    assert_eq!(get(&address, "/metrics").await, (StatusCode::OK, "a_metric 1\n".to_owned()));
+    for target in ["/status", "/reload", "/rollback", "/nonces?space=a", "/nonces/forget?space=a&digest=00", "/"] {
+        for method in [Method::GET, Method::POST] {
+            let answer = ask(&address, method.clone(), target).await.unwrap();
+            assert_eq!(answer.status, StatusCode::NOT_FOUND, "{method} {target}");
+        }
+    }
+    assert_eq!(ask(&address, Method::POST, "/metrics").await.unwrap().status, StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(*health.asked.lock().unwrap(), []);
+
+    // By a name, as from other machines.
+    let mut connection = TcpStream::connect(&address).await.unwrap();
+    connection.write_all(b"GET /healthz HTTP/1.1\r\nhost: gate.example\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
 }
 
 #[tokio::test]
@@ -110,7 +140,7 @@ async fn who_asks_by_a_unix_socket_is_known() {
     let path = folder.path().join("admin.sock");
     let listener = UnixListener::bind(&path).unwrap();
     let control = Arc::new(Scripted::default());
-    tokio::spawn(serve(Listener::Unix(listener), Timeouts::default(), control.clone(), std::future::pending()));
+    tokio::spawn(serve(listener, Timeouts::default(), control.clone(), std::future::pending()));
     let address = format!("unix:{}", path.display());
     let answer = ask(&address, Method::POST, "/reload").await.unwrap();
     assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
@@ -151,7 +181,7 @@ async fn it_waits_for_a_header_and_for_readers_as_long_as_it_is_told() {
     let control = Arc::new(Scripted::default());
     control.has_much_to_tell.store(true, Ordering::SeqCst);
     let timeouts = Timeouts { header_read: Duration::from_millis(50), stall: Duration::from_millis(50) };
-    tokio::spawn(serve(Listener::Tcp(listener.into()), timeouts, control, std::future::pending()));
+    tokio::spawn(serve(listener, timeouts, control, std::future::pending()));
 
     let ends = async {
         let mut half = TcpStream::connect(address).await.unwrap();

@@ -4,7 +4,7 @@
 #[path = "../../tls/tests/support/mod.rs"]
 mod support;
 
-use barmkin_admin::{Answered, By, Command, Control, Listener, Nonces, Outcome, Timeouts, serve};
+use barmkin_admin::{Answered, By, Command, Control, Health, Nonces, Outcome, Timeouts, serve};
 use barmkin_tls::{HTTP1, Opening, ServerTls, Socket};
 use serde_json::Value;
 use std::net::SocketAddr;
@@ -18,17 +18,19 @@ use tokio_rustls::TlsConnector;
 #[derive(Default)]
 struct Asked(Mutex<Vec<String>>);
 
-impl Control for Asked {
+impl Health for Asked {
     fn is_ready(&self) -> bool {
         true
     }
 
-    fn status(&self) -> Value {
-        Value::Null
-    }
-
     fn metrics(&self) -> String {
         String::new()
+    }
+}
+
+impl Control for Asked {
+    fn status(&self) -> Value {
+        Value::Null
     }
 
     fn nonces(&self, _: Nonces, _: By) -> Pin<Box<dyn Future<Output = Answered> + Send>> {
@@ -71,7 +73,7 @@ async fn who_asks_from_elsewhere_has_a_certificate_and_is_named_by_it() {
     let address = listener.local_addr().unwrap();
     let socket = Socket::from(listener).with_tls(ServerTls::load(files, HTTP1).unwrap());
     let asked = Arc::new(Asked::default());
-    tokio::spawn(serve(Listener::Tcp(socket), Timeouts::default(), asked.clone(), std::future::pending()));
+    tokio::spawn(serve(socket, Timeouts::default(), asked.clone(), std::future::pending()));
 
     let operator = ca.issue(&[], &["spiffe://example/operator"]);
     let answer = reload(address, &ca, Some(&operator)).await.unwrap();
@@ -95,7 +97,7 @@ async fn nobody_crowds_out_an_operator_who_has_proved_who_it_is() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let socket = Socket::from(listener).with_tls(ServerTls::load(files, HTTP1).unwrap());
-    tokio::spawn(serve(Listener::Tcp(socket), Timeouts::default(), Arc::<Asked>::default(), std::future::pending()));
+    tokio::spawn(serve(socket, Timeouts::default(), Arc::<Asked>::default(), std::future::pending()));
 
     let operator = ca.issue(&[], &["spiffe://example/operator"]);
     let connector = TlsConnector::from(Arc::new(client(&ca, Some(&operator), &rustls::version::TLS13)));
@@ -124,9 +126,9 @@ async fn web_pages_cannot_command_with_the_certificate_of_an_operator() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let opening = Opening { tls: Some(ServerTls::load(files, HTTP1).unwrap()), ..Opening::default() };
-    let socket = Socket { listener, opening };
+    let socket = Socket { listener: listener.into(), opening };
     let asked = Arc::new(Asked::default());
-    tokio::spawn(serve(Listener::Tcp(socket), Timeouts::default(), asked.clone(), std::future::pending()));
+    tokio::spawn(serve(socket, Timeouts::default(), asked.clone(), std::future::pending()));
     let operator = ca.issue(&[], &["spiffe://example/operator"]);
     for fields in ["origin: https://a.example\r\n", "origin: null\r\n", "sec-fetch-site: cross-site\r\n"] {
         let answer = reload_with(address, &ca, Some(&operator), fields).await.unwrap();

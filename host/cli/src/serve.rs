@@ -1,18 +1,21 @@
 //! `barmkin serve`: opens every way in, and answers until it is told to stop.
 
-use crate::live::{Counts, Live, Operate, Orders, compile_in_the_background};
-use crate::stopping::{self, Signals, Sockets, Stop};
-use crate::{load, store, upstreams};
-use anyhow::{Context, Result, bail};
+use crate::health::Health;
+use crate::live::{Found, Live, Operate, Orders, compile_in_the_background};
+use crate::sockets::{Sockets, Taken};
+use crate::stopping::{self, Signals, Stop};
+use crate::{load, store, supervisor, upstreams};
+use anyhow::{Context, Result};
 use barmkin_admin::{By, Command, Control, Reloads, StoreHealth, Tally};
-use barmkin_config::{Address, Admin, Dialect, Fixed, Listener, ListenerKind, StoreConfig};
+use barmkin_config::{Admin, AdminTimeouts, Dialect, Listener, ListenerKind, StoreConfig};
 use barmkin_host::{ClientAddress, Gate, SystemClock};
 use barmkin_reverse_proxy::Upstream;
-use barmkin_tls::{HTTP, HTTP1, HTTP2, ServerTls, Socket};
+use barmkin_tls::Socket;
 use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
-use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -49,21 +52,8 @@ enum LogFormat {
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     start_log(args.log_format);
     use_all_descriptors();
-    let clock = Arc::new(SystemClock);
-    let counts = Counts {
-        tally: Arc::new(Tally::new(clock.clone())),
-        reloads: Reloads::default(),
-        store: StoreHealth::new(clock),
-    };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
-    let open = |config: &StoreConfig| runtime.block_on(store::open(config, args.accept_loss, &counts.store));
-    let told = (counts.tally.clone() as _, args.panic_messages);
-    let live = Live::load(&args.file.file, open, told, counts.reloads.clone())?;
-    let (gate, engine, fixed, view) = (live.gate().clone(), live.engine().clone(), live.fixed(), live.view());
-    compile_in_the_background();
-    let orders = Orders::start(live)?;
-    let operate = Arc::new(Operate::new(orders, view, gate.clone(), engine, counts));
-    let served = runtime.block_on(serve(gate, &fixed, operate));
+    let served = runtime.block_on(serve(args));
     // What is being compiled has no part in it.
     runtime.shutdown_timeout(stopping::SETTLING);
     served?;
@@ -79,33 +69,53 @@ fn start_log(format: LogFormat) {
     }
 }
 
-async fn serve(gate: Arc<Gate>, fixed: &Fixed, operate: Arc<Operate>) -> Result<()> {
-    let admin = fixed.admin.as_ref();
-    // Before the log says that it listens: a signal may follow at once.
-    tokio::spawn(reload_on_hangup(signal(SignalKind::hangup())?, operate.clone()));
-    let mut signals = Signals::listen()?;
+async fn serve(args: &Args) -> Result<()> {
+    // Before anything that takes time: signals may follow at once.
+    let (hangup, mut signals) = (signal(SignalKind::hangup())?, Signals::listen()?);
+    let found = Found::read(&args.file.file)?;
+    let (drain, declared_upstreams) = (found.fixed().drain(), found.fixed().upstreams.clone());
+    let sockets = Sockets::take(found.fixed()).await?;
+    let counts = Counts::start();
+    // It answers until the end, whatever becomes of the others.
+    let mut apart = JoinSet::new();
+    if let Some((health, socket)) = sockets.health {
+        apart.spawn(start_health(&health, socket, counts.health.clone())?);
+    }
+    let (accept_loss, for_authors, loads) = (args.accept_loss, args.panic_messages, counts.clone());
+    let loading = tokio::task::spawn_blocking(move || build(found, accept_loss, for_authors, &loads));
+    let Loaded { gate, operate } = tokio::select! {
+        loaded = loading => loaded.context("loading panicked")??,
+        _ = signals.first() => {
+            tracing::info!("stopped: it was told to before it had begun");
+            return Ok(());
+        }
+    };
+    tokio::spawn(reload_on_hangup(hangup, operate.clone()));
     let (stop, stopped) = watch::channel(false);
-    let (mut open, mut sockets) = (JoinSet::new(), Sockets::default());
-    let upstreams = upstreams::open(&fixed.upstreams)?;
-    for listener in &fixed.listeners {
-        let running = start(listener, &upstreams, gate.clone(), stopped.clone());
-        open.spawn(running.await.with_context(|| format!("listener `{}`", listener.name))?);
-        add_socket(&mut sockets, &listener.address);
+    let mut open = JoinSet::new();
+    let upstreams = upstreams::open(&declared_upstreams)?;
+    for (listener, socket) in sockets.listeners {
+        let socket = socket.listen().with_context(|| format!("listener `{}`", listener.name))?;
+        tracing::info!(listener = listener.name, address = %socket.listener, "listening");
+        open.spawn(start(&listener, &upstreams, socket, gate.clone(), &counts.health, stopped.clone())?);
     }
-    if let Some(admin) = admin {
-        open.spawn(start_admin(admin, operate.clone(), stopped.clone()).await.context("the admin listener")?);
-        add_socket(&mut sockets, &admin.address);
+    if let Some((admin, socket)) = sockets.admin {
+        let socket = socket.listen().context("the admin listener")?;
+        tracing::info!(address = %socket.listener, "admin listening");
+        open.spawn(start_admin(&admin, socket, operate, stopped.clone()));
     }
-    operate.set_ready(true);
+    counts.health.set_ready(true);
+    supervisor::tell_ready();
     let (mut told, failed) = tokio::select! {
         told = signals.first() => (told, None),
         ended = open.join_next() => (Stop::InOrder, ended),
     };
-    operate.set_ready(false);
-    if let (Stop::InOrder, None, Some(Admin { drain, .. })) = (told, &failed, admin) {
+    counts.health.set_ready(false);
+    supervisor::tell_stopping();
+    if told == Stop::InOrder && failed.is_none() && !drain.is_zero() {
         // Who sends requests here has to see that it is not ready.
         tracing::info!(?drain, "stopping: it is not ready any more, and its listeners go on");
-        told = signals.after(*drain).await;
+        told = signals.after(drain).await;
     }
     stop.send_replace(true);
     let mut rest = Vec::new();
@@ -120,7 +130,7 @@ async fn serve(gate: Arc<Gate>, fixed: &Fixed, operate: Arc<Operate>) -> Result<
     }
     // What was cut off gives back what it took.
     tokio::time::sleep(stopping::SETTLING).await;
-    drop(sockets);
+    apart.shutdown().await;
     tracing::info!("stopped");
     for ended in failed.into_iter().map(|ended| ended.context("a listener panicked")?).chain(rest) {
         ended?;
@@ -128,10 +138,42 @@ async fn serve(gate: Arc<Gate>, fixed: &Fixed, operate: Arc<Operate>) -> Result<
     Ok(())
 }
 
-fn add_socket(sockets: &mut Sockets, address: &Address) {
-    if let Address::Unix { path, .. } = address {
-        sockets.add(path);
+/// What is counted, and what is told of it.
+#[derive(Clone)]
+struct Counts {
+    tally: Arc<Tally>,
+    reloads: Reloads,
+    store: StoreHealth,
+    health: Arc<Health>,
+}
+
+impl Counts {
+    fn start() -> Self {
+        let clock = Arc::new(SystemClock);
+        let (tally, reloads) = (Arc::new(Tally::new(clock.clone())), Reloads::default());
+        let store = StoreHealth::new(clock);
+        let health = Arc::new(Health::new(tally.clone(), reloads.clone(), store.clone()));
+        Self { tally, reloads, store, health }
     }
+}
+
+/// A gate that can serve, and how it is operated.
+struct Loaded {
+    gate: Arc<Gate>,
+    operate: Arc<Operate>,
+}
+
+/// Builds what was found, on a thread that may wait, within the runtime that serves.
+fn build(found: Found, accept_loss: bool, for_authors: bool, counts: &Counts) -> Result<Loaded> {
+    let open = |config: &StoreConfig| Handle::current().block_on(store::open(config, accept_loss, &counts.store));
+    let live = Live::load(found, open, (counts.tally.clone() as _, for_authors), counts.reloads.clone())?;
+    compile_in_the_background();
+    counts.health.count_pool(live.engine().clone());
+    let (gate, view) = (live.gate().clone(), live.view());
+    let orders = Orders::start(live)?;
+    let Counts { tally, store, health, .. } = counts.clone();
+    let operate = Arc::new(Operate::new(orders, view, gate.clone(), health, tally, store));
+    Ok(Loaded { gate, operate })
 }
 
 /// Takes what is on disk whenever the process is sent SIGHUP.
@@ -142,57 +184,59 @@ async fn reload_on_hangup(mut hangup: Signal, operate: Arc<Operate>) {
     }
 }
 
-/// Opens the admin listener; what it returns runs it.
-async fn start_admin(admin: &Admin, operate: Arc<Operate>, mut stopped: watch::Receiver<bool>) -> Result<Running> {
-    let listener = match &admin.address {
-        Address::Tcp(address) => {
-            let socket = TcpListener::bind(address).await.with_context(|| format!("cannot listen at {address}"))?;
-            tracing::info!(address = %socket.local_addr()?, "admin listening");
-            let mut socket = Socket::from(socket);
-            set(&mut socket.opening.within, admin.timeouts.handshake);
-            socket.opening.tls = admin.tls.as_ref().map(|tls| ServerTls::load(tls.files(), HTTP1)).transpose()?;
-            barmkin_admin::Listener::Tcp(socket)
-        }
-        Address::Unix { path, mode, group } => {
-            let socket = barmkin_envoy::UnixSocket { path: path.clone(), mode: *mode, group: *group };
-            let bound = socket.bind().with_context(|| format!("cannot listen at {}", admin.address))?;
-            tracing::info!(address = %admin.address, "admin listening");
-            barmkin_admin::Listener::Unix(bound)
-        }
-    };
-    let mut timeouts = barmkin_admin::Timeouts::default();
-    set(&mut timeouts.header_read, admin.timeouts.header);
-    set(&mut timeouts.stall, admin.timeouts.stall);
-    let shutdown = async move {
-        // It ends with the sender, too.
-        let _ = stopped.wait_for(|stop| *stop).await;
-    };
-    Ok(Box::pin(async move {
-        barmkin_admin::serve(listener, timeouts, operate, shutdown).await;
+type Running = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
+
+/// What it returns answers operators.
+fn start_admin(admin: &Admin, socket: Socket, operate: Arc<Operate>, stopped: watch::Receiver<bool>) -> Running {
+    let timeouts = timeouts(admin.timeouts);
+    Box::pin(async move {
+        barmkin_admin::serve(socket, timeouts, operate, until(stopped)).await;
         Ok(())
-    }))
+    })
 }
 
-type Running = std::pin::Pin<Box<dyn Future<Output = Result<()>> + Send>>;
+/// What it returns tells anybody how the gate is, until it is dropped.
+fn start_health(
+    declared: &barmkin_config::Health,
+    socket: Taken,
+    health: Arc<Health>,
+) -> Result<impl Future<Output = ()> + Send + use<>> {
+    let socket = socket.listen().context("the health listener")?;
+    tracing::info!(address = %socket.listener, "health listening");
+    Ok(barmkin_admin::serve_health(socket, timeouts(declared.timeouts), health, std::future::pending()))
+}
 
-/// Opens a listener; what it returns runs it.
-async fn start(
+fn timeouts(declared: AdminTimeouts) -> barmkin_admin::Timeouts {
+    let mut timeouts = barmkin_admin::Timeouts::default();
+    set(&mut timeouts.header_read, declared.header);
+    set(&mut timeouts.stall, declared.stall);
+    timeouts
+}
+
+/// Waits until the gate is to stop.
+async fn until(mut stopped: watch::Receiver<bool>) {
+    // It ends with the sender, too.
+    let _ = stopped.wait_for(|stop| *stop).await;
+}
+
+/// What it returns answers at a listener.
+fn start(
     listener: &Listener,
     upstreams: &BTreeMap<String, Upstream>,
+    socket: Socket,
     gate: Arc<Gate>,
-    mut stopped: watch::Receiver<bool>,
+    health: &Health,
+    stopped: watch::Receiver<bool>,
 ) -> Result<Running> {
-    let shutdown = async move {
-        // It ends with the sender, too.
-        let _ = stopped.wait_for(|stop| *stop).await;
-    };
+    let shutdown = until(stopped);
     let name = Some(Arc::from(listener.name.as_str()));
-    match &listener.kind {
+    Ok(match &listener.kind {
         ListenerKind::ExtAuthz { client_certificate, body_bytes_max } => {
             let mut options = barmkin_envoy::Options {
                 client_certificate: *client_certificate,
                 body_bytes_max: *body_bytes_max,
                 listener: name,
+                ready: Some(health.ready()),
                 ..barmkin_envoy::Options::default()
             };
             set(&mut options.bounds.connections_max, listener.connections_max);
@@ -200,16 +244,7 @@ async fn start(
             set(&mut options.bounds.stall, listener.timeouts.stall);
             set(&mut options.bounds.check, listener.timeouts.check);
             set(&mut options.bounds.ping, listener.timeouts.ping);
-            let socket: barmkin_envoy::Listener = match &listener.address {
-                Address::Tcp(_) => tcp(listener).await?.into(),
-                Address::Unix { path, mode, group } => {
-                    let socket = barmkin_envoy::UnixSocket { path: path.clone(), mode: *mode, group: *group };
-                    let bound = socket.bind().with_context(|| format!("cannot listen at {}", listener.address))?;
-                    announce(listener, &listener.address);
-                    bound.into()
-                }
-            };
-            Ok(Box::pin(async move { Ok(barmkin_envoy::serve(socket, gate, options, shutdown).await?) }))
+            Box::pin(async move { Ok(barmkin_envoy::serve(socket, gate, options, shutdown).await?) })
         }
         ListenerKind::ForwardAuth { dialect, trusted_proxies, gates, upgrades } => {
             let mut options = barmkin_forward_auth::Options::new(dialect_of(*dialect));
@@ -222,11 +257,10 @@ async fn start(
             if let Some(upgrades) = upgrades {
                 options.upgrades = upgrades.iter().map(|protocol| protocol.as_str().into()).collect();
             }
-            let socket = tcp(listener).await?;
-            Ok(Box::pin(async move {
+            Box::pin(async move {
                 barmkin_forward_auth::serve(socket, gate, options, shutdown).await;
                 Ok(())
-            }))
+            })
         }
         ListenerKind::ReverseProxy { upstream, trusted_proxies, upgrades } => {
             let own = upstreams.get(upstream).with_context(|| format!("there is no upstream `{upstream}`"))?;
@@ -247,32 +281,12 @@ async fn start(
             set(&mut timeouts.connect, declared.connect);
             set(&mut timeouts.response_header, declared.response);
             set(&mut timeouts.tunnel_idle, declared.tunnel);
-            let socket = tcp(listener).await?;
-            Ok(Box::pin(async move {
+            Box::pin(async move {
                 barmkin_reverse_proxy::serve(socket, gate, options, shutdown).await;
                 Ok(())
-            }))
+            })
         }
-    }
-}
-
-async fn tcp(listener: &Listener) -> Result<Socket> {
-    let Address::Tcp(address) = &listener.address else {
-        bail!("it listens on a TCP port only, not at {}", listener.address);
-    };
-    let protocols = match listener.kind {
-        ListenerKind::ExtAuthz { .. } => HTTP2,
-        ListenerKind::ForwardAuth { .. } => HTTP1,
-        ListenerKind::ReverseProxy { .. } => HTTP,
-    };
-    let tls = listener.tls.as_ref().map(|tls| ServerTls::load(tls.files(), protocols)).transpose()?;
-    let socket = TcpListener::bind(address).await.with_context(|| format!("cannot listen at {address}"))?;
-    announce(listener, &socket.local_addr()?);
-    let mut socket = Socket::from(socket);
-    socket.opening.tls = tls;
-    socket.opening.balancers = listener.balancers.clone().into();
-    set(&mut socket.opening.within, listener.timeouts.handshake);
-    Ok(socket)
+    })
 }
 
 fn set_bounds(bounds: &mut barmkin_reverse_proxy::Bounds, listener: &Listener) {
@@ -300,10 +314,6 @@ fn use_all_descriptors() {
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
         tracing::warn!(%error, "the bound on open files cannot be raised");
     }
-}
-
-fn announce(listener: &Listener, address: &dyn std::fmt::Display) {
-    tracing::info!(listener = listener.name, %address, "listening");
 }
 
 fn dialect_of(dialect: Dialect) -> barmkin_forward_auth::Dialect {

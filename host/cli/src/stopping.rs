@@ -2,8 +2,6 @@
 //! expects of what it sends requests to.
 
 use std::io::{self, IsTerminal};
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::sleep;
@@ -58,30 +56,26 @@ impl Signals {
     }
 }
 
-/// The Unix sockets of a gate, which go with it.
-#[derive(Default)]
-pub(crate) struct Sockets(Vec<(PathBuf, (u64, u64))>);
+#[cfg(test)]
+mod tests {
+    use super::{SETTLING, UNDER_WAY};
+    use std::time::Duration;
 
-impl Sockets {
-    /// Has the socket at `path` removed in the end, if it is still this one: another
-    /// gate may listen there by then.
-    pub(crate) fn add(&mut self, path: &Path) {
-        self.0.extend(identity(path).map(|identity| (path.to_owned(), identity)));
+    /// What a gate takes to stop, with nothing set.
+    fn all() -> Duration {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("barmkin.toml");
+        std::fs::write(&file, "version = 1\n[admin]\naddress = \"unix:admin.sock\"\n").unwrap();
+        let config = crate::load::config(&file, barmkin_config::Secrets::Read).unwrap();
+        config.fixed().drain() + UNDER_WAY + SETTLING
     }
-}
 
-impl Drop for Sockets {
-    fn drop(&mut self) {
-        for (path, own) in &self.0 {
-            if identity(path) == Some(*own) {
-                // It may be gone already.
-                let _ = std::fs::remove_file(path);
-            }
-        }
+    #[test]
+    fn a_gate_stops_before_whoever_waits_loses_patience() {
+        let unit = include_str!("../../../packaging/barmkin.service");
+        let stop = unit.lines().find_map(|line| line.strip_prefix("TimeoutStopSec=")?.strip_suffix('s')).unwrap();
+        assert!(all() + Duration::from_secs(2) < Duration::from_secs(stop.parse().unwrap()), "{:?}", all());
+        // Docker, by default.
+        assert!(all() < Duration::from_secs(10), "{:?}", all());
     }
-}
-
-fn identity(path: &Path) -> Option<(u64, u64)> {
-    let metadata = std::fs::symlink_metadata(path).ok().filter(|found| found.file_type().is_socket())?;
-    Some((metadata.dev(), metadata.ino()))
 }

@@ -31,7 +31,7 @@ impl Setup {
         for (name, ca) in [("gates.pem", &gates), ("operators.pem", &operators)] {
             std::fs::write(folder.path().join(name), ca.pem()).unwrap();
         }
-        let rules = RULES.replace("[admin]\naddress = \"unix:admin.sock\"\ndrain = \"0s\"\n", TLS);
+        let rules = RULES.replace("[admin]\naddress = \"unix:admin.sock\"\n", TLS);
         std::fs::write(folder.path().join("barmkin.toml"), &rules).unwrap();
         Self { gate: Webhooks::start_in(folder, "info"), rules, operators }
     }

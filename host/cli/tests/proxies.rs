@@ -34,12 +34,11 @@ fn the_documented_files_are_what_is_printed() {
 }
 
 /// The places of the templates, none of which may be left.
-const PLACES: [&str; 18] = [
+const PLACES: [&str; 17] = [
     "at",
     "ip",
     "port",
     "gate",
-    "gate_address",
     "upstream",
     "upstream_address",
     "listener",
@@ -134,6 +133,44 @@ fn names_bounds_and_addresses_are_the_configurations() {
     let by_http = printed(&["envoy", "--listener", "authz-http"]);
     contains(&by_http, &["{ exact: x-who }", "port_value: 7005"]);
     assert!(!by_http.contains("grpc_service") && !by_http.contains("with_request_body"), "{by_http}");
+}
+
+/// [`OWN`] with Unix sockets in place of ports.
+fn by_sockets(path: &str) -> String {
+    let mut text = OWN.to_owned();
+    for address in ["0.0.0.0:7001", "10.1.2.3:7002", "gate.internal:7003", "127.0.0.1:7005"] {
+        text = text.replace(address, &format!("unix:{path}-{}", address.rsplit(':').next().unwrap()));
+    }
+    text
+}
+
+#[test]
+fn unix_sockets_are_written_as_each_proxy_has_them() {
+    let folder = folder(&[("barmkin.toml", &by_sockets("sockets/gate"))]);
+    let printed = |more: &[&str]| {
+        let printed = run(folder.path(), &[&["check", "--for"], more].concat());
+        assert_eq!(printed.code, Some(0), "{}", printed.err);
+        printed.out
+    };
+    // Relative to the file, and found from anywhere.
+    let at = format!("{}/sockets/gate", folder.path().canonicalize().unwrap().display());
+    for (proxy, expected) in [
+        ("nginx", format!("proxy_pass http://unix:{at}-7001:/;")),
+        ("caddy", format!("forward_auth unix/{at}-7002 {{")),
+        ("haproxy", format!("http-request lua.barmkin unix@{at}-7003 x-request-id,x-who")),
+    ] {
+        let text = printed(&[proxy]);
+        assert!(text.contains(&expected), "`{expected}` is not in\n{text}");
+    }
+    let envoy = printed(&["envoy", "--listener", "authz-http"]);
+    assert!(envoy.contains(&format!("address: {{ pipe: {{ path: \"{at}-7005\" }} }}")), "{envoy}");
+
+    for odd in ["a b", "a:b", "a;b", "a$b", "a{b", "a\"b"] {
+        let folder = support::folder(&[("barmkin.toml", &by_sockets(&odd.replace('"', "\\\"")))]);
+        let refused = run(folder.path(), &["check", "--for", "nginx"]);
+        assert_ne!(refused.code, Some(0), "{odd}: {}", refused.out);
+        assert!(refused.err.contains("has characters that proxies read as something else"), "{}", refused.err);
+    }
 }
 
 #[test]

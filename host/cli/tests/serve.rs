@@ -11,6 +11,9 @@ use support::{run, with_a_caller};
 use tempfile::TempDir;
 
 const LISTENERS: &str = r#"
+[shutdown]
+drain = "0s"
+
 [listen.edge]
 kind = "reverse-proxy"
 address = "127.0.0.1:0"

@@ -1,6 +1,6 @@
 //! What is read at the start only: a reload cannot change it.
 
-use crate::listener::{Address, Listener, Tls};
+use crate::listener::{Address, Listener, ListenerKind, Tls};
 use crate::store::StoreConfig;
 use crate::upstream::Upstream;
 use barmkin_host::{Digest, GateLimits};
@@ -24,6 +24,11 @@ pub struct Fixed {
     pub cache: Option<PathBuf>,
     /// Where operators ask.
     pub admin: Option<Admin>,
+    /// Where anybody asks how the gate is.
+    pub health: Option<Health>,
+    /// How long listeners go on when the gate is told to stop, where the operator says
+    /// so: see [`drain`](Self::drain).
+    pub declared_drain: Option<Duration>,
     /// What may be loaded.
     pub pin: Option<Pin>,
 }
@@ -38,9 +43,17 @@ pub struct Admin {
     pub tls: Option<Tls>,
     /// How long it waits for those who ask.
     pub timeouts: AdminTimeouts,
-    /// How long listeners go on when the gate is told to stop, and is not ready any
-    /// more.
-    pub drain: Duration,
+}
+
+/// Where anybody may ask how the gate is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// A port, or a Unix socket.
+    pub address: Address,
+    /// TLS, on a port.
+    pub tls: Option<Tls>,
+    /// How long it waits for those who ask.
+    pub timeouts: AdminTimeouts,
 }
 
 /// How long the admin listener waits for others, where the operator says so.
@@ -63,7 +76,18 @@ pub struct Pin {
     pub configurations: Option<Vec<Digest>>,
 }
 
+/// Balancers look every few seconds, and Docker waits for ten in all.
+const DRAIN: Duration = Duration::from_secs(5);
+
 impl Fixed {
+    /// How long listeners go on when the gate is told to stop, and is not ready any
+    /// more: not at all where nobody could see that, unless the operator says so.
+    pub fn drain(&self) -> Duration {
+        let grpc = |listener: &Listener| matches!(listener.kind, ListenerKind::ExtAuthz { .. });
+        let is_seen = self.admin.is_some() || self.health.is_some() || self.listeners.iter().any(grpc);
+        self.declared_drain.unwrap_or(if is_seen { DRAIN } else { Duration::ZERO })
+    }
+
     /// The parts in which `other` differs, as the operator wrote them.
     pub fn differences(&self, other: &Self) -> Vec<String> {
         let section = |differs: bool, name: &str| differs.then(|| format!("[{name}]"));
@@ -84,6 +108,8 @@ impl Fixed {
         differences.extend(section(self.limits != other.limits, "limits"));
         differences.extend(section(self.cache != other.cache, "cache"));
         differences.extend(section(self.admin != other.admin, "admin"));
+        differences.extend(section(self.health != other.health, "health"));
+        differences.extend(section(self.declared_drain != other.declared_drain, "shutdown"));
         differences.extend(section(self.pin != other.pin, "pin"));
         differences.sort();
         differences.dedup();

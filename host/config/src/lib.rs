@@ -48,7 +48,7 @@ mod withdraw;
 
 pub use config::{Config, LoadOptions, Secrets};
 pub use files::{Files, Watched};
-pub use fixed::{Admin, AdminTimeouts, Fixed, Pin};
+pub use fixed::{Admin, AdminTimeouts, Fixed, Health, Pin};
 pub use issuer::Issuer;
 pub use listener::{Address, Dialect, Listener, ListenerKind, Timeouts, Tls};
 pub use report::{Finding, Place, Report, Severity};

@@ -140,6 +140,8 @@ impl Loader {
             "routes" => self.read_routes(&site, value),
             "store" => self.read_single(site, name, value, |document| &mut document.store),
             "admin" => self.read_single(site, name, value, |document| &mut document.admin),
+            "health" => self.read_single(site, name, value, |document| &mut document.health),
+            "shutdown" => self.read_single(site, name, value, |document| &mut document.shutdown),
             "limits" => self.read_single(site, name, value, |document| &mut document.limits),
             "cache" => self.read_single(site, name, value, |document| &mut document.cache),
             "pin" => self.read_single(site, name, value, |document| &mut document.pin),

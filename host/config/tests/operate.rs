@@ -54,6 +54,92 @@ fn the_admin_listener_is_for_this_machine() {
 }
 
 #[test]
+fn anybody_may_reach_the_health_listener() {
+    let health = |lines: &str| format!("version = 1\n[health]\n{lines}\n");
+    for address in ["0.0.0.0:9100", "[::]:9100", "127.0.0.1:0"] {
+        let config = load(&folder(&[("barmkin.toml", &health(&format!("address = \"{address}\"")))]));
+        let config = config.unwrap_or_else(|report| panic!("{report}"));
+        assert_eq!(config.fixed().health.as_ref().unwrap().address, Address::Tcp(address.to_owned()));
+    }
+    for address in ["localhost:9100", "9100", "unix:"] {
+        assert_eq!(
+            report_of(&health(&format!("address = \"{address}\""))),
+            format!(
+                "barmkin.toml:3:11: `{address}` is not an address for the health listener\n  help: write an address and \
+                 a port, such as `0.0.0.0:9100`, or `unix:` and a path"
+            )
+        );
+    }
+}
+
+#[test]
+fn it_drains_where_somebody_can_see_that_it_is_not_ready() {
+    let drain = |text: &str| {
+        let config = load(&folder(&[("barmkin.toml", &format!("version = 1\n{text}"))]));
+        config.unwrap_or_else(|report| panic!("{report}")).fixed().drain()
+    };
+    let five = Duration::from_secs(5);
+    for (text, expected) in [
+        ("[admin]\naddress = \"unix:a\"", five),
+        ("[health]\naddress = \"0.0.0.0:1\"", five),
+        ("[listen.a]\nkind = \"ext-authz\"\naddress = \"unix:a\"", five),
+        ("[listen.a]\nkind = \"forward-auth\"\ndialect = \"nginx\"\naddress = \"unix:a\"", Duration::ZERO),
+        ("[health]\naddress = \"0.0.0.0:1\"\n[shutdown]\ndrain = \"0s\"", Duration::ZERO),
+        ("[shutdown]\ndrain = \"7s\"", Duration::from_secs(7)),
+    ] {
+        assert_eq!(drain(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_group_is_known_by_its_name_or_its_id() {
+    let group = |group: &str| admin(&format!("address = \"unix:a\"\ngroup = {group}"));
+    for (written, id) in [("\"root\"", 0), ("0", 0), ("4711", 4711)] {
+        let config = load(&folder(&[("barmkin.toml", &group(written))])).unwrap_or_else(|report| panic!("{report}"));
+        let admin = config.fixed().admin.clone().unwrap();
+        assert!(matches!(admin.address, Address::Unix { group, .. } if group == Some(id)), "{written}: {admin:?}");
+    }
+    assert_eq!(
+        report_of(&group("\"no-such-group\"")),
+        "barmkin.toml:4:9: there is no group `no-such-group` on this machine\n  help: make the group, or write the id of \
+         another"
+    );
+    // Where a configuration is only looked at, its groups need not be.
+    let folder = folder(&[("barmkin.toml", &group("\"no-such-group\""))]);
+    let options = LoadOptions { secrets: barmkin_config::Secrets::Placeholders, ..LoadOptions::at(NOW) };
+    assert!(Config::load(folder.path().join("barmkin.toml"), &options).is_ok());
+}
+
+#[test]
+fn who_comes_by_a_unix_socket_is_listed_as_this_machine() {
+    let edge = |kind: &str, more: &str| {
+        format!("version = 1\n[listen.edge]\nkind = \"{kind}\"\naddress = \"unix:a\"\n{more}\n")
+    };
+    let upstream = "upstream = \"http://127.0.0.1:1\"\n";
+    let nginx = "dialect = \"nginx\"\n";
+    let counts = "a Unix socket counts as 127.0.0.1, which is not listed";
+    for (kind, more) in [
+        ("forward-auth", format!("{nginx}trusted-proxies = [\"10.0.0.0/8\"]")),
+        ("forward-auth", format!("{nginx}proxy-protocol = [\"10.0.0.0/8\"]")),
+        ("reverse-proxy", format!("{upstream}proxy-protocol = [\"10.0.0.0/8\"]")),
+        ("ext-authz", "proxy-protocol = [\"10.0.0.0/8\"]".to_owned()),
+    ] {
+        let report = report_of(&edge(kind, &more));
+        assert!(report.contains(counts), "{kind}: {report}");
+    }
+    let warnings = |kind: &str, more: &str| {
+        let config = load(&folder(&[("barmkin.toml", &edge(kind, more))])).unwrap_or_else(|report| panic!("{report}"));
+        config.warnings().iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    };
+    let alone = warnings("reverse-proxy", upstream);
+    assert!(alone.contains("all clients of this Unix socket count as one, 127.0.0.1"), "{alone}");
+    for more in ["trusted-proxies = [\"127.0.0.1\"]", "proxy-protocol = [\"127.0.0.0/8\"]"] {
+        assert_eq!(warnings("reverse-proxy", &format!("{upstream}{more}")), "");
+    }
+    assert_eq!(warnings("forward-auth", nginx), "");
+}
+
+#[test]
 fn where_a_gate_is_asked_can_be_told_although_the_rest_is_broken() {
     let folder = folder(&[("barmkin.toml", &admin("address = \"unix:admin.sock\"\n[unknown]"))]);
     let path = folder.path().join("barmkin.toml");
@@ -112,10 +198,10 @@ fn what_takes_a_restart_is_named_as_it_is_written() {
     let same = loaded(&(listen("1") + "[forward]\nprincipal-field = \"x-principal\"\n"));
     assert!(first.fixed().differences(same.fixed()).is_empty());
     let other = listen("2")
-        + "[store]\nkind = \"memory\"\nnonces-max = 7\n[admin]\naddress = \"127.0.0.1:3\"\n[pin]\n[listen.b]\n"
+        + "[store]\nkind = \"memory\"\nnonces-max = 7\n[admin]\naddress = \"127.0.0.1:3\"\n[pin]\n[health]\naddress = \"127.0.0.1:5\"\n[shutdown]\ndrain = \"1s\"\n[listen.b]\n"
         + "kind = \"ext-authz\"\naddress = \"127.0.0.1:4\"\n";
     let other = loaded(&other);
-    let expected = ["[admin]", "[listen.a]", "[listen.b]", "[pin]", "[store]"];
+    let expected = ["[admin]", "[health]", "[listen.a]", "[listen.b]", "[pin]", "[shutdown]", "[store]"];
     assert_eq!(first.fixed().differences(other.fixed()), expected);
     // A password can be rotated while its store is in use.
     let redis = |password: &str| {

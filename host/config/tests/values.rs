@@ -251,7 +251,7 @@ address = "unix:g.sock"
             "barmkin.toml:4:11: `localhost` is not an address for a listener of kind `ext-authz`\n  help: write `host:port`, or `unix:` and the path of a socket\n\
              barmkin.toml:5:12: a listener of kind `ext-authz` has no `upstream`\n  help: remove it\n\
              barmkin.toml:6:19: a listener of kind `ext-authz` has no `trusted-proxies`\n  help: remove it\n\
-             barmkin.toml:10:11: `unix:b.sock` is not an address for a listener of kind `forward-auth`\n  help: write `host:port`\n\
+             barmkin.toml:8:9: a listener of kind `forward-auth` needs a `dialect`\n  help: say which proxy calls: `nginx`, `caddy`, `traefik`, `haproxy` or `envoy-http`\n\
              barmkin.toml:11:9: a listener of kind `forward-auth` needs a `dialect`\n  help: say which proxy calls: `nginx`, `caddy`, `traefik`, `haproxy` or `envoy-http`\n\
              barmkin.toml:14:8: only a Unix socket has a `mode`\n  help: remove it\n\
              barmkin.toml:18:11: a listener of kind `reverse-proxy` has no `dialect`\n  help: remove it\n\

@@ -8,15 +8,14 @@
 
 use crate::options::Bounds;
 use barmkin_shares::{Client, Holding, Shares};
-use barmkin_tls::{Opening, Shortage, Socket, Watch, Watched};
+use barmkin_tls::{Shortage, Socket, Stream, Watch, Watched};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::UnixListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Sleep, sleep, timeout};
@@ -136,8 +135,9 @@ impl<S> Connection<S> {
     }
 }
 
-/// Connections over TCP, in the order in which their handshakes end.
-pub(crate) fn tcp(socket: Socket, bounds: Bounds) -> ReceiverStream<io::Result<Connection<barmkin_tls::Stream>>> {
+/// Connections, in the order in which their handshakes end. All over a Unix socket are
+/// of one machine, and so of one client.
+pub(crate) fn accept(socket: Socket, bounds: Bounds) -> ReceiverStream<io::Result<Connection<Stream>>> {
     let (begun, incoming) = mpsc::channel(1);
     let Socket { listener, opening } = socket;
     tokio::spawn(async move {
@@ -178,37 +178,6 @@ pub(crate) fn tcp(socket: Socket, bounds: Bounds) -> ReceiverStream<io::Result<C
                     Err(error) => tracing::debug!(%peer, %error, "a connection did not begin"),
                 }
             });
-        }
-    });
-    ReceiverStream::new(incoming)
-}
-
-/// Connections over a Unix socket: all of one machine, and so of one client.
-pub(crate) fn unix(
-    listener: UnixListener,
-    bounds: Bounds,
-) -> ReceiverStream<io::Result<Connection<tokio::net::UnixStream>>> {
-    let (begun, incoming) = mpsc::channel(1);
-    tokio::spawn(async move {
-        let places = Shares::new(bounds.connections_max);
-        let within = Opening::default().within;
-        let mut shortage = Shortage::default();
-        loop {
-            let accepted = tokio::select! {
-                () = begun.closed() => return,
-                accepted = listener.accept() => accepted,
-            };
-            let stream = match accepted {
-                Ok((stream, _)) => stream,
-                Err(error) => {
-                    shortage.met(&error, |count| places.relieve(count)).await;
-                    continue;
-                }
-            };
-            let Some(place) = place(&places, Ipv4Addr::LOCALHOST.into()).await else { continue };
-            if begun.send(Ok(Connection::new(stream, place, &bounds, within))).await.is_err() {
-                return;
-            }
         }
     });
     ReceiverStream::new(incoming)

@@ -30,6 +30,7 @@
 mod body;
 mod charged;
 mod check;
+mod health;
 mod incoming;
 mod listen;
 mod metadata;
@@ -39,9 +40,9 @@ mod probe;
 mod request;
 mod response;
 
-pub use barmkin_tls::Socket;
+pub use barmkin_tls::{Socket, UnixSocket};
 pub use check::Authorizer;
-pub use listen::{Listener, UnixSocket, serve};
+pub use listen::serve;
 pub use options::{Bounds, Options};
 #[cfg(feature = "probe")]
 pub use probe::{Probe, Probed};

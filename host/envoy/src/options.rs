@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// What the service has to be told about its Envoy.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
     /// `max_request_bytes` of Envoy's `with_request_body`; `None` where Envoy
     /// has none, and so sends no bodies.
@@ -18,6 +19,9 @@ pub struct Options {
     pub client_certificate: bool,
     /// Its name, for routes that name their listeners.
     pub listener: Option<Arc<str>>,
+    /// Whether checks may be sent here, for those that ask `grpc.health.v1`: always
+    /// unless given.
+    pub ready: Option<watch::Receiver<bool>>,
     /// The bounds of the server.
     pub bounds: Bounds,
 }

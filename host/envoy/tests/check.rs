@@ -20,8 +20,12 @@ use hyper_util::rt::TokioIo;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixStream};
-use tokio::sync::oneshot;
-use tonic::transport::Endpoint;
+use tokio::sync::{oneshot, watch};
+use tonic::Code;
+use tonic::transport::{Channel, Endpoint};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
 
 fn authorizer() -> Authorizer {
     Authorizer::new(gate::gate(), Options { body_bytes_max: Some(1_024), ..Options::default() })
@@ -196,13 +200,9 @@ async fn it_serves_on_a_unix_socket_and_on_tcp_until_it_is_told_to_stop() {
         async { UnixStream::connect(path).await.map(TokioIo::new) }
     });
     let unix = socket.bind().unwrap();
-    for listener in [barmkin_envoy::Listener::from(unix), tcp.into()] {
-        let channel = match &listener {
-            barmkin_envoy::Listener::Unix(_) => {
-                Endpoint::from_static("http://unix").connect_with_connector_lazy(connect.clone())
-            }
-            barmkin_envoy::Listener::Tcp(_) => Endpoint::try_from(format!("http://{address}")).unwrap().connect_lazy(),
-        };
+    let by_socket = Endpoint::from_static("http://unix").connect_with_connector_lazy(connect);
+    let by_port = Endpoint::try_from(format!("http://{address}")).unwrap().connect_lazy();
+    for (listener, channel) in [(Socket::from(unix), by_socket), (tcp.into(), by_port)] {
         let (stop, stopped) = oneshot::channel::<()>();
         let options = Options { body_bytes_max: Some(1_024), ..Options::default() };
         let server = tokio::spawn(serve(listener, gate::gate(), options, async { drop(stopped.await) }));
@@ -212,6 +212,90 @@ async fn it_serves_on_a_unix_socket_and_on_tcp_until_it_is_told_to_stop() {
         stop.send(()).unwrap();
         server.await.unwrap().unwrap();
     }
+}
+
+/// A service that is ready as `ready` says, and the `grpc.health.v1` of it.
+async fn health(
+    ready: &watch::Sender<bool>,
+    stopped: oneshot::Receiver<()>,
+) -> (HealthClient<Channel>, tokio::task::JoinHandle<std::io::Result<()>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let options = Options { ready: Some(ready.subscribe()), ..Options::default() };
+    let server = tokio::spawn(serve(listener, gate::gate(), options, async { drop(stopped.await) }));
+    let channel = Endpoint::try_from(format!("http://{address}")).unwrap().connect_lazy();
+    (HealthClient::new(channel), server)
+}
+
+fn about_service(service: &str) -> HealthCheckRequest {
+    HealthCheckRequest { service: service.to_owned() }
+}
+
+const AUTHORIZATION: &str = "envoy.service.auth.v3.Authorization";
+
+#[tokio::test]
+async fn balancers_see_whether_checks_may_be_sent() {
+    let ready = watch::Sender::new(false);
+    let (_stop, stopped) = oneshot::channel();
+    let (mut health, _server) = health(&ready, stopped).await;
+    for (is_ready, expected) in
+        [(false, ServingStatus::NotServing), (true, ServingStatus::Serving), (false, ServingStatus::NotServing)]
+    {
+        ready.send_replace(is_ready);
+        for service in ["", AUTHORIZATION] {
+            let answer = health.check(about_service(service)).await.unwrap().into_inner();
+            assert_eq!(answer.status(), expected, "`{service}`");
+        }
+    }
+    assert_eq!(health.check(about_service("other")).await.unwrap_err().code(), Code::NotFound);
+    let long = "a".repeat(4_096);
+    assert_eq!(health.check(about_service(&long)).await.unwrap_err().code(), Code::OutOfRange);
+    assert!(health.watch(about_service(&long)).await.is_err());
+}
+
+#[tokio::test]
+async fn a_watch_hears_of_every_change_and_ends_with_the_server() {
+    let ready = watch::Sender::new(true);
+    let (stop, stopped) = oneshot::channel();
+    let (mut health, server) = health(&ready, stopped).await;
+    let mut told = health.watch(about_service(AUTHORIZATION)).await.unwrap().into_inner();
+    assert_eq!(told.message().await.unwrap().unwrap().status(), ServingStatus::Serving);
+    ready.send_replace(false);
+    assert_eq!(told.message().await.unwrap().unwrap().status(), ServingStatus::NotServing);
+    let mut unknown = health.watch(about_service("other")).await.unwrap().into_inner();
+    assert_eq!(unknown.message().await.unwrap().unwrap().status(), ServingStatus::ServiceUnknown);
+    // The server waits for none of them.
+    stop.send(()).unwrap();
+    assert!(told.message().await.unwrap().is_none() && unknown.message().await.unwrap().is_none());
+    tokio::time::timeout(Duration::from_secs(5), server).await.unwrap().unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn watches_are_bounded() {
+    let ready = watch::Sender::new(true);
+    let (_stop, stopped) = oneshot::channel();
+    let (mut health, _server) = health(&ready, stopped).await;
+    let mut watches = Vec::new();
+    for _ in 0..200 {
+        // The older ones of a client give way to its newer ones.
+        let mut told = health.watch(about_service("")).await.unwrap().into_inner();
+        assert_eq!(told.message().await.unwrap().unwrap().status(), ServingStatus::Serving);
+        watches.push(told);
+    }
+    ready.send_replace(false);
+    let mut alive = 0;
+    for told in &mut watches {
+        alive += match told.message().await {
+            Ok(Some(now)) => usize::from(now.status() == ServingStatus::NotServing),
+            Ok(None) => 0,
+            Err(gone) => {
+                assert_eq!(gone.code(), Code::Unavailable);
+                0
+            }
+        };
+    }
+    assert!((1..=72).contains(&alive), "{alive}");
+    assert!(health.check(about_service("")).await.is_ok(), "a question waits for nobody");
 }
 
 /// A service on TCP, with few places and little time.

@@ -1,7 +1,7 @@
-//! Sockets that listen: TLS for them, for commands that ask them, and for the
-//! connections to upstreams, by rustls (TLS 1.2 and 1.3, and the suites that rustls
-//! has, which are the safe ones); the PROXY protocol; an end to answers that nobody reads; and what is done when
-//! accepting fails.
+//! Sockets that listen, ports and Unix sockets: TLS for them, for commands that ask
+//! them, and for the connections to upstreams, by rustls (TLS 1.2 and 1.3, and the suites
+//! that rustls has, which are the safe ones); the PROXY protocol; an end to answers that
+//! nobody reads; and what is done when accepting fails.
 //!
 //! Certificate, key and the CAs of others are files, and are read again when they
 //! change: new connections get what is new, those that are open go on. What
@@ -28,10 +28,12 @@
 //!
 //! Architecture invariant: this crate knows neither the gate nor HTTP.
 
+mod accepted;
 mod client;
 mod error;
 mod files;
 mod fresh;
+mod listener;
 mod name;
 mod pin;
 mod proxy_protocol;
@@ -43,10 +45,12 @@ mod upstream;
 mod version;
 mod watched;
 
+pub use accepted::{Accepted, THIS_MACHINE};
 pub use client::ClientTls;
 pub use error::TlsError;
 pub use files::{ClientFiles, Clients, ServerFiles};
 pub use fresh::REREAD_AFTER;
+pub use listener::{Listener, Reserved, UnixSocket};
 pub use pin::{BadPin, Pin};
 pub use server::{HANDSHAKE_MAX, HTTP, HTTP1, HTTP2, Protocols, ServerTls};
 pub use shortage::{RELIEVED, Shortage};

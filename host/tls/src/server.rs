@@ -1,5 +1,6 @@
 //! A server's side of TLS.
 
+use crate::accepted::Accepted;
 use crate::error::TlsError;
 use crate::files::{Contents, ServerFiles};
 use crate::fresh;
@@ -11,7 +12,6 @@ use rustls::server::WebPkiClientVerifier;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
 /// How long a handshake may take: two round trips to the far side of the
@@ -78,9 +78,9 @@ impl ServerTls {
     ///
     /// # Errors
     /// When it does not, or not in time, or cannot prove who it is.
-    pub async fn accept(&self, stream: TcpStream) -> io::Result<Stream> {
+    pub async fn accept(&self, stream: impl Into<Accepted>) -> io::Result<Stream> {
         let acceptor = TlsAcceptor::from(self.current.load().config.clone());
-        let accepted = tokio::time::timeout(HANDSHAKE_MAX, acceptor.accept(stream)).await;
+        let accepted = tokio::time::timeout(HANDSHAKE_MAX, acceptor.accept(stream.into())).await;
         accepted.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map(Stream::from)
     }
 }

@@ -1,5 +1,7 @@
 //! A socket that listens, and what is spoken on it.
 
+use crate::accepted::Accepted;
+use crate::listener::Listener;
 use crate::proxy_protocol;
 use crate::server::{HANDSHAKE_MAX, ServerTls};
 use crate::stream::Stream;
@@ -8,12 +10,12 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, UnixListener};
 
 /// A socket that listens, with TLS or without.
 pub struct Socket {
     /// The socket.
-    pub listener: TcpListener,
+    pub listener: Listener,
     /// How connections begin.
     pub opening: Opening,
 }
@@ -36,16 +38,21 @@ impl Default for Opening {
     }
 }
 
-/// Connections that wait to be accepted: as many as Linux lets by default. What
-/// finds no place among them is tried again by its client after a second, and who
-/// connects in crowds would keep others out by that alone.
-const BACKLOG: i32 = 4_096;
+impl From<Listener> for Socket {
+    fn from(listener: Listener) -> Self {
+        Self { listener, opening: Opening::default() }
+    }
+}
 
 impl From<TcpListener> for Socket {
     fn from(listener: TcpListener) -> Self {
-        // It listens already, with a shorter queue if this fails.
-        let _ = socket2::SockRef::from(&listener).listen(BACKLOG);
-        Self { listener, opening: Opening::default() }
+        Listener::from(listener).into()
+    }
+}
+
+impl From<UnixListener> for Socket {
+    fn from(listener: UnixListener) -> Self {
+        Listener::from(listener).into()
     }
 }
 
@@ -78,23 +85,21 @@ impl Opening {
     /// balancers may connect and this is none.
     pub async fn begin(
         &self,
-        stream: TcpStream,
+        stream: impl Into<Accepted>,
         peer: SocketAddr,
         told: impl FnOnce(SocketAddr),
     ) -> io::Result<(Stream, SocketAddr)> {
-        let begun = tokio::time::timeout(self.within, self.begin_in_time(stream, peer, told)).await;
+        let begun = tokio::time::timeout(self.within, self.begin_in_time(stream.into(), peer, told)).await;
         begun.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
     }
 
     async fn begin_in_time(
         &self,
-        mut stream: TcpStream,
+        mut stream: Accepted,
         peer: SocketAddr,
         told: impl FnOnce(SocketAddr),
     ) -> io::Result<(Stream, SocketAddr)> {
-        // Answers are small: without this they wait for the acknowledgement of
-        // the one before. It is no failure when the peer is gone already.
-        let _ = stream.set_nodelay(true);
+        stream.send_at_once();
         let mut from = peer;
         if !self.balancers.is_empty() {
             if !self.is_balancer(peer.ip()) {

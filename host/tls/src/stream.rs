@@ -1,11 +1,11 @@
 //! A connection, encrypted or not.
 
+use crate::accepted::Accepted;
 use crate::name;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 /// A connection, encrypted or not.
@@ -14,18 +14,18 @@ pub struct Stream(Kind);
 
 #[derive(Debug)]
 enum Kind {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Plain(Accepted),
+    Tls(Box<TlsStream<Accepted>>),
 }
 
-impl From<TcpStream> for Stream {
-    fn from(stream: TcpStream) -> Self {
+impl From<Accepted> for Stream {
+    fn from(stream: Accepted) -> Self {
         Self(Kind::Plain(stream))
     }
 }
 
-impl From<TlsStream<TcpStream>> for Stream {
-    fn from(stream: TlsStream<TcpStream>) -> Self {
+impl From<TlsStream<Accepted>> for Stream {
+    fn from(stream: TlsStream<Accepted>) -> Self {
         Self(Kind::Tls(Box::new(stream)))
     }
 }

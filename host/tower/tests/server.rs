@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 use tower::service_fn;
@@ -414,6 +414,70 @@ async fn a_balancer_says_where_a_connection_comes_from() {
     modest.write_all(from("192.0.2.8").as_bytes()).await.unwrap();
     assert_eq!(ask(&mut modest).await, "served");
     assert_eq!(closed(&mut heavy).await, 1);
+}
+
+/// A server at a Unix socket, and a way to connect to it.
+fn by_socket(
+    bounds: Bounds,
+    adjust: impl FnOnce(&mut Socket),
+) -> (tempfile::TempDir, impl AsyncFn() -> UnixStream, Arc<Notify>) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gate.sock");
+    let mut socket = Socket::from(UnixListener::bind(&path).unwrap());
+    adjust(&mut socket);
+    let asked = Arc::new(Notify::new());
+    let of_service = asked.clone();
+    let service = service_fn(move |request: Request<Incoming>| answer(request, of_service.clone()));
+    tokio::spawn(serve(socket, service, bounds, std::future::pending()));
+    (folder, async move || UnixStream::connect(&path).await.unwrap(), asked)
+}
+
+/// The answer to `request` on a connection of its own.
+async fn asked_once(mut stream: UnixStream, request: &str) -> String {
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    let _ = stream.read_to_string(&mut answer).await;
+    answer.rsplit("\r\n").next().unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn all_who_come_by_a_unix_socket_are_this_machine() {
+    let bounds = Bounds { connections_max: 2, ..Bounds::default() };
+    let (_folder, connect, asked) = by_socket(bounds, |_| {});
+    let last = "host: app\r\nconnection: close\r\n\r\n";
+    let peer = asked_once(connect().await, &format!("GET /peer HTTP/1.1\r\n{last}")).await;
+    assert_eq!(peer, "127.0.0.1 served");
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        let mut stream = connect().await;
+        stream.write_all(GET_FOREVER).await.unwrap();
+        asked.notified().await;
+        held.push(stream);
+    }
+    // One client, which has all places, and takes none from itself.
+    assert_eq!(asked_once(connect().await, &format!("GET / HTTP/1.1\r\n{last}")).await, "turned away");
+}
+
+#[tokio::test]
+async fn a_balancer_at_a_unix_socket_says_where_a_connection_comes_from() {
+    let bounds = Bounds { connections_max: 2, ..Bounds::default() };
+    let (_folder, connect, asked) = by_socket(bounds, |socket| {
+        socket.opening.balancers = [barmkin_tls::THIS_MACHINE.ip().into()].into();
+    });
+    let from = |address: &str| format!("PROXY TCP4 {address} 198.51.100.1 4711 443\r\n");
+    let last = "host: app\r\nconnection: close\r\n\r\n";
+    let peer = asked_once(connect().await, &format!("{}GET /peer HTTP/1.1\r\n{last}", from("192.0.2.7"))).await;
+    assert_eq!(peer, "192.0.2.7 served");
+    let mut heavy = Vec::new();
+    for _ in 0..2 {
+        let mut stream = connect().await;
+        stream.write_all(from("192.0.2.7").as_bytes()).await.unwrap();
+        stream.write_all(GET_FOREVER).await.unwrap();
+        asked.notified().await;
+        heavy.push(stream);
+    }
+    let modest = asked_once(connect().await, &format!("{}GET / HTTP/1.1\r\n{last}", from("192.0.2.8"))).await;
+    assert_eq!(modest, "served");
 }
 
 #[tokio::test]

@@ -18,6 +18,11 @@ pub enum ListenerKind {
     ExtAuthzUnix,
     /// Forward-auth in a dialect.
     ForwardAuth(&'static str),
+    /// The same, on a Unix socket.
+    ForwardAuthUnix(&'static str),
+    /// The reverse proxy on a Unix socket, in front of an upstream, with further lines
+    /// of configuration.
+    ReverseProxyUnix(SocketAddr, &'static str),
     /// The reverse proxy, in front of an upstream.
     ReverseProxy(SocketAddr),
     /// The same, with further lines of configuration.
@@ -59,7 +64,7 @@ impl Barmkin {
         });
         for (name, kind) in listeners {
             let ready = match kind {
-                ListenerKind::ExtAuthzUnix => {
+                ListenerKind::ExtAuthzUnix | ListenerKind::ForwardAuthUnix(_) | ListenerKind::ReverseProxyUnix(..) => {
                     let socket = process.folder().join(format!("{name}.sock"));
                     wait_until(|| std::os::unix::net::UnixStream::connect(&socket).is_ok(), || process.is_alive())
                 }
@@ -83,6 +88,11 @@ impl Barmkin {
     /// Where its configuration (`barmkin.toml`) and `secrets/` are.
     pub fn folder(&self) -> &Path {
         self.process.folder()
+    }
+
+    /// Its configuration.
+    pub fn configuration(&self) -> PathBuf {
+        self.folder().join("barmkin.toml")
     }
 
     /// Its process.
@@ -139,6 +149,13 @@ fn section(name: &str, kind: ListenerKind, address: SocketAddr) -> String {
         ListenerKind::ExtAuthzUnix => ext_authz(&format!("unix:{name}.sock")),
         ListenerKind::ForwardAuth(dialect) => {
             format!("kind = \"forward-auth\"\naddress = \"{address}\"\ndialect = \"{dialect}\"")
+        }
+        ListenerKind::ForwardAuthUnix(dialect) => {
+            format!("kind = \"forward-auth\"\naddress = \"unix:{name}.sock\"\ndialect = \"{dialect}\"")
+        }
+        ListenerKind::ReverseProxyUnix(upstream, lines) => {
+            let kind = "kind = \"reverse-proxy\"";
+            format!("{kind}\naddress = \"unix:{name}.sock\"\nupstream = \"http://{upstream}\"\n{lines}")
         }
         ListenerKind::ReverseProxy(upstream) => {
             format!("kind = \"reverse-proxy\"\naddress = \"{address}\"\nupstream = \"http://{upstream}\"")

@@ -1,7 +1,7 @@
 //! A real Caddy that asks the gate by forward_auth.
 
 use super::net::{free_address, wait_for};
-use super::printed::{forward_auth, printed};
+use super::printed::{forward_auth, printed, printed_by};
 use super::process::Process;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -28,7 +28,16 @@ impl Caddy {
     /// Starts `program` in front of `upstream`, with `gate` deciding.
     pub fn start(program: &Path, gate: SocketAddr, upstream: SocketAddr) -> Self {
         let address = free_address();
-        let lines = printed("caddy", &forward_auth("caddy", gate), address, upstream);
+        Self::run(program, address, printed("caddy", &forward_auth("caddy", gate), address, upstream))
+    }
+
+    /// The same, as listener `listener` of a configuration wants it.
+    pub fn start_for(program: &Path, configuration: &Path, listener: &str, upstream: SocketAddr) -> Self {
+        let address = free_address();
+        Self::run(program, address, printed_by(configuration, "caddy", listener, address, upstream))
+    }
+
+    fn run(program: &Path, address: SocketAddr, lines: String) -> Self {
         let mut process = Process::start(|folder| {
             let file = folder.join("Caddyfile");
             std::fs::write(&file, MAIN).expect("a file for its configuration");

@@ -1,7 +1,7 @@
 //! A real HAProxy that asks the gate by Barmkin's script.
 
 use super::net::{free_address, wait_for};
-use super::printed::{forward_auth, printed};
+use super::printed::{forward_auth, printed, printed_by};
 use super::process::Process;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -23,9 +23,22 @@ impl Haproxy {
         Self::run(program, address, &lines, &script)
     }
 
+    /// The same, as listener `listener` of a configuration wants it.
+    pub fn start_for(program: &Path, configuration: &Path, listener: &str, upstream: SocketAddr) -> Self {
+        let address = free_address();
+        let [lines, script] =
+            ["haproxy", "haproxy-lua"].map(|proxy| printed_by(configuration, proxy, listener, address, upstream));
+        Self::run(program, address, &lines, &script)
+    }
+
     /// Starts `program` in front of a gate that is a reverse proxy: it is told
     /// the client's address, and has nothing to ask.
     pub fn in_front_of(program: &Path, gate: SocketAddr) -> Self {
+        Self::in_front_of_server(program, &format!("{gate}"))
+    }
+
+    /// The same, in front of whatever `server` says, as HAProxy writes that.
+    pub fn in_front_of_server(program: &Path, gate: &str) -> Self {
         let address = free_address();
         let lines = format!(
             "frontend in\n    mode http\n    bind {address}\n    timeout client 30s\n    option forwardfor\n    \

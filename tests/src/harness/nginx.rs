@@ -25,6 +25,18 @@ impl Nginx {
         Self::run(program, address, printed_by(configuration, "nginx", listener, address, upstream))
     }
 
+    /// Starts `program` in front of a gate that is a reverse proxy at `socket`: it is
+    /// told the client's address, and has nothing to ask.
+    pub fn in_front_of(program: &Path, socket: &Path) -> Self {
+        let address = free_address();
+        let lines = format!(
+            "server {{\n    listen {address};\n    location / {{\n        proxy_pass http://unix:{};\n        \
+             proxy_set_header host $host;\n        proxy_set_header x-forwarded-for $remote_addr;\n    }}\n}}\n",
+            socket.display()
+        );
+        Self::run(program, address, lines)
+    }
+
     /// The same, for clients that speak HTTP/2 only: this version of nginx
     /// takes one or the other in clear text.
     pub fn start_http2(program: &Path, gate: SocketAddr, upstream: SocketAddr) -> Self {

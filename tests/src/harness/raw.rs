@@ -71,8 +71,30 @@ impl Request {
     /// # Errors
     /// When the server closes without an answer, or does not answer at all.
     pub fn send(&self, address: SocketAddr) -> std::io::Result<Response> {
-        let mut stream = TcpStream::connect(address)?;
+        let stream = TcpStream::connect(address)?;
         stream.set_read_timeout(Some(ANSWER))?;
+        self.send_over(stream)
+    }
+
+    /// The same from `source`, another address of this machine.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn send_from(&self, source: SocketAddr, address: SocketAddr) -> std::io::Result<Response> {
+        use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
+        let stream = socket(AddressFamily::INET, SocketType::STREAM, None)?;
+        bind(&stream, &source)?;
+        connect(&stream, &address)?;
+        let stream = TcpStream::from(stream);
+        stream.set_read_timeout(Some(ANSWER))?;
+        self.send_over(stream)
+    }
+
+    /// Sends it over a connection, and reads the answer.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn send_over(&self, mut stream: impl Read + Write) -> std::io::Result<Response> {
         // A server that has refused the head may not read the body.
         let sent = stream.write_all(&self.bytes());
         let mut answer = Vec::new();

@@ -2,7 +2,7 @@
 
 use super::load::Read;
 use super::watch::Watch;
-use super::{Live, Looked};
+use super::{Found, Live, Looked};
 use crate::store::Credentials;
 use barmkin_admin::{By, Outcome, Reloads};
 use barmkin_host::{MemoryStore, NoMetrics};
@@ -81,7 +81,7 @@ fn live() -> (TempDir, Live) {
     files.iter().for_each(|(name, text)| put(folder.path(), name, text));
     let path = folder.path().join("barmkin.toml");
     let open = |_: &_| Ok((MemoryStore::default().into(), Credentials::default()));
-    let live = Live::load(&path, open, (Arc::new(NoMetrics), false), Reloads::default()).unwrap();
+    let live = Live::load(Found::read(&path).unwrap(), open, (Arc::new(NoMetrics), false), Reloads::default()).unwrap();
     (folder, live)
 }
 

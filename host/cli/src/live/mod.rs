@@ -21,7 +21,7 @@ mod withdrawer;
 mod interleaved;
 
 pub(crate) use loader::compile_in_the_background;
-pub(crate) use operate::{Counts, Operate};
+pub(crate) use operate::Operate;
 pub(crate) use orders::Orders;
 
 use crate::load as loading;
@@ -118,21 +118,42 @@ struct Looked {
     reads: u64,
 }
 
-impl Live {
-    /// Loads `path`, and has a gate by it.
-    pub(crate) fn load(
-        path: &Path,
-        open_store: impl FnOnce(&StoreConfig) -> Result<(Store, Credentials)>,
-        (metrics, for_authors): (Arc<dyn Metrics>, bool),
-        reloads: Reloads,
-    ) -> Result<Self> {
-        let now = SystemClock.now();
-        let (config, files) = Config::read(path, &LoadOptions::at(now));
+/// A configuration that can be used as far as that is known before it is built, and
+/// the files it was read from.
+pub(crate) struct Found {
+    path: PathBuf,
+    config: Config,
+    files: Files,
+}
+
+impl Found {
+    /// Reads `path`.
+    pub(crate) fn read(path: &Path) -> Result<Self> {
+        let (config, files) = Config::read(path, &LoadOptions::at(SystemClock.now()));
         let config = config?;
         warn(&config);
         if config.listeners().is_empty() {
             bail!("`{}` declares no listener: add a `[listen.NAME]`", path.display());
         }
+        Ok(Self { path: path.to_owned(), config, files })
+    }
+
+    /// What a reload cannot change.
+    pub(crate) fn fixed(&self) -> &Fixed {
+        self.config.fixed()
+    }
+}
+
+impl Live {
+    /// Builds what was found, and has a gate by it.
+    pub(crate) fn load(
+        found: Found,
+        open_store: impl FnOnce(&StoreConfig) -> Result<(Store, Credentials)>,
+        (metrics, for_authors): (Arc<dyn Metrics>, bool),
+        reloads: Reloads,
+    ) -> Result<Self> {
+        let Found { path, config, files } = found;
+        let now = SystemClock.now();
         let (store, credentials) = open_store(config.store())?;
         let engine = loading::serving_engine(&config, &store)?;
         let services = Services { metrics, for_authors, ..Services::new(store) };
@@ -160,7 +181,7 @@ impl Live {
             reads: 0,
         };
         let live = Self {
-            path: path.to_owned(),
+            path,
             engine,
             gate: Arc::new(Gate::with_limits(generation, limits)),
             state: Mutex::new(state),
@@ -182,11 +203,6 @@ impl Live {
 
     pub(crate) fn view(&self) -> View {
         self.view.clone()
-    }
-
-    /// What a reload cannot change.
-    pub(crate) fn fixed(&self) -> Fixed {
-        self.state().config.fixed().clone()
     }
 
     /// Held for as long as it takes to look, or to put in place what is ready.

@@ -1,21 +1,12 @@
 //! What operators see and may do: the gate's side of the admin listener.
 
 use super::{Orders, View, nonces};
-use barmkin_admin::{
-    Answered, By, Command, Control, Nonces, Registry, Reloads, StoreHealth, Tally, expose, pool, rfc3339,
-};
-use barmkin_host::{Clock, Engine, Gate, SystemClock};
+use crate::health::Health;
+use barmkin_admin::{Answered, By, Command, Control, Health as _, Nonces, StoreHealth, Tally, rfc3339};
+use barmkin_host::{Clock, Gate, SystemClock};
 use serde_json::{Value, json};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
-/// What is counted.
-pub(crate) struct Counts {
-    pub(crate) tally: Arc<Tally>,
-    pub(crate) reloads: Reloads,
-    pub(crate) store: StoreHealth,
-}
 
 /// Answers operators.
 pub(crate) struct Operate {
@@ -24,26 +15,20 @@ pub(crate) struct Operate {
     gate: Arc<Gate>,
     tally: Arc<Tally>,
     store: StoreHealth,
-    registry: Registry,
+    health: Arc<Health>,
     started: String,
-    is_ready: AtomicBool,
 }
 
 impl Operate {
-    pub(crate) fn new(orders: Orders, view: View, gate: Arc<Gate>, engine: Engine, counts: Counts) -> Self {
-        let Counts { tally, reloads, store } = counts;
-        let mut registry = Registry::default();
-        registry.register_collector(Box::new(tally.clone()));
-        registry.register_collector(Box::new(reloads));
-        registry.register_collector(Box::new(store.clone()));
-        pool(engine, &mut registry);
-        let started = rfc3339(SystemClock.now());
-        Self { orders, view, gate, tally, store, registry, started, is_ready: AtomicBool::new(false) }
-    }
-
-    /// Whether requests may be sent here.
-    pub(crate) fn set_ready(&self, is_ready: bool) {
-        self.is_ready.store(is_ready, Ordering::Release);
+    pub(crate) fn new(
+        orders: Orders,
+        view: View,
+        gate: Arc<Gate>,
+        health: Arc<Health>,
+        tally: Arc<Tally>,
+        store: StoreHealth,
+    ) -> Self {
+        Self { orders, view, gate, tally, store, health, started: rfc3339(SystemClock.now()) }
     }
 
     /// What was counted of each policy that serves or did, with the component
@@ -60,16 +45,22 @@ impl Operate {
     }
 }
 
-impl Control for Operate {
+impl barmkin_admin::Health for Operate {
     fn is_ready(&self) -> bool {
-        self.is_ready.load(Ordering::Acquire)
+        self.health.is_ready()
     }
 
+    fn metrics(&self) -> String {
+        self.health.metrics()
+    }
+}
+
+impl Control for Operate {
     fn status(&self) -> Value {
         let mut status = json!({
             "version": env!("CARGO_PKG_VERSION"),
             "started": self.started,
-            "ready": self.is_ready(),
+            "ready": self.health.is_ready(),
             "policies": self.policies(),
             "routes": self.tally.routes(),
             "store": self.store.status(),
@@ -79,10 +70,6 @@ impl Control for Operate {
             status.extend(view);
         }
         status
-    }
-
-    fn metrics(&self) -> String {
-        expose(&self.registry)
     }
 
     fn nonces(&self, wanted: Nonces, by: By) -> Pin<Box<dyn Future<Output = Answered> + Send>> {

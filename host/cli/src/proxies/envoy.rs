@@ -1,15 +1,10 @@
 //! Envoy, by gRPC or by HTTP.
 
 use super::template::Values;
-use super::{CLAIMS, Gate, Printing, reachable};
-use anyhow::Result;
-use barmkin_config::{Address, ListenerKind};
+use super::{CLAIMS, Gate, Printing};
+use barmkin_config::ListenerKind;
 
-pub(super) fn print(values: Values, gate: &Gate<'_>, args: &Printing) -> Result<String> {
-    let at = match &gate.listener.address {
-        Address::Unix { path, .. } => format!("{{ pipe: {{ path: \"{}\" }} }}", path.display()),
-        Address::Tcp(address) => socket(&reachable(address)?),
-    };
+pub(super) fn print(values: Values, gate: &Gate<'_>, args: &Printing) -> String {
     let (body_bytes, client_certificate, by_grpc) = match &gate.listener.kind {
         ListenerKind::ExtAuthz { body_bytes_max, client_certificate } => (*body_bytes_max, *client_certificate, true),
         _ => (None, false, false),
@@ -23,13 +18,12 @@ pub(super) fn print(values: Values, gate: &Gate<'_>, args: &Printing) -> Result<
         .when("body_bytes", body_bytes.map(|bytes| bytes.to_string()))
         .text("claims", CLAIMS.join(", "))
         .text("patterns", patterns.join(", "))
-        .text("gate_address", at)
         .text("upstream_address", socket(&args.upstream.to_string()));
-    Ok(values.fill(include_str!("../../templates/proxies/envoy.yaml.in")))
+    values.fill(include_str!("../../templates/proxies/envoy.yaml.in"))
 }
 
 /// A `host:port` as Envoy writes it.
-fn socket(address: &str) -> String {
+pub(super) fn socket(address: &str) -> String {
     let (host, port) = address.rsplit_once(':').unwrap_or((address, "0"));
     let host = host.trim_start_matches('[').trim_end_matches(']');
     format!("{{ socket_address: {{ address: \"{host}\", port_value: {port} }} }}")

@@ -13,6 +13,7 @@ use anyhow::{Context, Result, bail};
 use barmkin_config::{Address, Config, Dialect, Listener, ListenerKind};
 use barmkin_host::Generation;
 use std::net::SocketAddr;
+use std::path::Path;
 use template::{Item, Values};
 
 /// A proxy whose configuration can be printed.
@@ -80,13 +81,13 @@ pub(crate) fn print(proxy: Proxy, args: &Printing, config: &Config, generation: 
         );
     }
     let gate = Gate { listener, fields: generation.gate_fields().iter().map(|field| field.as_str()).collect() };
-    let values = gate.values(args)?;
+    let values = gate.values(proxy, args)?;
     Ok(match proxy {
         Proxy::Nginx => nginx::print(values),
         Proxy::Caddy => caddy::print(values),
         Proxy::Haproxy => haproxy::print(values, &gate),
         Proxy::HaproxyLua => haproxy::SCRIPT.to_owned(),
-        Proxy::Envoy => envoy::print(values, &gate, args)?,
+        Proxy::Envoy => envoy::print(values, &gate, args),
     })
 }
 
@@ -107,7 +108,7 @@ impl Gate<'_> {
     }
 
     /// What the templates have in common.
-    fn values(&self, args: &Printing) -> Result<Values> {
+    fn values(&self, proxy: Proxy, args: &Printing) -> Result<Values> {
         let fields = self
             .fields
             .iter()
@@ -115,8 +116,9 @@ impl Gate<'_> {
         let protocols = self.upgrades().into_iter().map(|protocol| -> Item {
             vec![("variable", variable(&protocol)), ("pattern", pattern(&protocol)), ("protocol", protocol)]
         });
-        let values = Values::default()
+        Ok(Values::default()
             .text("listener", &self.listener.name)
+            .text("gate", found_at(proxy, &self.listener.address)?)
             .text("at", args.at.to_string())
             .text("ip", args.at.ip().to_string())
             .text("port", args.at.port().to_string())
@@ -124,12 +126,7 @@ impl Gate<'_> {
             .text("fields", self.fields.join(","))
             .each("claim", CLAIMS.map(|claim| -> Item { vec![("claim", claim.to_owned())] }))
             .each("field", fields.collect::<Vec<_>>())
-            .each("protocol", protocols.collect::<Vec<_>>());
-        Ok(match &self.listener.address {
-            // Envoy writes its addresses in another form.
-            Address::Unix { .. } => values,
-            Address::Tcp(address) => values.text("gate", reachable(address)?),
-        })
+            .each("protocol", protocols.collect::<Vec<_>>()))
     }
 }
 
@@ -162,6 +159,34 @@ fn dialect_of(proxy: Proxy) -> Dialect {
         Proxy::Caddy => Dialect::Caddy,
         Proxy::Haproxy | Proxy::HaproxyLua => Dialect::Haproxy,
         Proxy::Envoy => Dialect::EnvoyHttp,
+    }
+}
+
+/// Where `proxy` finds a listener, as it writes that.
+fn found_at(proxy: Proxy, address: &Address) -> Result<String> {
+    Ok(match (address, proxy) {
+        (Address::Tcp(address), Proxy::Haproxy | Proxy::HaproxyLua) => format!("http://{}/", reachable(address)?),
+        (Address::Tcp(address), Proxy::Envoy) => envoy::socket(&reachable(address)?),
+        (Address::Tcp(address), Proxy::Nginx | Proxy::Caddy) => reachable(address)?,
+        (Address::Unix { path, .. }, Proxy::Nginx) => format!("unix:{}:", socket(path)?),
+        (Address::Unix { path, .. }, Proxy::Caddy) => format!("unix/{}", socket(path)?),
+        (Address::Unix { path, .. }, Proxy::Haproxy | Proxy::HaproxyLua) => format!("unix@{}", socket(path)?),
+        (Address::Unix { path, .. }, Proxy::Envoy) => format!("{{ pipe: {{ path: \"{}\" }} }}", socket(path)?),
+    })
+}
+
+/// The path of a socket, wherever the proxy is started from. Each proxy gives some
+/// characters a meaning of its own, and none needs them in a path.
+fn socket(path: &Path) -> Result<String> {
+    let path = std::path::absolute(path)?;
+    let is_plain = |char: char| char.is_ascii_alphanumeric() || matches!(char, '/' | '.' | '_' | '-');
+    match path.to_str().filter(|path| path.chars().all(is_plain)) {
+        Some(path) => Ok(path.to_owned()),
+        None => bail!(
+            "the path of the socket `{}` has characters that proxies read as something else: use letters, digits, \
+             `.`, `_` and `-`",
+            path.display()
+        ),
     }
 }
 

@@ -21,7 +21,11 @@ impl Serving {
 
     /// Starts with a log of that level.
     pub(crate) fn start_with_log(folder: &TempDir, level: &str) -> Self {
-        let mut command = barmkin(folder.path(), &["serve", "--log-format", "json"]);
+        Self::start_command(barmkin(folder.path(), &["serve", "--log-format", "json"]), level)
+    }
+
+    /// Starts what ends up as that command.
+    pub(crate) fn start_command(mut command: Command, level: &str) -> Self {
         let command = command.stdout(Stdio::null()).stderr(Stdio::piped()).env("RUST_LOG", level);
         let mut process = command.spawn().unwrap();
         let log = BufReader::new(process.stderr.take().unwrap()).lines();
@@ -45,8 +49,7 @@ impl Serving {
     }
 
     pub(crate) fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args([format!("-{name}"), self.process.id().to_string()]).status().unwrap();
-        assert!(sent.success());
+        signal(&self.process, name);
     }
 
     /// Has it stop, and returns all that it logged.
@@ -59,6 +62,12 @@ impl Serving {
         }
         std::mem::take(&mut self.written)
     }
+}
+
+/// Sends a signal, as `kill -NAME` does.
+pub(crate) fn signal(process: &Child, name: &str) {
+    let sent = Command::new("kill").args([format!("-{name}"), process.id().to_string()]).status().unwrap();
+    assert!(sent.success());
 }
 
 impl Drop for Serving {

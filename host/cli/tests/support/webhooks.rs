@@ -18,9 +18,11 @@ pub(crate) const OLD: &str = "the old secret of the sender";
 /// Webhooks below `/hooks`, signed with either of two secrets.
 pub(crate) const RULES: &str = r#"version = 1
 
+[shutdown]
+drain = "0s"
+
 [admin]
 address = "unix:admin.sock"
-drain = "0s"
 
 [listen.edge]
 kind = "reverse-proxy"
@@ -58,7 +60,7 @@ pub(crate) fn without_old_entry() -> String {
 pub(crate) struct Webhooks {
     pub(crate) folder: TempDir,
     pub(crate) serving: Serving,
-    address: String,
+    pub(crate) address: String,
     /// Where operators are answered.
     pub(crate) admin: String,
 }

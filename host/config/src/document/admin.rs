@@ -1,4 +1,4 @@
-use crate::document::Tls;
+use crate::document::{Group, Tls};
 use crate::units::{DurationUnit, ModeUnit, Text};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -12,14 +12,38 @@ pub(crate) struct Admin {
     pub(crate) address: String,
     /// Permissions of the Unix socket; `600` unless given.
     pub(crate) mode: Option<Text<ModeUnit>>,
-    /// The id of the Unix socket's group.
-    pub(crate) group: Option<u32>,
+    /// The Unix socket's group, by its name or its id.
+    pub(crate) group: Option<Group>,
     /// TLS, on a port.
     pub(crate) tls: Option<Tls>,
     /// How long it waits for those who ask.
     pub(crate) timeouts: Option<AdminTimeouts>,
-    /// How long listeners go on when the gate is told to stop, and `/readyz` says
-    /// 503 already: long enough for balancers to see it. Defaults to 5 s.
+}
+
+/// Where anybody may ask how the gate is: `/healthz`, `/readyz` and `/metrics`, and
+/// nothing else. It answers from before policies are compiled until the gate ends.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Health {
+    /// An address and a port, such as `0.0.0.0:9100`, or `unix:` and a path.
+    pub(crate) address: String,
+    /// Permissions of the Unix socket; defaults to `660`.
+    pub(crate) mode: Option<Text<ModeUnit>>,
+    /// The Unix socket's group, by its name or its id.
+    pub(crate) group: Option<Group>,
+    /// TLS, on a port.
+    pub(crate) tls: Option<Tls>,
+    /// How long it waits for those who ask.
+    pub(crate) timeouts: Option<AdminTimeouts>,
+}
+
+/// How the gate stops.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Shutdown {
+    /// How long listeners go on when the gate is told to stop, and says that it is not
+    /// ready already: long enough for balancers to see it. Defaults to 5 s where they
+    /// can: with `[admin]`, `[health]` or a listener of kind `ext-authz`.
     pub(crate) drain: Option<Text<DurationUnit>>,
 }
 

@@ -9,14 +9,15 @@ use serde::Deserialize;
 pub(crate) struct Listen {
     /// What calls.
     pub(crate) kind: ListenKind,
-    /// `host:port`; for `ext-authz` also `unix:` and a path.
+    /// `host:port`, or `unix:` and a path. Whoever connects by a Unix socket counts as
+    /// 127.0.0.1: to `trusted-proxies`, to `proxy-protocol` and as a client.
     pub(crate) address: String,
     /// TLS, on a TCP port.
     pub(crate) tls: Option<Tls>,
     /// Permissions of the Unix socket; `660` unless given.
     pub(crate) mode: Option<Text<ModeUnit>>,
-    /// The id of the Unix socket's group.
-    pub(crate) group: Option<u32>,
+    /// The Unix socket's group, by its name or its id.
+    pub(crate) group: Option<Group>,
     /// `ext-authz`: whether the client certificate that Envoy verified names
     /// the principal.
     pub(crate) client_certificate: Option<bool>,
@@ -67,6 +68,16 @@ pub(crate) struct Listen {
     pub(crate) proxy_protocol: Vec<String>,
     /// How long it waits for others.
     pub(crate) timeouts: Option<Timeouts>,
+}
+
+/// A group of users.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(crate) enum Group {
+    /// By its id.
+    Id(u32),
+    /// By its name.
+    Name(String),
 }
 
 /// TLS. Its files are read again when they change.

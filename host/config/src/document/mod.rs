@@ -9,9 +9,9 @@ mod route;
 mod store;
 mod upstream;
 
-pub(crate) use admin::{Admin, AdminTimeouts, Pin};
+pub(crate) use admin::{Admin, AdminTimeouts, Health, Pin, Shutdown};
 pub(crate) use key::{Encoding, Key, KeyAlgorithm, Secret};
-pub(crate) use listen::{ClientCertificate, Dialect, Listen, ListenKind, Tls};
+pub(crate) use listen::{ClientCertificate, Dialect, Group, Listen, ListenKind, Tls};
 pub(crate) use policy::{OnError, OneOrMore, Policy};
 pub(crate) use route::{BackendFolding, Match, Member, Overrides, PathPattern, Preflight, Route};
 pub(crate) use store::{
@@ -68,6 +68,10 @@ pub(crate) struct Document {
     pub(crate) cache: Option<Entry<Cache>>,
     /// Where operators ask a running gate.
     pub(crate) admin: Option<Entry<Admin>>,
+    /// Where anybody may ask how a running gate is.
+    pub(crate) health: Option<Entry<Health>>,
+    /// How a gate stops.
+    pub(crate) shutdown: Option<Entry<Shutdown>>,
     /// What may be loaded.
     pub(crate) pin: Option<Entry<Pin>>,
     /// What the upstream learns.

@@ -1,5 +1,6 @@
 use crate::document::{self, Entry, Listen, ListenKind};
 use crate::listener::{Address, Dialect, Listener, ListenerKind, Timeouts};
+use crate::resolve::sockets::{self, Written};
 use crate::resolve::{Context, tls, upstreams};
 use crate::source::{Site, Spot};
 use crate::units::{DurationUnit, Text};
@@ -48,6 +49,7 @@ pub(super) fn resolve(declared: &BTreeMap<String, Entry<Listen>>, context: &mut 
             balancers: networks(&listen.proxy_protocol, &site.key("proxy-protocol"), context),
             timeouts: timeouts(listen, &site.key("timeouts"), context),
         };
+        check_peers(&listener, site, context);
         listeners.push((listener, site));
     }
     listeners.into_iter().map(|(listener, _)| listener).collect()
@@ -83,44 +85,63 @@ fn check_options(listen: &Listen, site: &Site, context: &mut Context<'_>) {
             context.findings.error(site.key(option), what).help("write at least 1");
         }
     }
-    if listen.address.starts_with("unix:") && !listen.proxy_protocol.is_empty() {
-        context
-            .findings
-            .error(site.key("proxy-protocol"), "a Unix socket has no PROXY protocol")
-            .help("its permissions say who may connect: remove it");
-    }
-    if !listen.address.starts_with("unix:") {
-        for (option, is_given) in [("mode", listen.mode.is_some()), ("group", listen.group.is_some())] {
-            if is_given {
-                context
-                    .findings
-                    .error(site.key(option), format!("only a Unix socket has a `{option}`"))
-                    .help("remove it");
-            }
-        }
-    }
 }
 
 fn address(listen: &Listen, site: &Site, context: &mut Context<'_>) -> Option<Address> {
     let text = listen.address.as_str();
-    let path = text.strip_prefix("unix:").filter(|path| !path.is_empty());
-    if let (Some(path), ListenKind::ExtAuthz) = (path, listen.kind) {
-        return Some(Address::Unix {
-            path: context.sources.beside(site.file, path),
-            mode: context.read_or(site.key("mode"), listen.mode.as_ref(), SOCKET_MODE),
-            group: listen.group,
-        });
+    let written = Written { site, address: text, mode: listen.mode.as_ref(), group: listen.group.as_ref() };
+    if let Some(address) = sockets::unix(&written, SOCKET_MODE, context) {
+        return Some(address);
     }
     if is_host_and_port(text) {
         return Some(Address::Tcp(text.to_owned()));
     }
-    let help = match listen.kind {
-        ListenKind::ExtAuthz => "write `host:port`, or `unix:` and the path of a socket",
-        ListenKind::ForwardAuth | ListenKind::ReverseProxy => "write `host:port`",
-    };
-    let message = format!("`{text}` is not an address for a listener of kind `{}`", kind_name(listen.kind));
-    context.findings.error(site.key("address"), message).help(help);
+    context
+        .findings
+        .error(
+            site.key("address"),
+            format!("`{text}` is not an address for a listener of kind `{}`", kind_name(listen.kind)),
+        )
+        .help("write `host:port`, or `unix:` and the path of a socket");
     None
+}
+
+/// Whoever connects by a Unix socket counts as this machine: where the proxy there is
+/// not known as one, all clients are one, and none has an address of its own.
+fn check_peers(listener: &Listener, site: &Site, context: &mut Context<'_>) {
+    let this_machine = barmkin_tls::THIS_MACHINE.ip();
+    let has = |networks: &[IpNet]| networks.iter().any(|net| net.contains(&this_machine));
+    let (Address::Unix { .. }, balancers) = (&listener.address, &listener.balancers) else { return };
+    if !balancers.is_empty() && !has(balancers) {
+        context
+            .findings
+            .error(
+                site.key("proxy-protocol"),
+                "whoever connects by a Unix socket counts as 127.0.0.1, which is not listed",
+            )
+            .help("write `proxy-protocol = [\"127.0.0.1\"]`, or remove it");
+    }
+    match &listener.kind {
+        ListenerKind::ForwardAuth { trusted_proxies, .. } if !trusted_proxies.is_empty() && balancers.is_empty() => {
+            if !has(trusted_proxies) {
+                let message = "whoever calls by a Unix socket counts as 127.0.0.1, which is not listed";
+                context
+                    .findings
+                    .error(site.key("trusted-proxies"), message)
+                    .help("add `127.0.0.1`, or remove it: this machine is trusted where nothing is listed");
+            }
+        }
+        ListenerKind::ReverseProxy { trusted_proxies, .. } if balancers.is_empty() && !has(trusted_proxies) => {
+            context
+                .findings
+                .warning(site.key("address"), "all clients of this Unix socket count as one, 127.0.0.1")
+                .help(
+                    "write `trusted-proxies = [\"127.0.0.1\"]` if the proxy there sets `x-forwarded-for`, or \
+                     `proxy-protocol = [\"127.0.0.1\"]` if it speaks that",
+                );
+        }
+        _ => {}
+    }
 }
 
 pub(super) fn is_host_and_port(text: &str) -> bool {

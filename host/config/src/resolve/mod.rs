@@ -15,6 +15,7 @@ mod policies;
 mod providers;
 mod retention;
 mod routes;
+mod sockets;
 mod stores;
 mod tables;
 mod tls;
@@ -79,11 +80,20 @@ pub(crate) fn resolve(document: &Document, context: &mut Context<'_>) -> Resolve
     let Policies { origins, tables, .. } = policies;
     let origins = Origins::new(document, origins, tables);
     let admin = document.admin.as_ref().and_then(|admin| admin::resolve(admin, context));
+    let health = document.health.as_ref().and_then(|health| admin::health(health, context));
+    let shutdown = document.shutdown.as_ref();
+    let declared_drain =
+        shutdown.and_then(|shutdown| context.read(shutdown.site.key("drain"), shutdown.value.drain.as_ref()));
     let cache = document.cache.as_ref();
     let cache = cache.map(|cache| context.sources.beside(cache.site.file, &cache.value.path));
     let pin = document.pin.as_ref().map(|pin| pin::resolve(pin, document, &spec, &origins, context));
     let limits = gate::limits(document.limits.as_ref(), &spec, context);
-    Resolved { fixed: Fixed { listeners, upstreams, store, limits, cache, admin, pin }, spec, keys, origins }
+    Resolved {
+        fixed: Fixed { listeners, upstreams, store, limits, cache, admin, health, declared_drain, pin },
+        spec,
+        keys,
+        origins,
+    }
 }
 
 impl Context<'_> {

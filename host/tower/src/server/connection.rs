@@ -7,7 +7,7 @@ use super::spoken::Spoken;
 use crate::secured::Secured;
 use crate::turned_away::TurnedAway;
 use barmkin_shares::Client;
-use barmkin_tls::{Opening, Stream, Watched};
+use barmkin_tls::{Accepted, Opening, Stream, Watched};
 use bytes::Bytes;
 use http::header::{CONNECTION, COOKIE, HeaderValue};
 use http::{HeaderMap, Request, Response, StatusCode, Version};
@@ -21,14 +21,13 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
-use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::sleep_until;
 use tower::{Service, ServiceExt};
 
 /// A connection that was accepted, and how it is to begin.
 pub(super) struct Arrived {
-    pub(super) stream: TcpStream,
+    pub(super) stream: Accepted,
     pub(super) peer: SocketAddr,
     pub(super) opening: Opening,
     pub(super) bounds: Arc<Bounds>,
