@@ -86,6 +86,50 @@ pub fn encode(text: &str) -> String {
     path
 }
 
+/// A path in the reading of a backend that decodes encoded slashes and merges empty
+/// segments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flat<'p> {
+    /// The path in that reading; nothing else of it is decoded.
+    pub path: String,
+    /// Whether there was an encoded slash.
+    pub encoded_slashes: bool,
+    /// Whether there was an empty segment, once those were decoded.
+    pub empty_segments: bool,
+    /// The whole segments before the first of either.
+    pub plain: &'p str,
+}
+
+/// The flat reading of `path`; `None` where there is nothing in it to decode or merge.
+#[must_use]
+pub fn flatten(path: &str) -> Option<Flat<'_>> {
+    let mut flat = String::with_capacity(path.len());
+    let (mut encoded_slashes, mut empty_segments) = (false, false);
+    let (mut plain, mut segment) = (None, 0);
+    let mut rest = path;
+    while let Some(char) = rest.chars().next() {
+        let at = path.len() - rest.len();
+        let after = rest.strip_prefix("%2F").or_else(|| rest.strip_prefix("%2f"));
+        let is_slash = char == '/' || after.is_some();
+        if after.is_some() {
+            encoded_slashes = true;
+            plain = plain.or(Some(segment));
+        }
+        if is_slash && flat.ends_with('/') {
+            empty_segments = true;
+            plain = plain.or(Some(segment));
+        } else {
+            flat.push(if is_slash { '/' } else { char });
+        }
+        if char == '/' {
+            segment = at;
+        }
+        rest = after.unwrap_or_else(|| rest.get(char.len_utf8()..).unwrap_or_default());
+    }
+    let plain = path.get(..plain?).unwrap_or_default();
+    Some(Flat { path: flat, encoded_slashes, empty_segments, plain })
+}
+
 /// `pchar` of RFC 3986, section 3.3, and the slash. A semicolon may stand in a
 /// segment, too, but begins a parameter there, and is refused.
 const fn is_bare(byte: u8) -> bool {

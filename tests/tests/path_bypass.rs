@@ -12,6 +12,7 @@ use barmkin_tests::rules;
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 #[derive(Deserialize)]
 struct Vectors {
@@ -138,6 +139,10 @@ const HABITS: [fn(&str) -> String; 5] = [decode_once, merge_slashes, resolve_dot
 
 /// Whether some of the habits, in some order, lead to what is guarded.
 fn some_backend_serves_admin(target: &str) -> bool {
+    some_backend_serves(target, |path| path == "/admin" || path.starts_with("/admin/"))
+}
+
+fn some_backend_serves(target: &str, what: impl Fn(&str) -> bool) -> bool {
     let path = match target.split_once("://") {
         Some((_, rest)) => rest.find('/').map_or("/", |start| &rest[start..]),
         None => target,
@@ -146,7 +151,7 @@ fn some_backend_serves_admin(target: &str) -> bool {
     let mut seen = BTreeSet::new();
     let mut paths = vec![(path.to_owned(), [true; HABITS.len()])];
     while let Some((path, left)) = paths.pop() {
-        if path == "/admin" || path.starts_with("/admin/") {
+        if what(&path) {
             return true;
         }
         for (index, habit) in HABITS.iter().enumerate().filter(|(index, _)| left[*index]) {
@@ -204,6 +209,101 @@ fn strip_parameters(path: &str) -> String {
 fn fold_case(path: &str) -> String {
     path.to_lowercase()
 }
+
+/// A prefix with exceptions, and a guarded part of it.
+const EXCEPTING: &str = r#"
+[[routes]]
+name   = "files"
+match  = { path.prefix = "/files" }
+public = true
+path-exceptions = [EXCEPTIONS]
+
+[[routes]]
+name  = "secret"
+match = { path.prefix = "/files/secret" }
+chain = ["callers"]
+"#;
+
+/// Whether a path is below the prefix, and not guarded.
+fn is_open(path: &str) -> bool {
+    let below = |prefix: &str| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    below("/files") && !below("/files/secret")
+}
+
+fn excepting(exceptions: &str) -> ReferenceGate {
+    let callers = rules::with_hashes(include_str!("wire/rules.toml"));
+    let (callers, _) = callers.split_once("[[routes]]").unwrap();
+    reference_gate(&format!("{callers}{}", EXCEPTING.replace("EXCEPTIONS", exceptions)))
+}
+
+fn is_let_in(gate: &ReferenceGate, target: &str) -> bool {
+    matches!(gate.check("GET", target, &[("host", b"app.example")], b""), Verdict::Allow(_))
+}
+
+#[test]
+fn what_is_excepted_is_let_in_where_every_reading_is_open() {
+    let both = "\"encoded-slashes\", \"empty-segments\"";
+    let gates = [both, "\"encoded-slashes\"", "\"empty-segments\""].map(excepting);
+    for (target, expected) in [
+        ("/files/a%2Fb", [true, true, false]),
+        ("/files/a%2fb/c", [true, true, false]),
+        ("/files/a//b", [true, false, true]),
+        ("/files//", [true, false, true]),
+        ("/files/a%2F/b", [true, false, false]),
+        ("/files/a%2Fsecret", [true, true, false]),
+        ("/%66iles/a%2Fb", [true, true, false]),
+    ] {
+        assert_eq!(gates.each_ref().map(|gate| is_let_in(gate, target)), expected, "{target}");
+    }
+    for target in [
+        "/files%2Fa",
+        "//files/a",
+        "/files/%2Fsecret",
+        "/files//secret",
+        "/files/secret%2Fa",
+        "/files%2Fsecret",
+        "/files//SECRET",
+        "/files/a%2F..%2Fb",
+        "/files/..%2Fadmin",
+        "/files//../admin",
+        "/files/%2e%2e%2fadmin",
+        "/files/a%252Fb",
+        "/files//a;b",
+        "/files/a%5Cb",
+        "/files/a%2F%00",
+        "/fil%2Fes/a",
+        "/files/secret//",
+        "/other//a",
+        "/FILES//a",
+    ] {
+        let refused = gates[0].check("GET", target, &[("host", b"app.example")], b"");
+        assert_eq!(refused.reason().map(ToString::to_string).as_deref(), Some("ambiguous-path"), "{target}");
+    }
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(4_096))]
+
+    #[test]
+    fn no_reading_of_what_is_let_in_is_anywhere_else(
+        pieces in proptest::collection::vec(proptest::sample::select(PIECES), 1..8)
+    ) {
+        static GATE: LazyLock<ReferenceGate> =
+            LazyLock::new(|| excepting("\"encoded-slashes\", \"empty-segments\""));
+        let target = format!("/files{}", pieces.concat());
+        for target in [target.as_str(), &target[6..]] {
+            if target.starts_with('/') && is_let_in(&GATE, target) {
+                proptest::prop_assert!(!some_backend_serves(target, |path| !is_open(path)), "{target}");
+            }
+        }
+    }
+}
+
+/// Of which targets are made that may lead somewhere.
+const PIECES: &[&str] = &[
+    "/", "/", "//", "%2F", "%2f", "%252F", "%5C", ".", "..", "%2e", "%2E%2e", "secret", "SECRET", "%73ecret", "files",
+    "/files", "admin", "a", "b%20", ";x", "%00", "?", "%C3%A9",
+];
 
 #[test]
 fn the_reference_knows_the_habits() {

@@ -145,6 +145,16 @@ fn by_sockets(path: &str) -> String {
 }
 
 #[test]
+fn nginx_passes_on_what_pages_need_where_a_route_says_so() {
+    let lines = "add_header access-control-allow-origin $barmkin_allow_origin always;";
+    assert!(!printed(&["nginx"]).contains("access-control"));
+    let cors = format!("{OWN}cors = {{ origins = [\"https://app.example\"] }}\npreflight = \"forward\"\n");
+    let folder = folder(&[("barmkin.toml", &cors)]);
+    let printed = run(folder.path(), &["check", "--for", "nginx"]);
+    assert!(printed.out.contains(lines) && printed.out.contains("add_header vary "), "{}{}", printed.out, printed.err);
+}
+
+#[test]
 fn unix_sockets_are_written_as_each_proxy_has_them() {
     let folder = folder(&[("barmkin.toml", &by_sockets("sockets/gate"))]);
     let printed = |more: &[&str]| {

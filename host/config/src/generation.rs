@@ -162,6 +162,8 @@ fn key_of(problem: &Problem) -> String {
         Problem::EmptyChain | Problem::ChainTooLong(_) | Problem::NobodyVouches | Problem::FieldSetTwice { .. } => {
             "chain".to_owned()
         }
+        Problem::Origin(_) | Problem::NoOrigins => "cors.origins".to_owned(),
+        Problem::ExceptionsWithoutPrefix | Problem::ExceptionsRead(_) => "path-exceptions".to_owned(),
         Problem::Tie(_) => "match".to_owned(),
         Problem::Path(_) => "match.path".to_owned(),
         Problem::Host(_) => "match.host".to_owned(),

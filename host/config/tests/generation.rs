@@ -28,6 +28,48 @@ fn assert_has(report: &str, expected: &[&str]) {
 }
 
 #[test]
+fn exceptions_for_paths_are_made_where_nobody_reads_them() {
+    let excepting = |path: &str, more: &str| {
+        built_text(&format!(
+            "version = 1\n[policies.roles]\ncomponent = \"stock:rbac-scopes\"\nsettings = {{ roles = {{}}, rules = \
+             [] }}\n[[routes]]\nname = \"r\"\nmatch = {{ {path} }}\npublic = true\n{more}\n\
+             path-exceptions = [\"encoded-slashes\"]\n"
+        ))
+    };
+    assert_eq!(excepting("path.prefix = \"/files\"", ""), "");
+    let without = "exceptions for paths are made below a prefix, which this route does not have";
+    for path in ["path.exact = \"/files\"", "path.prefix = \"/\"", "methods = [\"GET\"]"] {
+        let report = excepting(path, "");
+        assert!(report.contains(without) && report.starts_with("barmkin.toml:10:19: "), "{path}: {report}");
+    }
+    for chain in ["chain = [\"roles\"]", "chain = [{ shadow = \"roles\" }]"] {
+        let report = excepting("path.prefix = \"/files\"", chain);
+        assert!(report.contains("policy `roles` reads the path, which can be read in several ways"), "{report}");
+    }
+}
+
+#[test]
+fn origins_are_listed_as_browsers_write_them() {
+    let cors = |cors: &str| {
+        built_text(&format!(
+            "version = 1\n[[routes]]\nname = \"r\"\npublic = true\npreflight = \"forward\"\ncors = {cors}\n"
+        ))
+    };
+    assert_eq!(cors("{ origins = [\"https://app.example\", \"http://localhost:3000\"] }"), "");
+    for origin in ["*", "null", "https://app.example/", "https://*.example", "app.example", "https://app.example:443"] {
+        let report = cors(&format!("{{ origins = [\"{origin}\"] }}"));
+        assert!(report.contains(&format!("`{origin}` is not an origin as browsers write it")), "{report}");
+    }
+    assert!(cors("{ origins = [] }").contains("no origin is listed"));
+    let warned = load(&folder(&[(
+        "barmkin.toml",
+        "version = 1\n[[routes]]\nname = \"r\"\npublic = true\ncors = { origins = [\"https://a\"] }\n",
+    )]));
+    let warnings = warned.unwrap_or_else(|report| panic!("{report}")).warnings()[0].to_string();
+    assert!(warnings.contains("route `r` has `cors` and refuses preflights"), "{warnings}");
+}
+
+#[test]
 fn routes_that_cannot_decide_are_reported_at_their_place() {
     let report = built_text(
         r#"version = 1

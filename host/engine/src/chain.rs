@@ -1,6 +1,7 @@
 //! Folds the decisions of a chain into one verdict: the laws, in order.
 
 use crate::clock;
+use crate::cors::{self, Cors};
 use crate::effects::{Journal, Settlement};
 use crate::generation::Generation;
 use crate::generation::spec::{OnError, Overrides, Preflight};
@@ -8,7 +9,7 @@ use crate::policy::{BodyDigests, CheckError, Decision, Established, Policy, Poli
 use crate::principal::{Facts, Principal};
 use crate::reason::{HostReason, Reason, Refusal};
 use crate::record::Decided;
-use crate::request::{Body, BodyNeed, Form, RefusedHead, Request, RequestId, is_override, is_preflight};
+use crate::request::{Body, BodyNeed, Form, Head, RefusedHead, Request, RequestId, is_override, is_preflight};
 use crate::routes::{BuiltMember, BuiltRoute, Deciding, Shadow, Tried};
 use crate::store::Holder;
 use crate::trials::{Course, Trials};
@@ -82,11 +83,12 @@ pub(crate) async fn run(
     conclude(generation, route, Concluded { request, established, changes, steps, settlement, denied }, began)
 }
 
-/// Refuses a request that reached no route.
-pub(crate) fn refuse(generation: &Generation, refused: &RefusedHead) -> Verdict {
+/// Refuses a request that reached no route, or that its listener has no place for on
+/// one with `cors`.
+pub(crate) fn refuse(generation: &Generation, refused: &RefusedHead, cors: Option<&Cors>) -> Verdict {
     let began = clock::monotonic();
     let Refusal { reason, detail } = refused.refusal.clone();
-    let denied = Denied::host(reason, detail);
+    let denied = Denied::host(reason, detail).with_cors(cors, &refused.head);
     let form = Form::of(&refused.head);
     let denial = denied.into_denial(generation, refused.id.clone(), None, form, Vec::new());
     generation.count(None, Some(&denial), began);
@@ -140,6 +142,7 @@ impl Concluded {
 fn conclude(generation: &Generation, route: &BuiltRoute, concluded: Concluded, began: Instant) -> Verdict {
     let Concluded { request, established, changes, steps, settlement, denied } = concluded;
     let form = Form::of(&request.head);
+    let denied = denied.map(|denied| denied.with_cors(route.deciding.cors.as_ref(), &request.head));
     let denial =
         denied.map(|denied| denied.into_denial(generation, request.id.clone(), Some(route), form, steps.clone()));
     let observed = match (route.trials.observe, denial) {
@@ -406,6 +409,15 @@ impl Denied {
         if self.status == StatusCode::UNAUTHORIZED && other.status == StatusCode::UNAUTHORIZED {
             self.headers.extend(other.headers.into_iter().filter(|(name, _)| *name == WWW_AUTHENTICATE));
         }
+        self
+    }
+
+    /// The same, for pages of other origins too.
+    fn with_cors(mut self, cors: Option<&Cors>, head: &Head) -> Self {
+        let Some(cors) = cors else { return self };
+        // The operator says who may read it, and no policy.
+        self.headers.retain(|(name, _)| !cors::is_own(name));
+        self.headers.extend(cors.fields(&head.headers));
         self
     }
 

@@ -152,7 +152,7 @@ enum State {
 
 impl Intake {
     fn new(generation: Arc<Generation>, head: Head, id: RequestId, serial: u128, trials: &Arc<Trials>) -> Self {
-        let state = match Request::normalize(head, id, serial) {
+        let state = match Request::normalize(head, id, serial, generation.routes.make_exceptions()) {
             Err(refused) => State::Refused(refused),
             Ok(mut request) => match find_route(&generation, &request) {
                 Ok((route, method_decides)) => {
@@ -205,7 +205,7 @@ impl Intake {
             State::Matched { request, route, trials } => {
                 chain::run(&self.generation, *request, route, body, trials.as_deref()).await
             }
-            State::Refused(refused) => chain::refuse(&self.generation, &refused),
+            State::Refused(refused) => chain::refuse(&self.generation, &refused, None),
         }
     }
 
@@ -214,20 +214,22 @@ impl Intake {
     fn unasked(self) -> Verdict {
         match self.state {
             State::Matched { request, route, .. } => chain::overloaded(&self.generation, *request, route),
-            State::Refused(refused) => chain::refuse(&self.generation, &refused),
+            State::Refused(refused) => chain::refuse(&self.generation, &refused, None),
         }
     }
 
     /// Refuses it unseen, on every route: for adapters that have taken on all
     /// that they can, and could not forward it either.
     pub fn overloaded(self) -> Verdict {
-        let refused = match self.state {
-            State::Matched { request, .. } => {
-                RefusedHead { refusal: HostReason::Overloaded.into(), head: request.head, id: request.id }
+        match self.state {
+            State::Matched { request, route, .. } => {
+                let refused =
+                    RefusedHead { refusal: HostReason::Overloaded.into(), head: request.head, id: request.id };
+                let cors = self.generation.routes.get(route).deciding.cors.as_ref();
+                chain::refuse(&self.generation, &refused, cors)
             }
-            State::Refused(refused) => *refused,
-        };
-        chain::refuse(&self.generation, &refused)
+            State::Refused(refused) => chain::refuse(&self.generation, &refused, None),
+        }
     }
 
     /// As [`decide_unbounded`](Self::decide_unbounded), for callers that cannot
@@ -252,6 +254,7 @@ fn find_route(generation: &Generation, request: &Request) -> Result<(usize, bool
     }
     let (index, by_method) = match routes.find(request) {
         Matched::One { index, by_method } => (index, by_method),
+        Matched::None if request.excepted().is_some() => return Err(request.ambiguous_path()),
         Matched::None => return Err(HostReason::NoRoute.because(routes.nearest(request).unwrap_or_default())),
         Matched::DependsOnCase(route) => {
             let name = &routes.get(route).name;
@@ -261,6 +264,9 @@ fn find_route(generation: &Generation, request: &Request) -> Result<(usize, bool
         }
     };
     let route = routes.get(index);
+    if request.excepted().is_some_and(|excepted| !route.admits(excepted)) {
+        return Err(request.ambiguous_path());
+    }
     if request.is_folded_by(&route.deciding.backend_foldings) {
         let detail = format!("the backend of route `{}` folds it, as its `backend-folds` says", route.name);
         return Err(HostReason::AmbiguousPath.because(detail));

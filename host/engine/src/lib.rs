@@ -69,6 +69,7 @@ mod body_room;
 mod capacity;
 mod chain;
 mod clock;
+mod cors;
 mod effects;
 mod engine;
 mod gate;
@@ -94,14 +95,16 @@ mod verdict;
 
 pub use body_room::{BodyRoom, NoRoom};
 pub use clock::{Clock, FixedClock, SystemClock};
+pub use cors::Cors;
 pub use effects::Settlement;
 pub use engine::{Engine, EngineError, EngineSettings, PoolUse};
 pub use gate::{Gate, GateLimits, Intake, NeedsAwait};
 pub use generation::build_errors::{BuildError, BuildErrors};
 pub use generation::error::{At, Problem};
 pub use generation::spec::{
-    BackendFolding, Grants, HostMatch, Keep, Member, NonceSpace, OnDuplicate, OnError, Overrides, PathMatch,
-    PolicySpec, Preflight, Quota, QuotaKey, Route, RouteMatch, SameDelivery, Spec, SuccessStatuses, TellApart,
+    BackendFolding, Grants, HostMatch, Keep, Member, NonceSpace, OnDuplicate, OnError, Overrides, PathException,
+    PathMatch, PolicySpec, Preflight, Quota, QuotaKey, Route, RouteMatch, SameDelivery, Spec, SuccessStatuses,
+    TellApart,
 };
 pub use generation::{Generation, Images, Loaded, Services};
 pub use keys::{Algorithm, Key, KeyError, KeyRing, KeySource};

@@ -1,7 +1,8 @@
 //! Finds the route of a request: the most specific one, whatever their order.
 
-use crate::generation::spec::{BackendFolding, HostMatch, Overrides, PathMatch, Preflight, RouteMatch};
-use crate::request::{BodyNeed, Request, canonical_host, of_route};
+use crate::cors::Cors;
+use crate::generation::spec::{BackendFolding, HostMatch, Overrides, PathException, PathMatch, Preflight, RouteMatch};
+use crate::request::{BodyNeed, Excepted, Request, canonical_host, of_route};
 use http::Method;
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -12,6 +13,8 @@ pub(crate) struct RouteTable {
     routes: Vec<BuiltRoute>,
     /// Whether some of them are for some hosts only.
     name_hosts: bool,
+    /// Whether some of them except anything in paths.
+    make_exceptions: bool,
 }
 
 /// A route whose policies are loaded: what decides its requests, and apart from
@@ -38,6 +41,8 @@ pub(crate) struct Deciding {
     pub(crate) overrides: Overrides,
     /// Query parameters that are not forwarded, each once.
     pub(crate) removes_query: Arc<[String]>,
+    pub(crate) cors: Option<Cors>,
+    pub(crate) path_exceptions: Vec<PathException>,
     /// Whether a policy of the chain looks at the method, and is kept to.
     pub(crate) reads_method: bool,
 }
@@ -112,7 +117,8 @@ enum MethodRank {
 impl RouteTable {
     pub(crate) fn new(routes: Vec<BuiltRoute>) -> Self {
         let name_hosts = routes.iter().any(|route| route.matches.host != HostMatch::Any);
-        Self { routes, name_hosts }
+        let make_exceptions = routes.iter().any(|route| !route.deciding.path_exceptions.is_empty());
+        Self { routes, name_hosts, make_exceptions }
     }
 
     /// INVARIANT (route index): an index comes from [`find`](Self::find) on
@@ -129,6 +135,11 @@ impl RouteTable {
     /// Whether some routes are for some hosts only.
     pub(crate) fn name_hosts(&self) -> bool {
         self.name_hosts
+    }
+
+    /// Whether a path may have several readings on some route.
+    pub(crate) fn make_exceptions(&self) -> bool {
+        self.make_exceptions
     }
 
     pub(crate) fn find(&self, request: &Request) -> Matched {
@@ -205,6 +216,22 @@ impl RouteTable {
     }
 }
 
+impl BuiltRoute {
+    /// Whether everything that `excepted` may be read as is below this route's prefix.
+    ///
+    /// INVARIANT (excepted below): it was found as the most specific route of the
+    /// reading in which every encoded slash is decoded and every empty segment is gone.
+    /// The plain segments that any other reading begins with are the first ones of that
+    /// one, so that no other reading can belong to a more specific route; and since the
+    /// prefix stands before the first exception, every reading is below it.
+    pub(crate) fn admits(&self, excepted: &Excepted) -> bool {
+        let excepts = |exception| self.deciding.path_exceptions.contains(&exception);
+        (excepts(PathException::EncodedSlashes) || !excepted.encoded_slashes)
+            && (excepts(PathException::EmptySegments) || !excepted.empty_segments)
+            && self.matches.path.is_above(&excepted.plain)
+    }
+}
+
 /// What a route is for, in the form in which requests are compared with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct BuiltMatch {
@@ -236,6 +263,11 @@ impl BuiltMatch {
         }
         let path = BuiltPath::new(&matches.path)?;
         Ok(Self { host, path, methods: matches.methods.clone(), listeners: matches.listeners.clone() })
+    }
+
+    /// Whether it is a prefix that says anything.
+    pub(crate) fn is_narrow_prefix(&self) -> bool {
+        !self.path.exact && !self.path.normal.is_empty()
     }
 
     fn serves(&self, listener: Option<&str>) -> bool {
@@ -280,6 +312,12 @@ impl BuiltPath {
             normal.truncate(trim(&normal).len());
         }
         Ok(Self { exact, normal, folded })
+    }
+
+    /// Whether it is a prefix, and all of it stands in `plain`.
+    fn is_above(&self, plain: &str) -> bool {
+        let rest = plain.strip_prefix(self.normal.as_str());
+        !self.exact && !self.normal.is_empty() && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
     fn rank(&self, request: &Request) -> Option<PathRank> {

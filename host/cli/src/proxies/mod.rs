@@ -80,7 +80,9 @@ pub(crate) fn print(proxy: Proxy, args: &Printing, config: &Config, generation: 
             listener.name
         );
     }
-    let gate = Gate { listener, fields: generation.gate_fields().iter().map(|field| field.as_str()).collect() };
+    let has_cors = config.spec().routes.iter().any(|route| route.cors.is_some());
+    let gate =
+        Gate { listener, has_cors, fields: generation.gate_fields().iter().map(|field| field.as_str()).collect() };
     let values = gate.values(proxy, args)?;
     Ok(match proxy {
         Proxy::Nginx => nginx::print(values),
@@ -94,6 +96,8 @@ pub(crate) fn print(proxy: Proxy, args: &Printing, config: &Config, generation: 
 /// The gate, as one proxy sees it.
 struct Gate<'a> {
     listener: &'a Listener,
+    /// Whether pages of other origins may read some denials.
+    has_cors: bool,
     /// Fields that it sets for the upstream.
     fields: Vec<&'a str>,
 }
@@ -124,6 +128,7 @@ impl Gate<'_> {
             .text("port", args.at.port().to_string())
             .text("upstream", args.upstream.to_string())
             .text("fields", self.fields.join(","))
+            .when("cors", self.has_cors.then(String::new))
             .each("claim", CLAIMS.map(|claim| -> Item { vec![("claim", claim.to_owned())] }))
             .each("field", fields.collect::<Vec<_>>())
             .each("protocol", protocols.collect::<Vec<_>>()))

@@ -13,7 +13,7 @@ pub(crate) use admin::{Admin, AdminTimeouts, Health, Pin, Shutdown};
 pub(crate) use key::{Encoding, Key, KeyAlgorithm, Secret};
 pub(crate) use listen::{ClientCertificate, Dialect, Group, Listen, ListenKind, Tls};
 pub(crate) use policy::{OnError, OneOrMore, Policy};
-pub(crate) use route::{BackendFolding, Match, Member, Overrides, PathPattern, Preflight, Route};
+pub(crate) use route::{BackendFolding, Cors, Match, Member, Overrides, PathException, PathPattern, Preflight, Route};
 pub(crate) use store::{
     Durability, Keep, Nonces, OnDuplicate, Quota, QuotaAlgorithm, QuotaKey, SameDelivery, StatusClass, Store,
     StoreKind, StoreTls, TellApart,

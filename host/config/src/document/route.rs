@@ -48,6 +48,36 @@ pub(crate) struct Route {
     /// Of how many requests that are let in one is logged, with who sent it and
     /// by which key: `1` for all of them. None unless given.
     pub(crate) log_allowed: Option<NonZeroU32>,
+    /// The pages of other origins whose scripts may read this route's denials. Without
+    /// it a browser shows them a network error in place of 401.
+    pub(crate) cors: Option<Cors>,
+    /// What may stand in paths below the route's `path.prefix` although backends read it
+    /// in two ways. Every reading must stay below the prefix and below no more specific
+    /// route, and no policy of the chain may read the path.
+    #[serde(default)]
+    pub(crate) path_exceptions: Vec<PathException>,
+}
+
+/// The pages that may read denials.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Cors {
+    /// Their origins, one by one, as browsers write them: `https://app.example.com`.
+    #[schemars(length(min = 1))]
+    pub(crate) origins: Vec<String>,
+    /// Whether their requests carry cookies or client certificates; `false` by default.
+    #[serde(default)]
+    pub(crate) credentials: bool,
+}
+
+/// A part of paths that one backend takes for what it is, and another for structure.
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum PathException {
+    /// `%2F`, which some decode.
+    EncodedSlashes,
+    /// `//`, which some merge.
+    EmptySegments,
 }
 
 /// What a backend makes one path of that is two to others.

@@ -2,7 +2,9 @@ use crate::document::{self, Document, Entry, ListenKind, PathPattern};
 use crate::resolve::{Context, Policies, chains, gate, upstreams};
 use crate::source::{Site, Spot};
 use barmkin_host::limits::BODY_BYTES_DEFAULT;
-use barmkin_host::{BackendFolding, HostMatch, Member, Overrides, PathMatch, Preflight, Route, RouteMatch};
+use barmkin_host::{
+    BackendFolding, Cors, HostMatch, Member, Overrides, PathException, PathMatch, Preflight, Route, RouteMatch,
+};
 use http::Method;
 use std::collections::BTreeMap;
 
@@ -39,6 +41,12 @@ pub(super) fn resolve(document: &Document, policies: &mut Policies, context: &mu
             document::Overrides::Remove => Overrides::Remove,
             document::Overrides::Forward => Overrides::Forward,
         };
+        route.cors = declared.cors.as_ref().map(|cors| read_cors(cors, declared, site, context));
+        let exceptions = declared.path_exceptions.iter().map(|exception| match exception {
+            document::PathException::EncodedSlashes => PathException::EncodedSlashes,
+            document::PathException::EmptySegments => PathException::EmptySegments,
+        });
+        route.path_exceptions = exceptions.collect();
         let in_chain = route.chain.iter().flat_map(Member::policies).filter_map(|name| policies.specs.get(name));
         let provided =
             chains::provided_bytes(in_chain).map(|sent| sent.min(room)).filter(|sent| *sent > BODY_BYTES_DEFAULT);
@@ -50,6 +58,17 @@ pub(super) fn resolve(document: &Document, policies: &mut Policies, context: &mu
         routes.push(route);
     }
     routes
+}
+
+fn read_cors(cors: &document::Cors, route: &document::Route, site: &Site, context: &mut Context<'_>) -> Cors {
+    if let document::Preflight::Refuse = route.preflight {
+        let message = format!("route `{}` has `cors` and refuses preflights", route.name);
+        context.findings.warning(site.key("cors"), message).help(
+            "browsers ask by one before they send `authorization` or JSON, and then send nothing: write \
+             `preflight = \"forward\"` for an upstream that answers them",
+        );
+    }
+    Cors { origins: cors.origins.clone(), credentials: cors.credentials }
 }
 
 fn listeners(route: &document::Route, site: &Site, document: &Document, context: &mut Context<'_>) -> Vec<String> {

@@ -5,9 +5,11 @@
 //! change of a name in this program changes what operators have pinned, and so that
 //! a setting which is added does not compile until it is written, too.
 
+use crate::cors::Cors;
 use crate::generation::spec::{
-    BackendFolding, Grants, HostMatch, Keep, Member, NonceSpace, OnDuplicate, OnError, Overrides, PathMatch,
-    PolicySpec, Preflight, Quota, QuotaKey, Route, RouteMatch, SameDelivery, Spec, SuccessStatuses, TellApart,
+    BackendFolding, Grants, HostMatch, Keep, Member, NonceSpace, OnDuplicate, OnError, Overrides, PathException,
+    PathMatch, PolicySpec, Preflight, Quota, QuotaKey, Route, RouteMatch, SameDelivery, Spec, SuccessStatuses,
+    TellApart,
 };
 use crate::policy::Policy;
 use crate::store::QuotaRule;
@@ -152,6 +154,8 @@ impl Form {
             backend_foldings,
             overrides,
             upstream,
+            cors,
+            path_exceptions,
         } = route;
         self.matches(matches);
         self.all("chain", chain, |form, member| match member {
@@ -188,6 +192,22 @@ impl Form {
         // Routes without one are written as they were before there were any.
         if let Some(upstream) = upstream {
             self.text("upstream", upstream);
+        }
+        // Only where they are: what was pinned before there were any stays.
+        if let Some(Cors { origins, credentials }) = cors {
+            self.texts("cors-origins", origins);
+            self.flag("cors-credentials", *credentials);
+        }
+        if !path_exceptions.is_empty() {
+            self.all("path-exceptions", path_exceptions, |form, exception| {
+                form.text(
+                    "excepts",
+                    match exception {
+                        PathException::EncodedSlashes => "encoded-slashes",
+                        PathException::EmptySegments => "empty-segments",
+                    },
+                );
+            });
         }
     }
 
@@ -269,6 +289,7 @@ fn keep_name(keep: Keep) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use crate::cors::Cors;
     use crate::generation::spec::*;
     use crate::store::Gcra;
     use std::time::Duration;
@@ -325,6 +346,24 @@ mod tests {
         elsewhere.routes[0].upstream = Some("elsewhere".into());
         let digests = [spec(), there, elsewhere].map(|spec| spec.digest());
         assert!(digests[0] != digests[1] && digests[1] != digests[2]);
+    }
+
+    #[test]
+    fn what_a_route_excepts_is_part_of_it() {
+        let with = |change: &dyn Fn(&mut Route)| {
+            let mut other = spec();
+            change(&mut other.routes[0]);
+            other.digest()
+        };
+        let origins = || vec!["https://app.example".to_owned()];
+        let cors = |route: &mut Route| route.cors = Some(Cors { origins: origins(), credentials: false });
+        let with_credentials = |route: &mut Route| route.cors = Some(Cors { origins: origins(), credentials: true });
+        let slashes = |route: &mut Route| route.path_exceptions = vec![PathException::EncodedSlashes];
+        let empty = |route: &mut Route| route.path_exceptions = vec![PathException::EmptySegments];
+        let digests = [spec().digest(), with(&cors), with(&with_credentials), with(&slashes), with(&empty)];
+        for (index, digest) in digests.iter().enumerate() {
+            assert_eq!(digests.iter().position(|other| other == digest), Some(index));
+        }
     }
 
     #[test]

@@ -232,6 +232,18 @@ pub enum Problem {
     /// A method that no request can have.
     #[error("method `{0}` is not in capitals, so nothing can match it")]
     Method(String),
+    /// An origin that no browser sends.
+    #[error("`{0}` is not an origin as browsers write it")]
+    Origin(String),
+    /// Pages of no origin.
+    #[error("no origin is listed, so that no page could read a denial")]
+    NoOrigins,
+    /// Exceptions for paths, on a route that is for one path, or for all.
+    #[error("exceptions for paths are made below a prefix, which this route does not have")]
+    ExceptionsWithoutPrefix,
+    /// A policy of the chain reads the path, of which there is more than one reading.
+    #[error("policy `{0}` reads the path, which can be read in several ways where exceptions are made")]
+    ExceptionsRead(String),
     /// A field that frames or routes a message, or that the gate reads.
     #[error("the principal cannot be told in `{0}`, which servers read for what it is")]
     PrincipalField(String),
@@ -309,6 +321,14 @@ impl Problem {
             }
             Self::Host(_) => "write a name or an address as in `host`, without port".into(),
             Self::Method(method) => format!("write `{}`", method.to_ascii_uppercase()),
+            Self::Origin(_) => {
+                "write scheme and host in lower case, and the port unless it is the scheme's own, such as \
+                 `https://app.example.com`: pages are listed one by one"
+                    .into()
+            }
+            Self::NoOrigins => "list the origins of your pages, or remove `cors`".into(),
+            Self::ExceptionsWithoutPrefix => "match a `path.prefix` other than `/`, or remove `path-exceptions`".into(),
+            Self::ExceptionsRead(_) => "decide by what is not in the path there, or remove `path-exceptions`".into(),
             Self::PrincipalField(_) => "use a field of its own, such as `barmkin-principal`".into(),
             _ => return None,
         })

@@ -449,6 +449,8 @@ fn build_route(
         preflight: route.preflight,
         backend_foldings: route.backend_foldings.clone(),
         overrides: route.overrides,
+        cors: route.cors.clone(),
+        path_exceptions: route.path_exceptions.clone(),
     };
     Some(BuiltRoute {
         name: route.name.as_str().into(),

@@ -1,5 +1,6 @@
 //! What a generation is built from: plain data, by name.
 
+use crate::cors::Cors;
 use crate::limits;
 use crate::request::Sees;
 use crate::store::{Gcra, QuotaRule};
@@ -313,6 +314,10 @@ pub struct Route {
     /// Where its requests go, by a name that means something to the listener; to
     /// the listener's own upstream if there is none here.
     pub upstream: Option<Arc<str>>,
+    /// The pages of other origins that may read its denials.
+    pub cors: Option<Cors>,
+    /// What may stand in paths below its prefix although backends read it in two ways.
+    pub path_exceptions: Vec<PathException>,
 }
 
 impl Route {
@@ -330,6 +335,8 @@ impl Route {
             overrides: Overrides::default(),
             log_allowed: None,
             upstream: None,
+            cors: None,
+            path_exceptions: Vec::new(),
         }
     }
 
@@ -337,6 +344,17 @@ impl Route {
     pub fn body_bytes(&self) -> usize {
         self.body_bytes_max.unwrap_or(limits::BODY_BYTES_DEFAULT)
     }
+}
+
+/// A part of paths that one backend takes for what it is, and another for structure.
+/// On a route that makes the exception it may stand below the route's prefix, which is
+/// then all that is decided about: no policy of the chain may read the path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PathException {
+    /// `%2F`, which some decode.
+    EncodedSlashes,
+    /// `//`, which some merge.
+    EmptySegments,
 }
 
 /// How a backend makes one path of two that have one reading each to others.

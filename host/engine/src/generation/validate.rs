@@ -1,5 +1,6 @@
 //! Whether routes and policies fit together.
 
+use crate::cors::Cors;
 use crate::generation::build_errors::BuildError;
 use crate::generation::error::{At, Problem};
 use crate::generation::fields;
@@ -79,6 +80,24 @@ fn check_route<'a>(
             min: "1".to_owned(),
             max: BODY_BYTES_MAX.to_string(),
         });
+    }
+    if let Some(origin) = route.cors.as_ref().and_then(Cors::unusable) {
+        problems.push(Problem::Origin(origin.clone()));
+    }
+    if route.cors.as_ref().is_some_and(|cors| cors.origins.is_empty()) {
+        problems.push(Problem::NoOrigins);
+    }
+    if !route.path_exceptions.is_empty() {
+        if matches.as_ref().is_some_and(|matches| !matches.is_narrow_prefix()) {
+            problems.push(Problem::ExceptionsWithoutPrefix);
+        }
+        // A trial, too: its record would be of another request.
+        let policies = route.chain.iter().flat_map(Member::policies).filter_map(|name| loaded.get(name.as_str()));
+        problems.extend(
+            policies
+                .filter(|policy| policy.manifest.reads_path())
+                .map(|policy| Problem::ExceptionsRead(policy.name.to_string())),
+        );
     }
     problems.extend(check_chain(route, spec, loaded));
     problems

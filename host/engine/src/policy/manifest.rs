@@ -190,6 +190,11 @@ impl Manifest {
         self.parts.contains(wire::RequestParts::METHOD)
     }
 
+    /// Whether it looks at the path.
+    pub(crate) fn reads_path(&self) -> bool {
+        self.parts.intersects(wire::RequestParts::PATH | wire::RequestParts::TARGET)
+    }
+
     /// What it needs of the body.
     pub fn body(&self) -> &BodyInput {
         &self.body

@@ -24,7 +24,7 @@ pub(crate) use id::RequestIds;
 pub(crate) use authority::canonical_host;
 pub(crate) use framing::connection_options;
 pub(crate) use overrides::{METHOD_OVERRIDES, TARGET_OVERRIDES, is_override};
-pub(crate) use path::of_route;
+pub(crate) use path::{Excepted, of_route};
 pub(crate) use query::without as without_query;
 
 use crate::generation::spec::BackendFolding;
@@ -57,12 +57,18 @@ pub(crate) struct RefusedHead {
 }
 
 impl Request {
-    /// Checks `head` against the limits and law 5.
+    /// Checks `head` against the limits and law 5. With `exceptions` a path may have
+    /// several readings, for its route to judge.
     ///
     /// A refused head is handed back with the reason, since the answer may
     /// depend on it (a gRPC client gets a gRPC status).
-    pub(crate) fn normalize(head: Head, id: RequestId, serial: u128) -> Result<Self, Box<RefusedHead>> {
-        match check(&head) {
+    pub(crate) fn normalize(
+        head: Head,
+        id: RequestId,
+        serial: u128,
+        exceptions: bool,
+    ) -> Result<Self, Box<RefusedHead>> {
+        match check(&head, exceptions) {
             Ok((authority, path)) => Ok(Self { head, id, serial, method_decides: false, authority, path }),
             Err(refusal) => Err(Box::new(RefusedHead { refusal, head, id })),
         }
@@ -81,6 +87,17 @@ impl Request {
     /// The path in canonical form, without the query.
     pub(crate) fn path(&self) -> &str {
         self.path.as_str(&self.head.target)
+    }
+
+    /// What may be read in several ways in the path. [`path`](Self::path) is then the
+    /// reading of a backend that decodes and merges all of it.
+    pub(crate) fn excepted(&self) -> Option<&Excepted> {
+        self.path.excepted()
+    }
+
+    /// Refuses what may be read in several ways in the path, where no route excepts it.
+    pub(crate) fn ambiguous_path(&self) -> Refusal {
+        path::explain(HostReason::AmbiguousPath, &self.head.target)
     }
 
     /// The path with everything folded that some backend may fold, except the
@@ -149,7 +166,7 @@ pub(crate) fn is_preflight(head: &Head) -> bool {
         && head.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
-fn check(head: &Head) -> Result<(Option<Authority>, CanonicalPath), Refusal> {
+fn check(head: &Head, exceptions: bool) -> Result<(Option<Authority>, CanonicalPath), Refusal> {
     if head.method == Method::CONNECT {
         return Err(HostReason::ConnectRefused.into());
     }
@@ -159,7 +176,9 @@ fn check(head: &Head) -> Result<(Option<Authority>, CanonicalPath), Refusal> {
     check_size(&head.headers)?;
     framing::check_codings(&head.headers)?;
     let authority = Authority::of(head)?;
-    let path = CanonicalPath::of(&head.target).map_err(|reason| path::explain(reason, &head.target))?;
+    let path = CanonicalPath::of(&head.target);
+    let path = if exceptions { path.or_else(|reason| CanonicalPath::of_excepted(&head.target, reason)) } else { path };
+    let path = path.map_err(|reason| path::explain(reason, &head.target))?;
     Ok((authority, path))
 }
 

@@ -19,6 +19,18 @@ pub(crate) struct CanonicalPath {
     /// With everything folded that backends may fold; `None` where that is
     /// the case of ASCII letters alone.
     folded: Option<String>,
+    excepted: Option<Box<Excepted>>,
+}
+
+/// What can be read in several ways in a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Excepted {
+    /// It has encoded slashes.
+    pub(crate) encoded_slashes: bool,
+    /// It has empty segments, once those are decoded.
+    pub(crate) empty_segments: bool,
+    /// The whole segments before all of that, in normal form.
+    pub(crate) plain: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +55,28 @@ impl CanonicalPath {
             !normal.split('%').skip(1).any(|rest| rest.starts_with(|digit| matches!(digit, '8'..='9' | 'A'..='F')));
         let (normal, folded) = if is_ascii { (normal, None) } else { unicode(normal)? };
         let form = if normal == path { Form::AsReceived(path.len()) } else { Form::Rewritten(normal.into_owned()) };
-        Ok(Self { form, folded })
+        Ok(Self { form, folded, excepted: None })
+    }
+
+    /// The path of a request target that was refused for `reason`, if it has one reading
+    /// once encoded slashes are decoded and empty segments are gone.
+    pub(crate) fn of_excepted(target: &str, reason: HostReason) -> Result<Self, HostReason> {
+        let path = target.split_once('?').map_or(target, |(path, _)| path);
+        let flat = barmkin_path::flatten(path).filter(|_| reason == HostReason::AmbiguousPath).ok_or(reason)?;
+        let reading = Self::of(&flat.path)?;
+        let plain =
+            if flat.plain.is_empty() { String::new() } else { Self::of(flat.plain)?.as_str(flat.plain).to_owned() };
+        let excepted = Excepted { encoded_slashes: flat.encoded_slashes, empty_segments: flat.empty_segments, plain };
+        Ok(Self {
+            form: Form::Rewritten(reading.as_str(&flat.path).to_owned()),
+            folded: reading.folded,
+            excepted: Some(Box::new(excepted)),
+        })
+    }
+
+    /// What can be read in several ways in it.
+    pub(crate) fn excepted(&self) -> Option<&Excepted> {
+        self.excepted.as_deref()
     }
 
     /// The path. `target` is what it was made of.
@@ -168,6 +201,45 @@ mod tests {
         for target in ["", "*", "a", "http://a/b", "ftp://a/b", "/a b", "/a#b", "/%", "/%zz", "/é", "/a\u{0}", "/{a}"]
         {
             assert_eq!(canonical(target).err(), Some(HostReason::MalformedTarget), "{target}");
+        }
+    }
+
+    #[test]
+    fn what_is_excepted_is_decoded_and_merged_and_nothing_else_is() {
+        let excepted = |target: &str| {
+            CanonicalPath::of_excepted(target, HostReason::AmbiguousPath).map(|path| {
+                let excepted = path.excepted().unwrap();
+                let flags = (excepted.encoded_slashes, excepted.empty_segments);
+                (path.as_str(target).to_owned(), flags, excepted.plain.clone())
+            })
+        };
+        for (target, flat, flags, plain) in [
+            ("/a/b%2Fc", "/a/b/c", (true, false), "/a"),
+            ("/a/b%2fc/%64?x=%2F", "/a/b/c/d", (true, false), "/a"),
+            ("/%61/b//c", "/a/b/c", (false, true), "/a/b"),
+            ("/a//", "/a/", (false, true), "/a"),
+            ("/a%2F", "/a/", (true, false), ""),
+            ("/a/%2Fb", "/a/b", (true, true), "/a"),
+            ("//a", "/a", (false, true), ""),
+            ("/caf%C3%A9/x//y", "/caf%C3%A9/x/y", (false, true), "/caf%C3%A9/x"),
+        ] {
+            assert_eq!(excepted(target), Ok((flat.to_owned(), flags, plain.to_owned())), "{target}");
+        }
+        for target in [
+            "/a/b",
+            "/a/../b%2Fc",
+            "/a/b%2F..%2Fc",
+            "/a//%2e%2e/b",
+            "/a/b%252Fc",
+            "/a//b;c",
+            "/a//b\\c",
+            "/a/%2F%00",
+            "/a//%2561",
+            "/a/b%2F.%2Fc",
+            "/a/%c0%af",
+            "/a/%ef%bc%8f//",
+        ] {
+            assert_eq!(excepted(target), Err(HostReason::AmbiguousPath), "{target}");
         }
     }
 

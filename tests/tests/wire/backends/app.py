@@ -12,9 +12,16 @@ VIEWS = [
     ("delete-users", "/v1/users:delete"),
     ("me", "/v1/@me/data"),
     ("items", "/items"),
+    ("secret", "/files/secret"),
 ]
 # The view of everything else below a path, the last one of everything.
-BELOW = [("admin", "/admin/"), ("v1", "/v1/"), ("open", "/")]
+BELOW = [
+    ("admin", "/admin/"),
+    ("v1", "/v1/"),
+    ("secret", "/files/secret/"),
+    ("files", "/files/"),
+    ("open", "/"),
+]
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
