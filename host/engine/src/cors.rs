@@ -65,13 +65,14 @@ fn is_origin(text: &str) -> bool {
         "http" => Some(80),
         _ => None,
     };
-    let Ok(uri) = text.parse::<Uri>() else { return false };
-    uri.authority().is_some_and(|parsed| {
-        parsed.as_str() == authority
-            && !authority.contains('@')
-            && !authority.ends_with(':')
-            && (parsed.port().is_none() || parsed.port_u16().is_some_and(|port| Some(port) != own_port))
-    }) && !text.bytes().any(|byte| byte.is_ascii_uppercase() || byte == b'*')
+    let behind_address = authority.rsplit_once(']').map_or(authority, |(_, rest)| rest);
+    let port = behind_address.rsplit_once(':').map(|(_, port)| port.parse::<u16>().ok());
+    // One that is not a number, or the scheme's own.
+    if port.is_some_and(|port| port.is_none() || port == own_port) {
+        return false;
+    }
+    let is_whole = |uri: Uri| uri.authority().is_some_and(|parsed| parsed.as_str() == authority);
+    text.parse().is_ok_and(is_whole) && !text.bytes().any(|byte| byte.is_ascii_uppercase() || b"*@".contains(&byte))
 }
 
 #[cfg(test)]

@@ -122,14 +122,14 @@ fn check_peers(listener: &Listener, site: &Site, context: &mut Context<'_>) {
             .help("write `proxy-protocol = [\"127.0.0.1\"]`, or remove it");
     }
     match &listener.kind {
-        ListenerKind::ForwardAuth { trusted_proxies, .. } if !trusted_proxies.is_empty() && balancers.is_empty() => {
-            if !has(trusted_proxies) {
-                let message = "whoever calls by a Unix socket counts as 127.0.0.1, which is not listed";
-                context
-                    .findings
-                    .error(site.key("trusted-proxies"), message)
-                    .help("add `127.0.0.1`, or remove it: this machine is trusted where nothing is listed");
-            }
+        ListenerKind::ForwardAuth { trusted_proxies, .. }
+            if balancers.is_empty() && !trusted_proxies.is_empty() && !has(trusted_proxies) =>
+        {
+            let message = "whoever calls by a Unix socket counts as 127.0.0.1, which is not listed";
+            context
+                .findings
+                .error(site.key("trusted-proxies"), message)
+                .help("add `127.0.0.1`, or remove it: this machine is trusted where nothing is listed");
         }
         ListenerKind::ReverseProxy { trusted_proxies, .. } if balancers.is_empty() && !has(trusted_proxies) => {
             context

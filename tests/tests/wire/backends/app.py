@@ -1,10 +1,11 @@
 """The same site in Flask and in Django, behind the servers that people use.
 
-Every answer names the view that was found and the method as the application
-has it. Usage: app.py FRAMEWORK SERVER PORT
+Every answer names the view that was found, and the method and the path as the
+application has them. Usage: app.py FRAMEWORK SERVER PORT
 """
 
 import sys
+from urllib.parse import quote
 
 VIEWS = [
     ("admin", "/admin"),
@@ -32,7 +33,7 @@ def flask_app():
 
     def view(name):
         def answer(**_):
-            seen = {"x-view": name, "x-method": request.method, "x-host": request.host}
+            seen = {"x-view": name, "x-method": request.method, "x-host": request.host, "x-path": quote(request.path)}
             if client := request.headers.get("x-forwarded-for"):
                 seen["x-client"] = client
             return Response("", headers=seen)
@@ -62,6 +63,7 @@ def django_apps():
             response["x-view"] = name
             response["x-method"] = request.method
             response["x-host"] = request.META.get("HTTP_HOST", "")
+            response["x-path"] = quote(request.path)
             if client := request.META.get("HTTP_X_FORWARDED_FOR"):
                 response["x-client"] = client
             return response
