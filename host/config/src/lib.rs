@@ -54,7 +54,7 @@ pub use listener::{Address, Dialect, Listener, ListenerKind, Timeouts, Tls};
 pub use report::{Finding, Place, Report, Severity};
 pub use schema::schema;
 pub use store::{RedisConfig, StoreConfig};
-pub use upstream::{Http, Upstream, UpstreamAddress, UpstreamTls};
 pub use units::{BadQuantity, DurationUnit, Rate, RateUnit, Text, Unit};
+pub use upstream::{Http, Upstream, UpstreamAddress, UpstreamTls};
 pub use visible::{Visible, VisibleLines};
 pub use withdraw::{Because, Gone, Whereabouts, Withdrawn};
