@@ -1,5 +1,6 @@
 //! The two moments of a policy's life, wherever it runs.
 
+use barmkin_by_name::ByName;
 use serde_path_to_error::{Path, Segment};
 
 use crate::extract::{Extract, Needs, Request};
@@ -30,6 +31,7 @@ pub(crate) fn check<R: Rule>(rule: &R, input: &Input, host: Host<'_>) -> Decisio
 fn read<S: Settings>(text: &str) -> Result<S, Problems> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
     serde_path_to_error::deserialize(&mut deserializer)
+        .map(|ByName(settings)| settings)
         .map_err(|error| Problems::one(&setting_of(error.path()), message_of(error.inner()), ""))
 }
 

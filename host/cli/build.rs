@@ -8,12 +8,14 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// Crates of the SDK, by their folders.
-const CRATES: [&str; 3] = ["guest", "guest/macros", "path"];
+const CRATES: [&str; 4] = ["by-name", "guest", "guest/macros", "path"];
 
 /// Files and folders of the SDK besides its workspace's manifest.
-const SOURCES: [&str; 10] = [
+const SOURCES: [&str; 12] = [
     "LICENSE-APACHE",
     "LICENSE-MIT",
+    "by-name/Cargo.toml",
+    "by-name/src",
     "guest/Cargo.toml",
     "guest/macros/Cargo.toml",
     "guest/macros/src",

@@ -3,7 +3,7 @@
 mod entry;
 mod file;
 
-use crate::load::DEFAULT_FILE;
+use crate::load;
 use anyhow::{Result, anyhow, bail};
 use barmkin_config::{Issuer, LoadOptions};
 use barmkin_host::{Clock, SystemClock};
@@ -33,9 +33,10 @@ enum Command {
 
 #[derive(clap::Args)]
 struct New {
-    /// The configuration, whose pepper the key is hashed under.
-    #[arg(default_value = DEFAULT_FILE)]
-    file: PathBuf,
+    /// The configuration, whose pepper the key is hashed under: a file, or a folder
+    /// with a `barmkin.toml`.
+    #[command(flatten)]
+    file: load::File,
     /// The policy that will know the key; needed where several have a pepper.
     #[arg(long, value_name = "NAME")]
     policy: Option<String>,
@@ -57,7 +58,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     if !new.prefix.bytes().all(|byte| byte.is_ascii_graphic()) || new.prefix.len() > 64 {
         bail!("`{}` cannot begin a key\n  help: use up to 64 visible ASCII characters", new.prefix);
     }
-    let issuer = Issuer::load(&new.file, &LoadOptions::at(SystemClock.now()), new.policy.as_deref())?;
+    let issuer = Issuer::load(&new.file.path()?, &LoadOptions::at(SystemClock.now()), new.policy.as_deref())?;
     let mut random = Zeroizing::new([0; KEY_BYTES]);
     getrandom::fill(&mut *random).map_err(|error| anyhow!("the machine gives no randomness: {error}"))?;
     let key = Zeroizing::new(format!("{}{}", new.prefix, BASE64_URL_SAFE_NO_PAD.encode(*random)));
@@ -67,7 +68,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         file::append(path, &entry)?;
     }
     if new.json {
-        println!("{}", serde_json::json!({ "key": *key, "entry": entry }));
+        println!("{:#}", serde_json::json!({ "key": *key, "entry": entry }));
         return Ok(ExitCode::SUCCESS);
     }
     println!("key (shown this once): {}", *key);

@@ -1,6 +1,7 @@
 //! `barmkin build`: a policy crate to a component, in this process.
 
-use anyhow::{Context, Result};
+use crate::help::Help;
+use anyhow::{Context, Result, anyhow};
 use barmkin_build::{BuildOptions, build_component};
 use barmkin_host::inspect;
 use barmkin_host::limits::COMPILE_BUDGET_DEFAULT;
@@ -21,11 +22,14 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
+    if !args.folder.is_dir() {
+        return Err(anyhow!("there is no folder `{}`", args.folder.display())).help("name that of the policy's crate");
+    }
     let component = match build_component(&args.folder, &BuildOptions::default()) {
         Ok(component) => component,
         Err(error) => {
-            let help = error.help().to_owned();
-            return Err(anyhow::Error::new(error).context(format!("help: {help}")));
+            let help = error.help();
+            return Err(error).help(help);
         }
     };
     // What the host would refuse is refused here, while its author looks.

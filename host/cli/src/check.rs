@@ -2,10 +2,15 @@
 
 use crate::{deliveries, head_requests, load, loaded, proxies};
 use anyhow::Result;
-use barmkin_config::{Admin, Report, Secrets};
+use barmkin_config::{Admin, Config, Finding, Report, Secrets, Severity, WithLines};
+use barmkin_host::Generation;
+use serde_json::{Value, json};
 use std::process::ExitCode;
 
 /// Proves a configuration and its components.
+///
+/// Ends with 0 when it can be used, 1 when it has problems, and 2 when it cannot be
+/// read.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -13,6 +18,9 @@ pub(crate) struct Args {
     /// Reads no secret: for checking where they must not be.
     #[arg(long)]
     without_secrets: bool,
+    /// Prints JSON.
+    #[arg(long, conflicts_with = "proxy")]
+    json: bool,
     #[command(flatten)]
     proxy: proxies::Printing,
 }
@@ -20,23 +28,37 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     match prove(args) {
         Ok(()) => Ok(ExitCode::SUCCESS),
-        Err(error) if error.is::<Report>() => {
-            eprintln!("{error}");
+        Err(error) => {
+            let Report { findings } = error.downcast::<Report>()?;
+            if args.json {
+                println!("{:#}", json!({ "outcome": "refused", "findings": as_json(&findings) }));
+            } else {
+                eprintln!("{}", WithLines(&findings));
+            }
             Ok(ExitCode::FAILURE)
         }
-        Err(error) => Err(error),
     }
 }
 
 fn prove(args: &Args) -> Result<()> {
     let secrets = if args.without_secrets { Secrets::Placeholders } else { Secrets::Read };
-    let config = load::config(&args.file.file, secrets)?;
+    let config = args.file.read(secrets)?;
+    if !args.json && !config.warnings().is_empty() {
+        eprintln!("{}", WithLines(config.warnings()));
+    }
     let generation =
         load::generation(&config, &load::engine(config.fixed().cache.as_deref())?, load::services(&config))?;
     if let Some(proxy) = args.proxy.proxy {
         print!("{}", proxies::print(proxy, &args.proxy, &config, &generation)?);
-        return Ok(());
+    } else if args.json {
+        println!("{:#}", proven(&config, &generation));
+    } else {
+        print_proven(&config, &generation);
     }
+    Ok(())
+}
+
+fn print_proven(config: &Config, generation: &Generation) {
     for listener in config.listeners() {
         let tls = listener.tls.as_ref();
         let tls = tls.map_or_else(String::new, |tls| format!(", TLS {} or newer", tls.least_version));
@@ -59,12 +81,58 @@ fn prove(args: &Args) -> Result<()> {
         let goes = route.upstream.as_ref().map_or_else(String::new, |upstream| format!(", and goes to `{upstream}`"));
         println!("route `{}` asks {asked}{only}{goes}", route.name);
     }
-    for line in head_requests::opened(config.spec()).into_iter().chain(deliveries::lines(&config)) {
-        println!("{line}");
+    for note in notes(config) {
+        println!("{note}");
     }
-    let fields: Vec<_> = generation.gate_fields().iter().map(|field| field.as_str()).collect();
-    println!("fields set for the upstream, and removed from clients: {}", fields.join(", "));
+    println!("fields set for the upstream, and removed from clients: {}", fields(generation).join(", "));
     println!("configuration sha256:{}", generation.configuration());
     println!("generation {}", generation.digest());
-    Ok(())
+}
+
+/// What an operator may not expect of it.
+fn notes(config: &Config) -> Vec<String> {
+    head_requests::opened(config.spec()).into_iter().chain(deliveries::lines(config)).collect()
+}
+
+fn fields(generation: &Generation) -> Vec<&str> {
+    generation.gate_fields().iter().map(|field| field.as_str()).collect()
+}
+
+fn proven(config: &Config, generation: &Generation) -> Value {
+    let listeners = config.listeners().iter();
+    let listeners = listeners.map(|listener| json!({ "name": listener.name, "address": listener.address.to_string() }));
+    let policies = generation.policies().map(|policy| loaded::as_json(&policy));
+    let routes = config.spec().routes.iter().map(|route| {
+        let policies: Vec<_> = route.chain.iter().flat_map(|member| member.policies()).collect();
+        json!({ "name": route.name, "policies": policies, "listeners": route.matches.listeners })
+    });
+    json!({
+        "outcome": "proven",
+        "findings": as_json(config.warnings()),
+        "listeners": listeners.collect::<Vec<_>>(),
+        "policies": policies.collect::<Vec<_>>(),
+        "routes": routes.collect::<Vec<_>>(),
+        "notes": notes(config),
+        "fields": fields(generation),
+        "configuration": format!("sha256:{}", generation.configuration()),
+        "generation": generation.digest().to_string(),
+    })
+}
+
+fn as_json(findings: &[Finding]) -> Vec<Value> {
+    let one = |finding: &Finding| {
+        let position = finding.place.position;
+        json!({
+            "severity": match finding.severity {
+                Severity::Error => "error",
+                Severity::Warning => "warning",
+            },
+            "file": finding.place.file.to_string_lossy(),
+            "line": position.map(|(line, _)| line),
+            "column": position.map(|(_, column)| column),
+            "message": finding.message,
+            "help": finding.help,
+        })
+    };
+    findings.iter().map(one).collect()
 }

@@ -1,8 +1,9 @@
 //! `barmkin eval`: decides one request, and says how.
 
-use crate::load;
-use crate::request::{Scheme, Written, append, check_listener, head};
-use anyhow::{Context, Result, bail};
+use crate::help::Help;
+use crate::request::{self, Scheme, Written, append, check_listener, head};
+use crate::{input, load};
+use anyhow::{Context, Result, anyhow, bail};
 use barmkin_config::Secrets;
 use barmkin_host::limits::BODY_BYTES_MAX;
 use barmkin_host::{Body, FixedClock, Gate, Head, Outcome, Took, Verdict};
@@ -16,12 +17,13 @@ use std::sync::Arc;
 
 /// Decides one request; prints the verdict and each policy's decision.
 ///
-/// Ends with 0 on allow, 1 on deny, 2 when nothing could be decided.
+/// Ends with 0 on allow, 1 on deny, and 2 when nothing could be decided.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
     file: load::File,
-    /// A file (JSON) with the request, instead of the flags below.
+    /// A file (JSON) with the request, instead of the flags below; `-` is standard
+    /// input.
     #[arg(long, conflicts_with_all = ["method", "url", "path", "header", "body", "body_file", "listener"])]
     request: Option<PathBuf>,
     #[arg(long, default_value = "GET")]
@@ -39,7 +41,7 @@ pub(crate) struct Args {
     /// The body, as text.
     #[arg(long, conflicts_with = "body_file")]
     body: Option<String>,
-    /// The file with the body.
+    /// The file with the body; `-` is standard input.
     #[arg(long)]
     body_file: Option<PathBuf>,
     /// Where the client is.
@@ -49,7 +51,7 @@ pub(crate) struct Args {
     #[arg(long)]
     listener: Option<String>,
     /// When it is (RFC 3339), instead of now.
-    #[arg(long)]
+    #[arg(long, value_parser = request::time)]
     now: Option<jiff::Timestamp>,
     /// Prints JSON.
     #[arg(long)]
@@ -57,15 +59,24 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
-    let config = load::config(&args.file.file, Secrets::Read)?;
+    let files = [args.request.as_deref(), args.body_file.as_deref()];
+    if files.into_iter().flatten().filter(|file| input::is_input(file)).count() + usize::from(args.file.is_input()) > 1
+    {
+        bail!(
+            "`-` is standard input, which can be read once\n  help: name a file for all but one of what is to be read"
+        );
+    }
+    let config = args.file.config(Secrets::Read)?;
     let mut services = load::services(&config);
     if let Some(now) = args.now {
-        let unix_ms = u64::try_from(now.as_millisecond()).context("`--now` is before 1970")?;
+        let unix_ms = u64::try_from(now.as_millisecond())
+            .map_err(|_| anyhow!("`{now}` is before 1970"))
+            .help("write a later time")?;
         services.clock = Arc::new(FixedClock::at_unix_ms(unix_ms));
     }
     let gate = Gate::new(load::generation(&config, &load::engine(config.fixed().cache.as_deref())?, services)?);
     let json = args.json;
-    let (head, body) = request(args)?;
+    let (head, body) = asked(args)?;
     check_listener(&head, &config)?;
     let verdict = gate.check_now(head, body)?;
     if json {
@@ -79,38 +90,39 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
 /// Bytes of a written request: its body is in it, in base64.
 const REQUEST_BYTES_MAX: usize = 2 * BODY_BYTES_MAX;
 
-fn request(args: Args) -> Result<(Head, Body)> {
+fn asked(args: Args) -> Result<(Head, Body)> {
     if let Some(file) = &args.request {
-        let text = barmkin_files::read_text(file, REQUEST_BYTES_MAX)
-            .with_context(|| format!("cannot read `{}`", file.display()))?;
-        let written: Written =
-            serde_json::from_str(&text).with_context(|| format!("`{}` is no request", file.display()))?;
-        return written.to_parts();
+        let text = input::read_text(file, REQUEST_BYTES_MAX)?;
+        return input::parse_json::<Written>(file, &text)?.to_parts();
     }
     let (scheme, authority, target) = match (&args.url, args.path) {
         (Some(url), _) => split_url(url)?,
         (None, Some(path)) => (Scheme::Https, None, path),
-        (None, None) => bail!("say which request: `--url`, `--path` or `--request`"),
+        (None, None) => bail!("no request is named\n  help: say which with `--url`, `--path` or `--request`"),
     };
     let mut headers = HeaderMap::new();
     for field in &args.header {
         let bytes = field.as_bytes();
         let colon = bytes.iter().position(|byte| *byte == b':');
         let (name, value) =
-            colon.and_then(|colon| bytes.split_at_checked(colon)).context("write a field as `name: value`")?;
-        let name = str::from_utf8(name).context("a field name is not text")?;
+            colon.and_then(|colon| bytes.split_at_checked(colon)).with_context(|| not_a_field(field)).help(FIELD)?;
+        let name = str::from_utf8(name).with_context(|| not_a_field(field)).help(FIELD)?;
         append(&mut headers, name, value.get(1..).unwrap_or_default().trim_ascii())?;
     }
     let body = match (args.body, args.body_file) {
         (Some(text), _) => text.into_bytes(),
-        (None, Some(file)) => {
-            barmkin_files::read(&file, BODY_BYTES_MAX).with_context(|| format!("cannot read `{}`", file.display()))?
-        }
+        (None, Some(file)) => input::read(&file, BODY_BYTES_MAX)?,
         (None, None) => Vec::new(),
     };
     let mut head = head(&args.method, target, authority, scheme, headers, args.client_address)?;
     head.client.listener = args.listener.map(Into::into);
     Ok((head, Body::Whole(body.into())))
+}
+
+const FIELD: &str = "write it as `name: value`";
+
+fn not_a_field(field: &OsString) -> String {
+    format!("`{}` is not a field", field.to_string_lossy())
 }
 
 /// Splits an address without touching what follows the host: path tricks must
@@ -119,7 +131,9 @@ fn split_url(url: &str) -> Result<(Scheme, Option<String>, String)> {
     let (scheme, rest) = match url.split_once("://") {
         Some(("https", rest)) => (Scheme::Https, rest),
         Some(("http", rest)) => (Scheme::Http, rest),
-        _ => bail!("`{url}` does not begin with `https://` or `http://`"),
+        _ => bail!(
+            "`{url}` does not begin with `https://` or `http://`\n  help: write all of it, or the target alone as `--path`"
+        ),
     };
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, target) = rest.split_at_checked(end).unwrap_or((rest, ""));

@@ -1,7 +1,10 @@
 //! From a configuration file to what decides.
 
-use anyhow::Result;
-use barmkin_config::{Config, LoadOptions, Secrets};
+use crate::help::Help;
+use crate::input;
+use anyhow::{Context, Result, bail};
+use barmkin_config::{Config, LoadOptions, Secrets, WithLines};
+use barmkin_files::Regular;
 use barmkin_host::{
     Clock, Engine, EngineSettings, Generation, MemoryLimits, MemoryStore, Services, Store, SystemClock,
 };
@@ -11,22 +14,65 @@ use std::path::{Path, PathBuf};
 /// Where a configuration is looked for unless it is named.
 pub(crate) const DEFAULT_FILE: &str = "barmkin.toml";
 
-/// A configuration file, as an argument.
+/// A configuration, as an argument.
 #[derive(clap::Args)]
 pub(crate) struct File {
-    /// The configuration.
+    /// The configuration: a file, a folder with a `barmkin.toml`, or `-` for
+    /// standard input.
     #[arg(default_value = DEFAULT_FILE)]
-    pub(crate) file: PathBuf,
+    file: PathBuf,
 }
 
-/// Reads a configuration and says what its operator should know of it.
-pub(crate) fn config(file: &Path, secrets: Secrets) -> Result<Config> {
-    let options = LoadOptions { now: SystemClock.now(), secrets };
-    let config = Config::load(file, &options)?;
-    for warning in config.warnings() {
-        eprintln!("{warning}");
+impl File {
+    /// Whether it is standard input.
+    pub(crate) fn is_input(&self) -> bool {
+        input::is_input(&self.file)
     }
-    Ok(config)
+
+    /// The file, for commands to which it has to stay.
+    pub(crate) fn path(&self) -> Result<PathBuf> {
+        if self.is_input() {
+            bail!("the configuration cannot be standard input here: it is read again later\n  help: name a file");
+        }
+        if !self.file.is_dir() {
+            return Ok(self.file.clone());
+        }
+        let path = self.file.join(DEFAULT_FILE);
+        if path.exists() {
+            return Ok(path);
+        }
+        bail!("there is no `{DEFAULT_FILE}` in `{}`\n  help: name the file", self.file.display())
+    }
+
+    /// Reads it, and says what its operator should know of it.
+    pub(crate) fn config(&self, secrets: Secrets) -> Result<Config> {
+        let config = self.read(secrets)?;
+        if !config.warnings().is_empty() {
+            eprintln!("{}", WithLines(config.warnings()));
+        }
+        Ok(config)
+    }
+
+    /// Reads it.
+    pub(crate) fn read(&self, secrets: Secrets) -> Result<Config> {
+        let options = LoadOptions { now: SystemClock.now(), secrets };
+        if self.is_input() {
+            return Ok(Config::load_text(&self.file, input::read(&self.file, CONFIGURATION_BYTES_MAX)?, &options)?);
+        }
+        let path = self.path()?;
+        // One that cannot be read has no problems: there is no answer.
+        Regular::open(&path).with_context(|| input::unreadable(&path)).help(input::READABLE)?;
+        Ok(Config::load(&path, &options)?)
+    }
+}
+
+/// Bytes of a configuration from standard input, as of a file.
+const CONFIGURATION_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+impl From<PathBuf> for File {
+    fn from(file: PathBuf) -> Self {
+        Self { file }
+    }
 }
 
 /// An engine for one process, which keeps what it compiles in `cache`.

@@ -16,6 +16,18 @@ pub(crate) fn lines(policy: &Loaded<'_>) -> [String; 2] {
     ]
 }
 
+/// The same for scripts.
+pub(crate) fn as_json(policy: &Loaded<'_>) -> serde_json::Value {
+    let Loaded { name, manifest, memory_bytes, not_renewed } = policy;
+    serde_json::json!({
+        "name": name,
+        "reads": reads(manifest),
+        "uses": uses(manifest),
+        "memory-bytes": memory_bytes,
+        "not-renewed": not_renewed.as_ref().map(ToString::to_string),
+    })
+}
+
 fn reads(manifest: &Manifest) -> Vec<String> {
     let mut all: Vec<_> = manifest.parts().map(str::to_owned).collect();
     all.extend(manifest.headers().iter().map(|input| named("header", input)));

@@ -10,9 +10,12 @@ mod build;
 mod cases;
 mod check;
 mod deliveries;
+mod described;
 mod eval;
 mod head_requests;
 mod health;
+mod help;
+mod input;
 mod live;
 mod load;
 mod loaded;
@@ -31,15 +34,17 @@ mod status;
 mod stopping;
 mod store;
 mod supervisor;
+mod table;
 mod test;
 mod upstreams;
 
+use barmkin_config::{Report, WithLines};
 use clap::Parser;
 use std::process::ExitCode;
 
 /// Decides requests by sandboxed policies, in front of webhooks and APIs.
 #[derive(Parser)]
-#[command(name = "barmkin", version)]
+#[command(name = "barmkin", version, after_help = EXIT_CODES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -63,11 +68,25 @@ enum Command {
     Schema(schema::Args),
 }
 
-/// What a command ends with when it could not do its work; 1 is a "no".
-const FAILED: u8 = 2;
+const EXIT_CODES: &str = "\
+Every command ends with
+  0  when it was done, or the answer is yes
+  1  when the answer is no: a request is denied, a case differs, a configuration has
+     problems, a running gate refuses what it was asked for
+  2  when there is no answer: the command line is wrong, a file cannot be read, nothing
+     could be built, no gate can be reached
+
+Where a file is taken, `-` is standard input. Where a configuration is taken, a folder
+stands for the `barmkin.toml` in it.";
+
+/// The exit code where there is no answer.
+const NO_ANSWER: u8 = 2;
 
 fn main() -> ExitCode {
-    let result = match Cli::parse().command {
+    let command = Cli::parse().command;
+    // A log is no place for parts of the configuration.
+    let has_lines = !matches!(command, Command::Serve(_));
+    let result = match command {
         Command::New(args) => new::run(args),
         Command::Sdk(args) => sdk::run(&args),
         Command::Build(args) => build::run(args),
@@ -80,11 +99,21 @@ fn main() -> ExitCode {
         Command::Status(args) => status::run(&args),
         Command::Nonce(args) => nonce::run(&args),
         Command::ApiKey(args) => api_key::run(args),
-        Command::Policies(args) => policies::run(args),
-        Command::Schema(args) => schema::run(args),
+        Command::Policies(args) => policies::run(&args),
+        Command::Schema(args) => schema::run(&args),
     };
-    result.unwrap_or_else(|error| {
-        eprintln!("{}", error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": "));
-        ExitCode::from(FAILED)
-    })
+    let code = result.unwrap_or_else(|error| {
+        match error.downcast_ref::<Report>().filter(|_| has_lines) {
+            Some(report) => eprintln!("{}", WithLines(&report.findings)),
+            None => eprintln!("{}", help::shown(&error)),
+        }
+        ExitCode::from(NO_ANSWER)
+    });
+    match terminal::failure() {
+        Some(error) => {
+            eprintln!("standard output cannot be written: {error}");
+            ExitCode::from(NO_ANSWER)
+        }
+        None => code,
+    }
 }

@@ -1,5 +1,6 @@
 //! `barmkin new`: a policy crate to begin with.
 
+use crate::help::Help;
 use crate::sdk;
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
@@ -35,7 +36,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     check_name(&args.name)?;
     let folder = args.dir.join(&args.name);
     if folder.exists() {
-        bail!("`{}` exists already", folder.display());
+        bail!("`{}` exists already\n  help: choose another name, or remove it", folder.display());
     }
     let guest = match &args.sdk {
         Some(path) => guest_in(path)?,
@@ -61,15 +62,23 @@ fn check_name(name: &str) -> Result<()> {
     if name.starts_with(|first: char| first.is_ascii_lowercase()) && name.bytes().all(known) {
         return Ok(());
     }
-    bail!("`{name}` cannot name a policy: use lower case letters, digits and hyphens");
+    bail!("`{name}` cannot name a policy\n  help: use lower case letters, digits and hyphens");
 }
 
 /// The absolute path of the guest's crate in the SDK at `path`.
 fn guest_in(path: &Path) -> Result<String> {
-    let path = path.canonicalize().with_context(|| format!("there is no folder `{}`", path.display()))?;
+    let path = path
+        .canonicalize()
+        .with_context(|| format!("there is no folder `{}`", path.display()))
+        .help("name the folder of the sources, or leave `--sdk` out")?;
     let guest = path.join(sdk::GUEST);
     if !guest.join("Cargo.toml").is_file() {
-        bail!("`{}` does not hold the SDK: it has no `{}/Cargo.toml`", path.display(), sdk::GUEST);
+        bail!(
+            "`{}` does not hold the SDK: it has no `{}/Cargo.toml`\n  help: name the folder of the sources, or leave \
+             `--sdk` out",
+            path.display(),
+            sdk::GUEST
+        );
     }
     guest.into_os_string().into_string().ok().context("the path of the SDK is not UTF-8")
 }

@@ -1,6 +1,6 @@
 //! `barmkin reload`: has a running gate take what is on disk.
 
-use crate::ask::{Which, ask};
+use crate::ask::{Form, Which, ask, outcome};
 use anyhow::Result;
 use http::Method;
 use std::process::ExitCode;
@@ -13,8 +13,10 @@ use std::process::ExitCode;
 pub(crate) struct Args {
     #[command(flatten)]
     which: Which,
+    #[command(flatten)]
+    form: Form,
 }
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    ask(&args.which, Method::POST, "/reload")
+    ask(&args.which, &args.form, Method::POST, "/reload", outcome)
 }

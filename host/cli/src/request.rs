@@ -1,6 +1,7 @@
 //! Requests as people write them: in flags, and in files.
 
-use anyhow::{Context, Result, bail};
+use crate::help::Help;
+use anyhow::{Context, Result, anyhow, bail};
 use barmkin_config::Config;
 use barmkin_host::{Body, Client, Head};
 use base64::Engine as _;
@@ -92,9 +93,12 @@ impl Written {
             }
         }
         let body = match (&self.body, &self.body_base64) {
-            (Some(_), Some(_)) => bail!("the request has both `body` and `body-base64`"),
+            (Some(_), Some(_)) => bail!("the request has both `body` and `body-base64`\n  help: write one of them"),
             (Some(text), None) => text.clone().into_bytes(),
-            (None, Some(text)) => BASE64_STANDARD.decode(text).context("`body-base64` is not base64")?,
+            (None, Some(text)) => BASE64_STANDARD
+                .decode(text)
+                .context("`body-base64` is not base64")
+                .help("write it with padding, in the usual alphabet")?,
             (None, None) => Vec::new(),
         };
         let (target, host) = (self.target.clone(), self.host.clone());
@@ -102,6 +106,12 @@ impl Written {
         head.client.listener = self.listener.as_deref().map(Into::into);
         Ok((head, Body::Whole(body.into())))
     }
+}
+
+/// A time on the command line.
+pub(crate) fn time(text: &str) -> Result<jiff::Timestamp, String> {
+    text.parse()
+        .map_err(|_| "it is not a time\n  help: write one by RFC 3339, such as `2026-12-01T00:00:00Z`".to_owned())
 }
 
 /// A head with everything that a client could have sent.
@@ -116,7 +126,9 @@ pub(crate) fn head(
     // Only HTTP/1.0 has requests without a host.
     let names_host = authority.is_some() || headers.contains_key(HOST);
     Ok(Head {
-        method: Method::from_bytes(method.as_bytes()).with_context(|| format!("`{method}` is no method"))?,
+        method: Method::from_bytes(method.as_bytes())
+            .map_err(|_| anyhow!("`{method}` is not a method"))
+            .help("write letters alone, such as `POST`")?,
         version: if names_host { Version::HTTP_11 } else { Version::HTTP_10 },
         scheme: scheme.as_str(),
         authority,
@@ -130,7 +142,10 @@ pub(crate) fn head(
 pub(crate) fn check_listener(head: &Head, config: &Config) -> Result<()> {
     match &head.client.listener {
         Some(name) if config.listeners().iter().all(|listener| *listener.name != **name) => {
-            bail!("there is no listener `{name}`")
+            let names: Vec<_> = config.listeners().iter().map(|listener| format!("`{}`", listener.name)).collect();
+            let help =
+                if names.is_empty() { "leave it out".to_owned() } else { format!("use one of {}", names.join(", ")) };
+            bail!("there is no listener `{name}`\n  help: {help}")
         }
         _ => Ok(()),
     }
@@ -138,8 +153,12 @@ pub(crate) fn check_listener(head: &Head, config: &Config) -> Result<()> {
 
 /// Adds a field, as bytes: what no field can hold cannot be sent either.
 pub(crate) fn append(headers: &mut HeaderMap, name: &str, value: &[u8]) -> Result<()> {
-    let field = HeaderName::from_bytes(name.as_bytes()).with_context(|| format!("`{name}` is no field name"))?;
-    let value = HeaderValue::from_bytes(value).with_context(|| format!("field `{name}` cannot have that value"))?;
+    let field = HeaderName::from_bytes(name.as_bytes())
+        .map_err(|_| anyhow!("`{name}` is not the name of a field"))
+        .help("use letters, digits and hyphens")?;
+    let value = HeaderValue::from_bytes(value)
+        .map_err(|_| anyhow!("field `{name}` cannot have that value"))
+        .help("leave out control characters, which no field can hold")?;
     headers.append(field, value);
     Ok(())
 }

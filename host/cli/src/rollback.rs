@@ -1,6 +1,6 @@
 //! `barmkin rollback`: has a running gate go back to an earlier generation.
 
-use crate::ask::{Which, ask};
+use crate::ask::{Form, Which, ask, outcome};
 use anyhow::Result;
 use http::Method;
 use std::process::ExitCode;
@@ -14,7 +14,9 @@ use std::process::ExitCode;
 pub(crate) struct Args {
     #[command(flatten)]
     which: Which,
-    /// Its number, as `barmkin status` has it in `history`; the one before
+    #[command(flatten)]
+    form: Form,
+    /// Its number, as `barmkin status --json` has it in `history`; the one before
     /// unless given.
     #[arg(long)]
     to: Option<u64>,
@@ -22,5 +24,5 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let target = args.to.map_or_else(|| "/rollback".to_owned(), |to| format!("/rollback?to={to}"));
-    ask(&args.which, Method::POST, &target)
+    ask(&args.which, &args.form, Method::POST, &target, outcome)
 }

@@ -14,7 +14,7 @@ pub(crate) const LOCK: &str = include_str!(concat!(env!("OUT_DIR"), "/sdk.lock")
 pub(crate) const GUEST: &str = "guest";
 
 /// Folders that are the SDK's alone.
-const FOLDERS: [&str; 3] = [GUEST, "path", "wit"];
+const FOLDERS: [&str; 4] = ["by-name", GUEST, "path", "wit"];
 
 /// Writes the SDK of this version, in place of one that is there.
 #[derive(clap::Args)]

@@ -4,7 +4,7 @@ use crate::health::Health;
 use crate::live::{Found, Live, Operate, Orders, compile_in_the_background};
 use crate::sockets::{Sockets, Taken};
 use crate::stopping::{self, Signals, Stop};
-use crate::{load, store, supervisor, upstreams};
+use crate::{load, store, supervisor, terminal, upstreams};
 use anyhow::{Context, Result};
 use barmkin_admin::{By, Command, Control, Reloads, StoreHealth, Tally};
 use barmkin_config::{Admin, AdminTimeouts, Dialect, Listener, ListenerKind, StoreConfig};
@@ -21,7 +21,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing_subscriber::EnvFilter;
 
-/// Serves.
+/// Serves, until it is told to stop.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -62,7 +62,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 
 fn start_log(format: LogFormat) {
     let filter = EnvFilter::builder().with_default_directive(tracing::Level::INFO.into()).from_env_lossy();
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| terminal::Log).log_internal_errors(false);
     match format {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().init(),
@@ -72,7 +73,7 @@ fn start_log(format: LogFormat) {
 async fn serve(args: &Args) -> Result<()> {
     // Before anything that takes time: signals may follow at once.
     let (hangup, mut signals) = (signal(SignalKind::hangup())?, Signals::listen()?);
-    let found = Found::read(&args.file.file)?;
+    let found = Found::read(&args.file.path()?)?;
     let (drain, declared_upstreams) = (found.fixed().drain(), found.fixed().upstreams.clone());
     let sockets = Sockets::take(found.fixed()).await?;
     let counts = Counts::start();

@@ -2,11 +2,15 @@
 //! that somebody has is known at once; at none is anybody answered before there is
 //! somebody to answer.
 
+use crate::help::Help;
 use anyhow::{Context, Result};
 use barmkin_config::{Address, Admin, Fixed, Health, Listener, ListenerKind, Tls};
 use barmkin_tls::{HTTP, HTTP1, HTTP2, Opening, Protocols, Reserved, ServerTls, Socket, UnixSocket};
 use ipnet::IpNet;
 use std::time::Duration;
+
+/// The remedy for an address that cannot be had.
+const FREE: &str = "use an address of this machine at which nothing else listens, and which this user may use";
 
 /// Everything that a gate listens at.
 pub(crate) struct Sockets {
@@ -79,7 +83,7 @@ async fn take(
         Address::Tcp(address) => Reserved::port(address).await,
         Address::Unix { path, mode, group } => UnixSocket { path: path.clone(), mode: *mode, group: *group }.reserve(),
     };
-    let reserved = reserved.with_context(|| format!("cannot listen at {address}"))?;
+    let reserved = reserved.with_context(|| format!("cannot listen at {address}")).help(FREE)?;
     let default = Opening::default();
     let opening = Opening {
         tls: tls.map(|tls| ServerTls::load(tls.files(), protocols)).transpose()?,

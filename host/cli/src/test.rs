@@ -2,7 +2,7 @@
 
 use crate::cases::{Case, Cases, Component};
 use crate::eval::took;
-use crate::load;
+use crate::{input, load};
 use anyhow::{Context, Result, bail};
 use barmkin_config::Secrets;
 use barmkin_host::{Body, FixedClock, Gate, Head, MemoryStore, Services, Step, Took, Verdict};
@@ -13,12 +13,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Decides the cases of a file, and compares.
+///
+/// Ends with 0 when all are as expected, 1 when one is not, and 2 when they could not
+/// be decided.
 #[derive(clap::Args)]
 #[command(after_long_help = FORMAT)]
 pub(crate) struct Args {
-    /// The file with the cases (TOML), or a folder with a `cases.toml`.
+    /// The file with the cases (TOML), a folder with a `cases.toml`, or `-` for
+    /// standard input.
     #[arg(default_value = ".")]
     cases: PathBuf,
+    /// Prints JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 /// The format, by an example of everything.
@@ -35,29 +42,41 @@ const BEFORE_MAX: u32 = 10_000;
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let file = if args.cases.is_dir() { args.cases.join("cases.toml") } else { args.cases.clone() };
-    let text = barmkin_files::read_text(&file, CASES_BYTES_MAX)
-        .with_context(|| format!("cannot read `{}`", file.display()))?;
-    let cases: Cases = toml::from_str(&text).with_context(|| format!("`{}` is not a file of cases", file.display()))?;
+    let cases: Cases = input::parse_toml(&file, &input::read_text(&file, CASES_BYTES_MAX)?)?;
     let folder = file.parent().unwrap_or(Path::new("."));
     let clock = Arc::new(FixedClock::default());
     let subject = Subject::load(&cases, folder, clock.clone())?;
-    let (mut passed, mut failed, mut used) = (0, 0, Used::default());
+    let (mut results, mut used) = (Vec::new(), Used::default());
     for (index, case) in cases.cases.iter().enumerate() {
         let verdict =
             decide(&cases, (index, case), &subject, &clock).with_context(|| format!("case `{}`", case.name))?;
         used.add(verdict.steps());
-        match case.expect.compare(&verdict) {
-            Ok(()) => passed += 1,
-            Err(difference) => {
-                failed += 1;
-                println!("case `{}` in {}: {difference}", case.name, file.display());
-                verdict.steps().iter().for_each(print_step);
-            }
+        let difference = case.expect.compare(&verdict).err();
+        if let Some(difference) = difference.as_ref().filter(|_| !args.json) {
+            println!("case `{}` in {}: {difference}", case.name, file.display());
+            verdict.steps().iter().for_each(print_step);
         }
+        results.push((case.name.as_str(), difference));
     }
-    used.print();
-    println!("{passed} passed, {failed} failed");
+    let failed = results.iter().filter(|(_, difference)| difference.is_some()).count();
+    if args.json {
+        println!("{:#}", as_json(&results, failed));
+    } else {
+        used.print();
+        println!("{} passed, {failed} failed", results.len() - failed);
+    }
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Cases by their names, with what differed.
+fn as_json(results: &[(&str, Option<String>)], failed: usize) -> serde_json::Value {
+    let case =
+        |(name, difference): &(&str, Option<String>)| serde_json::json!({ "name": name, "difference": difference });
+    serde_json::json!({
+        "passed": results.len() - failed,
+        "failed": failed,
+        "cases": results.iter().map(case).collect::<Vec<_>>(),
+    })
 }
 
 /// What decides the cases.
@@ -73,9 +92,11 @@ impl Subject {
             (Some(file), None) => {
                 let declared = !cases.keys.is_empty() || !cases.nonces.is_empty() || !cases.quotas.is_empty();
                 if declared || cases.cases.iter().any(Case::declares) {
-                    bail!("`keys`, `nonces` and `quotas` are for a `component`: a configuration has its own");
+                    bail!(
+                        "`keys`, `nonces` and `quotas` are for a `component`\n  help: leave them out: a configuration has its own"
+                    );
                 }
-                let config = load::config(&folder.join(file), Secrets::Read)?;
+                let config = load::File::from(folder.join(file)).config(Secrets::Read)?;
                 let services = Services { clock, ..load::services(&config) };
                 Ok(Self::Configuration(Gate::new(load::generation(&config, &engine, services)?)))
             }
@@ -84,7 +105,9 @@ impl Subject {
                 let component = Component::load(&folder.join(component), cases, engine, services)?;
                 Ok(Self::Component(Box::new(component)))
             }
-            _ => bail!("say what to test: either `configuration` or `component`"),
+            _ => bail!(
+                "the cases are to have either `configuration` or `component`\n  help: name what is to decide them"
+            ),
         }
     }
 }

@@ -62,7 +62,7 @@ fn an_operator_with_a_certificate_is_answered_and_named() {
     let operator = setup.operators.issue(&[], &["spiffe://example/operator"]);
     let asked = |setup: &Setup, command: &[&str]| setup.command(command, "localhost", "gates.pem", Some(&operator));
 
-    let status = asked(&setup, &["status"]);
+    let status = asked(&setup, &["status", "--json"]);
     assert_eq!(status.code, Some(0), "{}", status.err);
     let status: Value = serde_json::from_str(&status.out).unwrap();
     assert_eq!((&status["ready"], &status["generation"]["number"]), (&true.into(), &1.into()));
@@ -108,7 +108,7 @@ fn who_cannot_prove_who_they_are_is_not_answered() {
         }
     }
     // The gate was told nothing by any of them, and is there.
-    let status = setup.command(&["status"], "localhost", "gates.pem", Some(&operator));
+    let status = setup.command(&["status", "--json"], "localhost", "gates.pem", Some(&operator));
     let status: Value = serde_json::from_str(&status.out).unwrap();
     assert_eq!(status["attempts"].as_array().unwrap().len(), 0, "{status}");
 }

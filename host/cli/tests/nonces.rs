@@ -15,7 +15,7 @@ fn a_delivery_that_was_forgotten_is_let_in_once_more() {
     };
     assert_eq!(gate.deliver("/hooks", NEW, "1"), None);
     assert_eq!(gate.deliver("/hooks", NEW, "1").as_deref(), Some("replayed"));
-    let listed: Value = serde_json::from_str(&nonce(&["list", "deliveries"]).out).unwrap();
+    let listed: Value = serde_json::from_str(&nonce(&["list", "deliveries", "--json"]).out).unwrap();
     assert_eq!((&listed["all"], listed["nonces"].as_array().unwrap().len()), (&true.into(), 1));
     assert_eq!(listed["nonces"][0]["state"], "used");
     let digest = listed["nonces"][0]["digest"].as_str().unwrap();

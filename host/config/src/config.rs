@@ -78,7 +78,21 @@ impl Config {
     /// have been: what to watch until it can be loaded.
     pub fn read(path: impl AsRef<Path>, options: &LoadOptions) -> (Result<Self, Report>, Files) {
         let path = path.as_ref();
-        let Loaded { mut sources, document, mut findings, mut files, .. } = load::load(path);
+        Self::resolve(path, load::load(path), options)
+    }
+
+    /// As [`load`](Self::load), of text that was read already. `path` is what it is
+    /// called in findings, and where the files are that it names.
+    ///
+    /// # Errors
+    /// Everything that is wrong, and the warnings among it.
+    pub fn load_text(path: impl AsRef<Path>, text: Vec<u8>, options: &LoadOptions) -> Result<Self, Report> {
+        let path = path.as_ref();
+        Self::resolve(path, load::load_bytes(path, text), options).0
+    }
+
+    fn resolve(path: &Path, loaded: Loaded, options: &LoadOptions) -> (Result<Self, Report>, Files) {
+        let Loaded { mut sources, document, mut findings, mut files, .. } = loaded;
         let mut context = Context { sources: &mut sources, options, findings: &mut findings, files: &mut files };
         let Resolved { fixed, spec, keys, origins } = resolve::resolve(&document, &mut context);
         let config = findings.finish(&sources).map(|warnings| Self {

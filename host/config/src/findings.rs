@@ -40,6 +40,7 @@ impl Findings {
         let mut place = |found: Found| Finding {
             severity: found.severity,
             place: places.find(&found.spot),
+            excerpt: places.excerpt(&found.spot),
             message: found.message,
             help: found.help,
         };

@@ -7,6 +7,7 @@ use crate::listener::{Listener, ListenerKind};
 use crate::report::Report;
 use crate::resolve::PolicyOrigin;
 use crate::source::{FileId, Spot};
+use crate::worded::worded;
 use barmkin_host::{At, BuildError, BuildErrors, Engine, Generation, Problem, Services};
 
 impl Config {
@@ -114,8 +115,14 @@ impl Config {
         let inline =
             matches!(at, At::Policy(name) if matches!(self.origins.policies.get(name), Some(PolicyOrigin::Inline(_))));
         let spot = if inline { self.spot(at, "") } else { self.spot(at, &key_of(problem)) };
-        let found = findings.error(spot, error.to_string());
-        if let Some(help) = problem.help() {
+        let message = error.to_string();
+        let (message, help) = match (problem.help(), problem) {
+            // What serde says within the policy.
+            (None, Problem::Setting { .. }) => worded(&message),
+            (help, _) => (message, help),
+        };
+        let found = findings.error(spot, message);
+        if let Some(help) = help {
             found.help(help);
         }
     }

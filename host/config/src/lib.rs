@@ -25,6 +25,7 @@
 
 mod config;
 mod document;
+mod excerpt;
 mod files;
 mod findings;
 mod fixed;
@@ -45,13 +46,15 @@ mod unknown;
 mod upstream;
 mod visible;
 mod withdraw;
+mod worded;
 
 pub use config::{Config, LoadOptions, Secrets};
+pub use excerpt::Excerpt;
 pub use files::{Files, Watched};
 pub use fixed::{Admin, AdminTimeouts, Fixed, Health, Pin};
 pub use issuer::Issuer;
 pub use listener::{Address, Dialect, Listener, ListenerKind, Timeouts, Tls};
-pub use report::{Finding, Place, Report, Severity};
+pub use report::{Finding, Place, Report, Severity, WithLines};
 pub use schema::schema;
 pub use store::{RedisConfig, StoreConfig};
 pub use units::{BadQuantity, DurationUnit, Rate, RateUnit, Text, Unit};

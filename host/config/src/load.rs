@@ -3,9 +3,12 @@
 use crate::document::{Document, Entry};
 use crate::files::Files;
 use crate::findings::Findings;
-use crate::schema::{Shape, schema};
+use crate::schema::{self, Shape};
 use crate::source::{FILE_BYTES_MAX, FileId, Site, Sources, Spot};
 use crate::unknown;
+use crate::worded::worded;
+use barmkin_by_name::ByName;
+use serde::Deserialize as _;
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -37,8 +40,15 @@ pub(crate) struct Unread {
 
 /// Reads `path` and what it includes.
 pub(crate) fn load(path: &Path) -> Loaded {
-    let mut loader = Loader { loaded: Loaded::default(), schema: schema(), seen: Vec::new() };
+    let mut loader = Loader::new();
     loader.read_file(path, None);
+    loader.loaded
+}
+
+/// As [`load`], of a file that was read already, and is called `path`.
+pub(crate) fn load_bytes(path: &Path, bytes: Vec<u8>) -> Loaded {
+    let mut loader = Loader::new();
+    loader.read_bytes(path, bytes, true);
     loader.loaded
 }
 
@@ -50,11 +60,15 @@ struct Loader {
 }
 
 impl Loader {
+    fn new() -> Self {
+        Self { loaded: Loaded::default(), schema: schema::document(), seen: Vec::new() }
+    }
+
     /// Reads one file; `from` is where it is included.
     fn read_file(&mut self, path: &Path, from: Option<&Site>) {
         let Loaded { sources, findings, files, unread, .. } = &mut self.loaded;
-        let text = match files.read(path, FILE_BYTES_MAX) {
-            Ok(bytes) => String::from_utf8(bytes),
+        match files.read(path, FILE_BYTES_MAX) {
+            Ok(bytes) => self.read_bytes(path, bytes, from.is_none()),
             Err(problem) => {
                 unread.files = true;
                 let spot = match from {
@@ -62,11 +76,17 @@ impl Loader {
                     None => Spot::File(sources.add(path, String::new())),
                 };
                 findings.error(spot, format!("`{}` cannot be read: {problem}", path.display()));
-                return;
             }
-        };
-        let text = match text {
-            Ok(text) => text,
+        }
+    }
+
+    fn read_bytes(&mut self, path: &Path, bytes: Vec<u8>, is_main: bool) {
+        let Loaded { sources, findings, unread, .. } = &mut self.loaded;
+        match String::from_utf8(bytes) {
+            Ok(text) => {
+                let file = sources.add(path, text.clone());
+                self.read_text(file, &text, is_main);
+            }
             Err(error) => {
                 unread.files = true;
                 let valid = error.utf8_error().valid_up_to();
@@ -74,21 +94,18 @@ impl Loader {
                 let readable = String::from_utf8_lossy(error.as_bytes()).into_owned();
                 let file = sources.add(path, readable);
                 findings.error(Spot::Span(file, valid..valid), "the file is not UTF-8").help("save it as UTF-8");
-                return;
             }
-        };
-        let file = sources.add(path, text.clone());
-        self.read_text(file, &text, from.is_none());
+        }
     }
 
     fn read_text(&mut self, file: FileId, text: &str, is_main: bool) {
         let (root, errors) = DeTable::parse_recoverable(text);
-        let malformed = !errors.is_empty();
-        for error in errors {
+        // The others follow from it, or are easier to see without it.
+        if let Some(error) = errors.first() {
             let spot = error.span().map_or(Spot::File(file), |span| Spot::Span(file, span));
-            self.loaded.findings.error(spot, format!("this is not TOML: {}", lower(error.message())));
-        }
-        if malformed {
+            let message = lower(error.message());
+            let found = self.loaded.findings.error(spot, format!("this is not TOML: {message}"));
+            found.help(toml_help(&message));
             self.loaded.unread.files = true;
             return;
         }
@@ -100,6 +117,8 @@ impl Loader {
                 // What it would have included declares we know not what.
                 self.loaded.unread.files |= near == "include";
                 found.help(format!("did you mean `{near}`"));
+            } else {
+                found.help(known(&key.known));
             }
         }
         self.check_version(file, root.get("version"), is_main);
@@ -160,7 +179,11 @@ impl Loader {
         section: fn(&mut Document) -> &mut BTreeMap<String, Entry<T>>,
     ) {
         let DeValue::Table(table) = value.into_inner() else {
-            self.loaded.findings.error(site, format!("this must be a table with a name for each {kind}"));
+            let section = site.name();
+            self.loaded
+                .findings
+                .error(site, format!("this must be a table with a name for each {kind}"))
+                .help(format!("write `[{section}.NAME]` above each of them"));
             self.loaded.unread.files = true;
             return;
         };
@@ -223,15 +246,19 @@ impl Loader {
 
     fn read_value<T: DeserializeOwned>(&mut self, site: &Site, value: Spanned<DeValue<'_>>) -> Option<T> {
         let whole = value.span();
-        match T::deserialize(ValueDeserializer::from(value)) {
-            Ok(value) => Some(value),
+        match ByName::<T>::deserialize(ValueDeserializer::from(value)) {
+            Ok(ByName(value)) => Some(value),
             Err(error) => {
                 // What is missing has no place: the entry's name has.
                 let spot = match error.span().filter(|span| *span != whole) {
                     Some(span) => Spot::Span(site.file, span),
                     None => site.into(),
                 };
-                self.loaded.findings.error(spot, lower(error.message()));
+                let (message, help) = worded(&lower(error.message()));
+                let found = self.loaded.findings.error(spot, message);
+                if let Some(help) = help {
+                    found.help(help);
+                }
                 None
             }
         }
@@ -309,6 +336,28 @@ fn fixed_part(folder: &Path, pattern: &str) -> PathBuf {
 fn is_name(name: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     !name.is_empty() && name.bytes().all(allowed)
+}
+
+/// What to do about what is not TOML.
+fn toml_help(message: &str) -> &'static str {
+    if message.contains("duplicate key") {
+        "keep one of the two"
+    } else if message.contains("must be quoted") {
+        "write text in quotes"
+    } else if message.contains("string") {
+        "end the text with the quote that it began with"
+    } else {
+        "correct it here, or what it follows on the lines before"
+    }
+}
+
+/// What can be written instead of a key that means nothing.
+fn known(names: &[String]) -> String {
+    if names.is_empty() {
+        return "remove it".to_owned();
+    }
+    let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    format!("remove it, or use one of {}", names.join(", "))
 }
 
 /// Our messages begin in lower case and are one line.

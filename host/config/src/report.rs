@@ -1,8 +1,12 @@
 //! What is wrong with a configuration, and where.
 
+use crate::excerpt::Excerpt;
+use crate::source::position;
 use crate::visible::Visible;
+use crate::worded::worded;
 use std::fmt;
-use std::path::PathBuf;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 
 /// Everything that was found in a configuration, in the order of its files
 /// and lines.
@@ -40,24 +44,65 @@ pub struct Finding {
     pub severity: Severity,
     /// Where it is.
     pub place: Place,
+    /// The line that it is in, where it is a part of a file.
+    pub excerpt: Option<Excerpt>,
     /// What it is: lower case, one sentence, no full stop.
     pub message: String,
     /// What the operator can do about it, where there is one thing to do.
     pub help: Option<String>,
 }
 
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Finding {
+    /// An error in the bytes `span` of a file with this text.
+    /// The message is as the reader of TOML or JSON says it.
+    pub fn error_at(file: &Path, text: &str, span: Range<usize>, message: &str) -> Self {
+        let (message, help) = worded(message);
+        Self {
+            severity: Severity::Error,
+            place: Place { file: file.to_owned(), position: Some(position(text.as_bytes(), span.start)) },
+            excerpt: Excerpt::of(text, span),
+            message,
+            help: Some(help.unwrap_or_else(|| "correct it here, or what stands before it".to_owned())),
+        }
+    }
+
+    fn write(&self, f: &mut fmt::Formatter<'_>, excerpt: Option<&Excerpt>) -> fmt::Result {
         write!(f, "{}: ", self.place)?;
         if self.severity == Severity::Warning {
             f.write_str("warning: ")?;
         }
         // Names and problems in it are the operator's or a policy's.
         write!(f, "{}", Visible(&self.message))?;
+        if let Some(excerpt) = excerpt {
+            write!(f, "\n{excerpt}")?;
+        }
         match &self.help {
             Some(help) => write!(f, "\n  help: {}", Visible(help)),
             None => Ok(()),
         }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(f, None)
+    }
+}
+
+/// Shows findings with the lines that they are in: for terminals, and not for logs,
+/// where nobody expects a part of the configuration.
+#[derive(Clone, Copy, Debug)]
+pub struct WithLines<'a>(pub &'a [Finding]);
+
+impl fmt::Display for WithLines<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, finding) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            finding.write(f, finding.excerpt.as_ref())?;
+        }
+        Ok(())
     }
 }
 

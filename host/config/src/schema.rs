@@ -1,10 +1,29 @@
 //! The published JSON Schema, and what it says about keys.
 
 use crate::document::Document;
-use serde_json::Value;
+use barmkin_host::description;
+use serde_json::{Value, json};
 
-/// The JSON Schema (draft 2020-12) of `barmkin.toml`.
+/// The JSON Schema (draft 2020-12) of `barmkin.toml`, and in it of the settings of the
+/// stock policies.
 pub fn schema() -> Value {
+    let mut schema = document();
+    let of_stock = barmkin_stock::all().iter().filter_map(|stock| {
+        let settings = description(stock.component)?.get_mut("settings").map(Value::take)?;
+        let component = format!("stock:{}", stock.name);
+        Some(json!({
+            "if": { "properties": { "component": { "const": component } } },
+            "then": { "properties": { "settings": settings } },
+        }))
+    });
+    if let Some(policy) = schema.pointer_mut("/$defs/Policy").and_then(Value::as_object_mut) {
+        policy.insert("allOf".to_owned(), of_stock.collect());
+    }
+    schema
+}
+
+/// The JSON Schema without that of settings, which their policies judge.
+pub(crate) fn document() -> Value {
     schemars::SchemaGenerator::default().into_root_schema_for::<Document>().to_value()
 }
 

@@ -3,6 +3,7 @@
 //! What is read from a file forgets where it stood; a finding names it by its
 //! path of keys, and the place is looked up when there is something to report.
 
+use crate::excerpt::Excerpt;
 use crate::report::Place;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -81,6 +82,14 @@ impl Site {
         })
     }
 
+    /// The last of its keys.
+    pub(crate) fn name(&self) -> &str {
+        match self.steps.last() {
+            Some(Step::Key(name)) => name,
+            _ => "",
+        }
+    }
+
     fn with(&self, step: Step) -> Self {
         let mut steps = self.steps.clone();
         steps.push(step);
@@ -140,18 +149,28 @@ impl<'s> Places<'s> {
     }
 
     pub(crate) fn find(&mut self, spot: &Spot) -> Place {
+        let (file, span) = self.bytes(spot);
+        let position = span.map(|span| position(self.sources.text(file).as_bytes(), span.start));
+        Place { file: self.sources.path(file).to_owned(), position }
+    }
+
+    /// The line that `spot` is in, if it is a part of a file.
+    pub(crate) fn excerpt(&mut self, spot: &Spot) -> Option<Excerpt> {
+        let (file, span) = self.bytes(spot);
+        Excerpt::of(self.sources.text(file), span?)
+    }
+
+    fn bytes(&mut self, spot: &Spot) -> (FileId, Option<Range<usize>>) {
         let sources = self.sources;
-        let (file, offset) = match spot {
+        match spot {
             Spot::File(file) => (*file, None),
-            Spot::Span(file, span) => (*file, Some(span.start)),
+            Spot::Span(file, span) => (*file, Some(span.clone())),
             Spot::Site(site) => {
                 let read = || DeTable::parse_recoverable(sources.text(site.file)).0;
                 let root = self.roots.entry(site.file).or_insert_with(read);
-                (site.file, locate(root.get_ref(), &site.steps).map(|span| span.start))
+                (site.file, locate(root.get_ref(), &site.steps))
             }
-        };
-        let position = offset.map(|offset| position(sources.text(file).as_bytes(), offset));
-        Place { file: sources.path(file).to_owned(), position }
+        }
     }
 }
 
@@ -176,7 +195,7 @@ fn locate_in(value: &Spanned<DeValue<'_>>, steps: &[Step]) -> Option<Range<usize
 }
 
 /// Line and column of a byte, both from 1.
-fn position(text: &[u8], offset: usize) -> (usize, usize) {
+pub(crate) fn position(text: &[u8], offset: usize) -> (usize, usize) {
     let before = text.get(..offset.min(text.len())).unwrap_or_default();
     let line_start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
     let lines = before.iter().filter(|byte| **byte == b'\n').count();

@@ -12,6 +12,8 @@ pub(crate) struct Unknown {
     pub(crate) span: Range<usize>,
     /// The known key that was probably meant.
     pub(crate) near: Option<String>,
+    /// All keys that are known there.
+    pub(crate) known: Vec<String>,
 }
 
 /// Takes the unknown keys out of a table and all tables in it, so that what is
@@ -28,7 +30,8 @@ fn take_into(table: &mut DeTable<'_>, shape: &Shape<'_>, unknown: &mut Vec<Unkno
         for key in strange {
             table.remove(&key);
             let near = nearest(key.get_ref(), &names);
-            unknown.push(Unknown { span: key.span(), key: key.into_inner().into_owned(), near });
+            let known = names.iter().map(|name| (*name).to_owned()).collect();
+            unknown.push(Unknown { span: key.span(), key: key.into_inner().into_owned(), near, known });
         }
     }
     for (key, value) in table.iter_mut() {

@@ -213,7 +213,7 @@ fn quotas_that_count_nothing_are_reported_at_their_place() {
     }
     assert_eq!(
         report_of("version = 1\n[quotas.q]\nkey = \"route\"\nalgorithm = \"leaky\"\n"),
-        "barmkin.toml:4:13: unknown variant `leaky`, expected one of `gcra`, `fixed-window`, `sliding-window`, `concurrency`"
+        "barmkin.toml:4:13: `leaky` is none of what can be written here\n  help: use one of `gcra`, `fixed-window`, `sliding-window`, `concurrency`"
     );
 }
 

@@ -133,7 +133,7 @@ impl Found {
         let config = config?;
         warn(&config);
         if config.listeners().is_empty() {
-            bail!("`{}` declares no listener: add a `[listen.NAME]`", path.display());
+            bail!("`{}` declares no listener\n  help: add a `[listen.NAME]`", path.display());
         }
         Ok(Self { path: path.to_owned(), config, files })
     }

@@ -9,6 +9,7 @@ mod haproxy;
 mod nginx;
 mod template;
 
+use crate::help::Help;
 use anyhow::{Context, Result, bail};
 use barmkin_config::{Address, Config, Dialect, Listener, ListenerKind};
 use barmkin_host::Generation;
@@ -150,10 +151,15 @@ fn listener<'a>(proxy: Proxy, name: Option<&str>, config: &'a Config) -> Result<
     };
     let found = fitting.next().with_context(|| match name {
         Some(name) => format!("`{name}` is not a listener of {wanted}"),
-        None => format!("there is no listener of {wanted}: declare one"),
-    })?;
+        None => format!("there is no listener of {wanted}"),
+    });
+    let found = found.help("declare one, or name one that there is with `--listener`")?;
     if let Some(other) = fitting.next() {
-        bail!("listeners `{}` and `{}` are both of {wanted}: name one with `--listener`", found.name, other.name);
+        bail!(
+            "listeners `{}` and `{}` are both of {wanted}\n  help: name one with `--listener`",
+            found.name,
+            other.name
+        );
     }
     Ok(found)
 }
@@ -197,9 +203,11 @@ fn socket(path: &Path) -> Result<String> {
 
 /// Where a proxy on this machine finds a listener.
 fn reachable(address: &str) -> Result<String> {
-    let Some((host, port)) = address.rsplit_once(':') else { bail!("`{address}` has no port") };
+    let Some((host, port)) = address.rsplit_once(':') else {
+        bail!("`{address}` has no port\n  help: write `host:port`")
+    };
     if port.parse() == Ok(0_u16) {
-        bail!("a listener at `{address}` has a port that only the running gate knows: give it one");
+        bail!("a listener at `{address}` has a port that only the running gate knows\n  help: give it one");
     }
     Ok(match host {
         "0.0.0.0" => format!("127.0.0.1:{port}"),

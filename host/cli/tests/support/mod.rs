@@ -4,9 +4,10 @@
 pub(crate) mod serving;
 pub(crate) mod webhooks;
 
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
 /// A configuration that knows callers by their keys: `KEYS` are its entries.
@@ -43,6 +44,17 @@ pub(crate) fn folder(files: &[(&str, &str)]) -> TempDir {
     folder
 }
 
+/// Writes secrets, below `secrets`, that only their owner can read.
+pub(crate) fn secrets(folder: &Path, secrets: &[(&str, &str)]) {
+    let below = folder.join("secrets");
+    std::fs::create_dir(&below).unwrap();
+    for (name, secret) in secrets {
+        let path = below.join(name);
+        std::fs::write(&path, secret).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+}
+
 /// A command of `barmkin` in a folder.
 pub(crate) fn barmkin(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_barmkin"));
@@ -67,6 +79,15 @@ impl From<Output> for Ended {
 /// Runs a command to its end.
 pub(crate) fn run(folder: &Path, arguments: &[&str]) -> Ended {
     barmkin(folder, arguments).output().unwrap().into()
+}
+
+/// Runs a command to its end, with `input` as its standard input.
+pub(crate) fn run_with(folder: &Path, arguments: &[&str], input: &[u8]) -> Ended {
+    let mut command = barmkin(folder, arguments);
+    let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // One that refuses its arguments may be gone before it has read.
+    let _ = process.stdin.take().unwrap().write_all(input);
+    process.wait_with_output().unwrap().into()
 }
 
 /// A key for a caller, and the folder of a configuration that knows it.

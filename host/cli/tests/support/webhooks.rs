@@ -96,9 +96,7 @@ impl Webhooks {
 
     /// Why a delivery signed with `secret` is denied; `None` if it is not.
     pub(crate) fn deliver(&self, path: &str, secret: &str, body: &str) -> Option<String> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
-        mac.update(body.as_bytes());
-        let signature = hex::encode(mac.finalize().into_bytes());
+        let signature = signature(secret, body.as_bytes());
         let mut connection = TcpStream::connect(&self.address).unwrap();
         write!(
             connection,
@@ -122,10 +120,17 @@ impl Webhooks {
     /// What it says of itself.
     pub(crate) fn status(&self) -> Value {
         // It can be asked whatever is on disk.
-        let status = self.command(&["status", "--admin", "unix:admin.sock"]);
+        let status = self.command(&["status", "--json", "--admin", "unix:admin.sock"]);
         assert_eq!(status.code, Some(0), "{}", status.err);
         serde_json::from_str(&status.out).unwrap()
     }
+}
+
+/// The signature of `body`, as GitHub writes it behind `sha256=`.
+pub(crate) fn signature(secret: &str, body: &[u8]) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
+    mac.update(body);
+    hex::encode(mac.finalize().into_bytes())
 }
 
 /// What the gate in `folder` answers its operators.

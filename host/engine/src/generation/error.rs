@@ -265,7 +265,7 @@ impl Problem {
     /// What to do about it, where there is one thing to do.
     pub fn help(&self) -> Option<String> {
         Some(match self {
-            Self::InvalidComponent(_) => "build it anew with `barmkin build`".into(),
+            Self::InvalidComponent(_) => "build it again with `barmkin build`".into(),
             Self::CoreModule => "make a component of it with `barmkin build`".into(),
             Self::TooMany { .. } => "make the component simpler: no tool for policies makes that".into(),
             Self::CompileBudget { estimate, .. } if *estimate > COMPILE_BUDGET_MAX => format!(
@@ -296,6 +296,9 @@ impl Problem {
             Self::NotGranted { kind, name } => {
                 let table = if *kind == "nonce space" { "nonces".to_owned() } else { format!("{kind}s") };
                 format!("say which one it means in the policy's grants: `{table} = {{ {name} = \"...\" }}`")
+            }
+            Self::WrongAlgorithm { key, accepted, .. } => {
+                format!("grant a key for {accepted}, or give `{key}` that `algorithm`")
             }
             Self::VouchNotGranted => "if it may let requests in, add `vouch = true` to its grants".into(),
             Self::UnusedGrant { .. } | Self::UnusedVouch => "remove the grant".into(),

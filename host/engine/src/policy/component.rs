@@ -82,6 +82,9 @@ pub(super) fn inspect_within(component: &[u8], budget: Duration) -> Result<Inspe
     if component.len() > COMPONENT_BYTES_MAX {
         return Err(Problem::ComponentTooLarge { bytes: component.len(), max: COMPONENT_BYTES_MAX });
     }
+    if !component.starts_with(b"\0asm") {
+        return Err(Problem::InvalidComponent("it does not begin as WebAssembly does".to_owned()));
+    }
     if Parser::is_core_wasm(component) {
         return Err(Problem::CoreModule);
     }
