@@ -83,6 +83,14 @@
 //! serves does so only with `--panic-messages`, since the message may hold parts of
 //! the request: what is not to be logged does not belong in one.
 //!
+//! # What it says of itself
+//!
+//! The doc comments of the settings reach operators: `barmkin build` puts them into the
+//! component, with a JSON Schema, and `barmkin policies NAME.wasm` shows them. Derive
+//! [`Schema`](derive@Schema) for the structs and enums that settings are made of,
+//! declare why the policy denies with [`reasons!`], and see [`describe`]. None of it is
+//! part of what runs.
+//!
 //! # Cargo.toml
 //!
 //! ```toml
@@ -103,6 +111,7 @@ pub mod capability;
 mod component;
 mod configured;
 mod decision;
+pub mod describe;
 pub mod extract;
 mod host;
 pub mod log;
@@ -111,6 +120,7 @@ pub mod native;
 #[cfg(target_arch = "wasm32")]
 mod panic;
 pub mod prelude;
+mod reason;
 mod rule;
 pub mod settings;
 #[cfg(not(target_arch = "wasm32"))]
@@ -120,11 +130,19 @@ pub mod types;
 #[cfg(all(target_arch = "wasm32", feature = "allocator"))]
 mod allocator;
 
+/// Derives [`Schema`](trait@Schema) for what settings are made of: structs, and
+/// enums of plain words, as serde reads them.
+pub use barmkin_guest_macros::Schema;
 /// Makes a struct of settings a policy.
 ///
 /// On a struct that implements [`Rule`]: `#[policy]`. On settings from which a
 /// rule is built: `#[policy(rule = Type)]`, where `Type` implements [`Rule`]
 /// and `TryFrom` of the settings with [`Problems`] as its error.
+///
+/// The doc comments of the struct and its fields are what `barmkin policies` tells
+/// operators. `reasons = REASONS` adds why it denies (see [`reasons!`]), and
+/// `example = "example.toml"` a configuration that uses it, from a file beside the
+/// source.
 ///
 /// The struct becomes readable by serde, with names in kebab-case and refusing
 /// names it does not have; attributes of serde on its fields work as usual.
@@ -146,7 +164,9 @@ pub use barmkin_guest_macros::policy;
 pub use barmkin_guest_macros::name;
 pub use capability::{ConfiguredKey, Key, Nonces, Quota};
 pub use decision::{abstain, allow, deny, vouch};
+pub use describe::Schema;
 pub use extract::{Extract, Name};
+pub use reason::Reason;
 pub use rule::{Problems, Rule, Settings};
 
 /// What `#[policy]` expands to. Not for direct use; it changes without notice.

@@ -13,4 +13,4 @@ pub use crate::types::{
     Algorithm, Candidate, Claim, Decision, DuplicateTreatment, Encoding, Facts, Outcome, Part, Principal, Refusal,
     Verified,
 };
-pub use crate::{Problems, Rule, abstain, allow, deny, log, name, policy, vouch};
+pub use crate::{Problems, Reason, Rule, Schema, abstain, allow, deny, log, name, policy, reasons, vouch};

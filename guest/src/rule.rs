@@ -2,6 +2,7 @@
 
 use serde::de::DeserializeOwned;
 
+use crate::describe::Description;
 use crate::extract::Extract;
 use crate::types::{Decision, SettingProblem};
 
@@ -50,6 +51,9 @@ pub trait Rule: Sized {
 pub trait Settings: DeserializeOwned {
     /// What decides: the settings themselves, or what is built from them.
     type Rule: Rule;
+
+    /// What it says of itself.
+    const DESCRIPTION: Description = Description::NONE;
 
     /// Builds the rule, so that no request has to.
     ///

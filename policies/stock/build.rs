@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 
     let workspace = here.join("../..");
-    for source in ["Cargo.toml", "Cargo.lock", "guest", "path", "wit"] {
+    for source in ["Cargo.toml", "Cargo.lock", "by-name", "guest", "path", "wit"] {
         println!("cargo::rerun-if-changed={}", workspace.join(source).display());
     }
     for policy in POLICIES {

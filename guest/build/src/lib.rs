@@ -28,6 +28,7 @@
 //! of its own, so that it never waits for the build that is running it.
 
 mod cargo;
+mod description;
 mod environment;
 mod error;
 mod profile;
@@ -100,11 +101,16 @@ fn componentize(package: &str, module: &Path) -> Result<Vec<u8>, BuildError> {
     if !exports_policy(&bytes) {
         return Err(BuildError::NoPolicy { package: package.to_owned() });
     }
-    wit_component::ComponentEncoder::default()
+    let (bytes, described) = description::take(&bytes);
+    let mut component = wit_component::ComponentEncoder::default()
         .validate(true)
         .module(&bytes)
         .and_then(|mut encoder| encoder.encode())
-        .map_err(|source| BuildError::Componentize { module: module.to_owned(), source: source.into() })
+        .map_err(|source| BuildError::Componentize { module: module.to_owned(), source: source.into() })?;
+    if let Some(described) = described {
+        description::add(&mut component, &described);
+    }
+    Ok(component)
 }
 
 /// Whether `module` has what `#[policy]` exports, of whichever version.

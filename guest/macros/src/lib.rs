@@ -5,6 +5,14 @@ use syn::parse_macro_input;
 
 mod name;
 mod policy;
+mod schema;
+
+/// Says which values a type of settings takes. See the crate `barmkin-guest`.
+#[proc_macro_derive(Schema)]
+pub fn schema(item: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(item as syn::DeriveInput);
+    schema::derive(&input).unwrap_or_else(syn::Error::into_compile_error).into()
+}
 
 /// Makes a marker type for a name. See the crate `barmkin-guest`.
 #[proc_macro]

@@ -1,25 +1,42 @@
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::parse::{Parse, ParseStream};
-use syn::{Fields, Ident, ItemStruct, Path, Token};
+use syn::{Fields, Ident, ItemStruct, LitStr, Path, Token};
 
-/// Empty, or `rule = Type`: the rule that is built from these settings, where
-/// it is not the settings themselves.
+use crate::schema;
+
+/// What is in the parentheses of `#[policy(..)]`.
+#[derive(Default)]
 pub(crate) struct Arguments {
+    /// `rule = Type`: the rule that is built from these settings, where it is not the
+    /// settings themselves.
     rule: Option<Path>,
+    /// `reasons = REASONS`: why it denies.
+    reasons: Option<Path>,
+    /// `example = "file"`: a configuration that uses it.
+    example: Option<LitStr>,
 }
 
 impl Parse for Arguments {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        if input.is_empty() {
-            return Ok(Self { rule: None });
+        let mut arguments = Self::default();
+        while !input.is_empty() {
+            let name: Ident = input.parse()?;
+            input.parse::<Token![=]>()?;
+            match name.to_string().as_str() {
+                "rule" => arguments.rule = Some(input.parse()?),
+                "reasons" => arguments.reasons = Some(input.parse()?),
+                "example" => arguments.example = Some(input.parse()?),
+                _ => {
+                    let message = "expected `rule = Type`, `reasons = REASONS` or `example = \"file\"`";
+                    return Err(syn::Error::new(name.span(), message));
+                }
+            }
+            if !input.is_empty() {
+                input.parse::<Token![,]>()?;
+            }
         }
-        let name: Ident = input.parse()?;
-        if name != "rule" {
-            return Err(syn::Error::new(name.span(), "expected `rule = Type`"));
-        }
-        input.parse::<Token![=]>()?;
-        Ok(Self { rule: Some(input.parse()?) })
+        Ok(arguments)
     }
 }
 
@@ -37,6 +54,7 @@ pub(crate) fn expand(arguments: &Arguments, settings: &ItemStruct) -> syn::Resul
         None => (quote!(#name), quote!(::core::result::Result::Ok(self))),
         Some(rule) => (quote!(#rule), quote!(<#rule as ::core::convert::TryFrom<Self>>::try_from(self))),
     };
+    let description = description(arguments, settings)?;
     let exports = exports(name);
     let declares_once = quote_spanned! { name.span() =>
         const _: () = ::barmkin_guest::__private::declares_once::<#name>();
@@ -53,6 +71,8 @@ pub(crate) fn expand(arguments: &Arguments, settings: &ItemStruct) -> syn::Resul
         impl ::barmkin_guest::Settings for #name {
             type Rule = #rule;
 
+            const DESCRIPTION: ::barmkin_guest::describe::Description = #description;
+
             fn build(self) -> ::core::result::Result<#rule, ::barmkin_guest::Problems> {
                 #build
             }
@@ -61,6 +81,28 @@ pub(crate) fn expand(arguments: &Arguments, settings: &ItemStruct) -> syn::Resul
         #declares_once
 
         #exports
+    })
+}
+
+/// What it says of itself.
+fn description(arguments: &Arguments, settings: &ItemStruct) -> syn::Result<TokenStream> {
+    let summary = schema::lines(&settings.attrs);
+    let shape = schema::of_settings(&settings.fields)?;
+    let reasons = match &arguments.reasons {
+        Some(reasons) => quote!(::core::option::Option::Some(#reasons)),
+        None => quote!(::core::option::Option::None),
+    };
+    let example = match &arguments.example {
+        Some(file) => quote!(::core::include_str!(#file)),
+        None => quote!(""),
+    };
+    Ok(quote! {
+        ::barmkin_guest::describe::Description {
+            summary: #summary,
+            settings: #shape,
+            reasons: #reasons,
+            example: #example,
+        }
     })
 }
 
@@ -99,6 +141,20 @@ fn exports(settings: &Ident) -> TokenStream {
             }
 
             export!(Exports with_types_in ::barmkin_guest::bindings);
+        };
+
+        // Not part of the memory of anything that runs: a custom section, beside which
+        // the linker drops the static itself, since nothing uses it.
+        #[cfg(target_arch = "wasm32")]
+        const _: () = {
+            use ::barmkin_guest::describe::Description;
+
+            const DESCRIPTION: Description = <#settings as ::barmkin_guest::Settings>::DESCRIPTION;
+
+            #[allow(dead_code, reason = "it is read from the component")]
+            #[unsafe(link_section = "barmkin-description")]
+            #[allow(long_running_const_eval, reason = "it takes as long as its text")]
+            static DESCRIBED: [u8; DESCRIPTION.json_length()] = DESCRIPTION.json();
         };
 
         #[cfg(not(target_arch = "wasm32"))]

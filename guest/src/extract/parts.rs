@@ -3,6 +3,7 @@
 use core::ops::Deref;
 
 use crate::extract::{Extract, Needs, Request};
+use crate::reason::MISSING_PRINCIPAL;
 use crate::types::{Denial, Facts, Principal, RequestParts};
 
 /// The time of the decision: one reading for the whole chain.
@@ -130,7 +131,7 @@ impl<'a, R> Extract<'a, R> for &'a Principal {
     }
 
     fn extract(_: &R, request: &mut Request<'a>) -> Result<Self, Denial> {
-        request.input().principal.as_ref().ok_or_else(|| Denial::new(403, "missing-principal"))
+        request.input().principal.as_ref().ok_or_else(|| MISSING_PRINCIPAL.denial())
     }
 }
 

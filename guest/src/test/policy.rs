@@ -4,7 +4,9 @@ use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
 
 use crate::decision::deny;
+use crate::describe::DeclaredReason;
 use crate::native::{configure, run_native};
+use crate::reason::MISSING_PRINCIPAL;
 use crate::rule::Settings;
 use crate::test::calls::{Calls, Ended};
 use crate::test::input::input;
@@ -139,6 +141,10 @@ impl<S: Settings> Policy<S> {
     }
 
     /// Decides a request as the host would.
+    ///
+    /// # Panics
+    /// Where the policy declares its reasons and denies for another.
+    #[track_caller]
     pub fn check(&self, request: &Request) -> Decision {
         let input = match input(&self.grants.manifest, request) {
             Ok(input) => input,
@@ -149,7 +155,10 @@ impl<S: Settings> Policy<S> {
         match panic::catch_unwind(AssertUnwindSafe(run)) {
             Ok(decision) => match answer::violation(&self.grants.manifest, &decision) {
                 Some(detail) => violation(&detail),
-                None => decision,
+                None => {
+                    assert_reason_declared(S::DESCRIPTION.reasons, &decision);
+                    decision
+                }
             },
             Err(panic) => match panic.downcast::<Ended>() {
                 Ok(ended) => {
@@ -178,6 +187,14 @@ impl<S: Settings> Policy<S> {
     pub fn log(&self) -> Vec<Line> {
         self.grants.log.borrow().clone()
     }
+}
+
+#[track_caller]
+fn assert_reason_declared(reasons: Option<&[DeclaredReason]>, decision: &Decision) {
+    let (Some(reasons), Some(code)) = (reasons, decision.code()) else { return };
+    let is_declared =
+        reasons.iter().map(|declared| declared.reason).chain([MISSING_PRINCIPAL]).any(|it| it.code() == code);
+    assert!(is_declared, "the policy denies for `{code}`, which it does not declare: add it to its `reasons!`");
 }
 
 fn violation(detail: &str) -> Decision {

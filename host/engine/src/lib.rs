@@ -109,7 +109,7 @@ pub use generation::spec::{
 pub use generation::{Generation, Images, Loaded, Services};
 pub use keys::{Algorithm, Key, KeyError, KeyRing, KeySource};
 pub use metrics::{DeliveryOutcome, Metrics, NoMetrics, Unenforced, Untried};
-pub use policy::{BodyInput, CONTRACT, DigestAlgorithm, Inspection, Manifest, NamedInput, inspect};
+pub use policy::{BodyInput, CONTRACT, DigestAlgorithm, Inspection, Manifest, NamedInput, description, inspect};
 pub use principal::{Facts, Principal, PrincipalKind};
 pub use reason::{HostReason, Reason};
 pub use record::{Decided, Recorder};

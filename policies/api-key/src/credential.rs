@@ -2,9 +2,12 @@
 
 use std::borrow::Cow;
 
+use barmkin_guest::{Reason, Schema};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
+
+use crate::reason::MALFORMED_API_KEY;
 
 /// Longer than any key in use, and short enough to be hashed in no time.
 const KEY_BYTES_MAX: usize = 512;
@@ -26,10 +29,12 @@ pub(crate) enum Credential {
 
 /// Which part of `user:password` is the key. The other is not looked at: many
 /// clients can send a key only with an empty or a made-up one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Schema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum BasicPart {
+    /// What comes before the first colon.
     User,
+    /// What comes after it.
     Password,
 }
 
@@ -60,9 +65,9 @@ impl Credential {
         }
     }
 
-    /// The key in a value of the header or parameter, or the code of the denial; `None` where
+    /// The key in a value of the header or parameter, or the reason of the denial; `None` where
     /// there is none.
-    pub(crate) fn key<'a>(&self, value: &'a str) -> Result<Option<Cow<'a, str>>, &'static str> {
+    pub(crate) fn key<'a>(&self, value: &'a str) -> Result<Option<Cow<'a, str>>, Reason> {
         let key = match self {
             Self::Header(_) | Self::Query(_) => Some(Cow::Borrowed(value)),
             Self::Scheme(scheme) => behind(scheme, value).map(Cow::Borrowed),
@@ -71,7 +76,7 @@ impl Credential {
         };
         let Some(key) = key.filter(|key| !key.is_empty()) else { return Ok(None) };
         let visible = key.bytes().all(|byte| byte.is_ascii_graphic());
-        if visible && key.len() <= KEY_BYTES_MAX { Ok(Some(key)) } else { Err("malformed-api-key") }
+        if visible && key.len() <= KEY_BYTES_MAX { Ok(Some(key)) } else { Err(MALFORMED_API_KEY) }
     }
 }
 
@@ -83,11 +88,11 @@ fn behind<'a>(scheme: &str, value: &'a str) -> Option<&'a str> {
 }
 
 /// RFC 7617, section 2: the user ends at the first colon.
-fn basic(encoded: &str, part: BasicPart) -> Result<Cow<'static, str>, &'static str> {
+fn basic(encoded: &str, part: BasicPart) -> Result<Cow<'static, str>, Reason> {
     let decoded = STANDARD.decode(encoded).ok();
     let decoded = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
-    let decoded = decoded.ok_or("malformed-api-key")?;
-    let (user, password) = decoded.split_once(':').ok_or("malformed-api-key")?;
+    let decoded = decoded.ok_or(MALFORMED_API_KEY)?;
+    let (user, password) = decoded.split_once(':').ok_or(MALFORMED_API_KEY)?;
     Ok(Cow::Owned(match part {
         BasicPart::User => user.to_owned(),
         BasicPart::Password => password.to_owned(),
@@ -96,11 +101,11 @@ fn basic(encoded: &str, part: BasicPart) -> Result<Cow<'static, str>, &'static s
 
 /// RFC 6265, section 4.2.1. A cookie that comes twice has two readings: servers take
 /// the first or the last.
-fn cookie<'a>(name: &str, value: &'a str) -> Result<Option<&'a str>, &'static str> {
+fn cookie<'a>(name: &str, value: &'a str) -> Result<Option<&'a str>, Reason> {
     let pairs = value.split(';').filter_map(|pair| pair.trim_matches([' ', '\t']).split_once('='));
     let mut named = pairs.filter(|(other, _)| *other == name).map(|(_, value)| value);
     let first = named.next();
-    if named.next().is_some() { Err("malformed-api-key") } else { Ok(first) }
+    if named.next().is_some() { Err(MALFORMED_API_KEY) } else { Ok(first) }
 }
 
 #[cfg(test)]
@@ -111,11 +116,11 @@ mod tests {
 
     const PASSWORD: Credential = Credential::Basic(BasicPart::Password);
 
-    fn key(credential: &Credential, value: &str) -> Result<Option<String>, &'static str> {
+    fn key(credential: &Credential, value: &str) -> Result<Option<String>, Reason> {
         credential.key(value).map(|key| key.map(Cow::into_owned))
     }
 
-    fn found(key: &str) -> Result<Option<String>, &'static str> {
+    fn found(key: &str) -> Result<Option<String>, Reason> {
         Ok(Some(key.to_owned()))
     }
 
@@ -128,12 +133,12 @@ mod tests {
     fn another_scheme_is_no_key() {
         assert_eq!(key(&PASSWORD, "Bearer abc"), Ok(None));
         assert_eq!(key(&PASSWORD, "Basic"), Ok(None));
-        assert_eq!(key(&PASSWORD, "Basic !"), Err("malformed-api-key"));
+        assert_eq!(key(&PASSWORD, "Basic !"), Err(MALFORMED_API_KEY));
         let token = Credential::Scheme("Token".to_owned());
         assert_eq!(key(&token, "tOkEn  abc"), found("abc"));
         assert_eq!(key(&token, "Tokenabc"), Ok(None));
         assert_eq!(key(&token, "Bearer abc"), Ok(None));
-        assert_eq!(key(&token, "Token a b"), Err("malformed-api-key"));
+        assert_eq!(key(&token, "Token a b"), Err(MALFORMED_API_KEY));
     }
 
     #[test]
@@ -142,15 +147,15 @@ mod tests {
         assert_eq!(key(&cookie, "a=b; key=abc; c=d"), found("abc"));
         assert_eq!(key(&cookie, "a=b;key=a=c"), found("a=c"));
         assert_eq!(key(&cookie, "Key=abc; akey=x; key"), Ok(None));
-        assert_eq!(key(&cookie, "key=a; key=a"), Err("malformed-api-key"));
+        assert_eq!(key(&cookie, "key=a; key=a"), Err(MALFORMED_API_KEY));
     }
 
     #[test]
     fn a_key_has_at_most_512_visible_bytes() {
         let header = Credential::Header("x-api-key".to_owned());
         assert!(key(&header, &"k".repeat(512)).is_ok());
-        assert_eq!(key(&header, &"k".repeat(513)), Err("malformed-api-key"));
-        assert_eq!(key(&header, "a b"), Err("malformed-api-key"));
+        assert_eq!(key(&header, &"k".repeat(513)), Err(MALFORMED_API_KEY));
+        assert_eq!(key(&header, "a b"), Err(MALFORMED_API_KEY));
         assert_eq!(key(&header, ""), Ok(None));
     }
 

@@ -7,6 +7,7 @@
 
 mod credential;
 mod places;
+mod reason;
 mod settings;
 mod table;
 mod time;
@@ -15,6 +16,7 @@ use barmkin_guest::prelude::*;
 use barmkin_guest::types::Cardinality;
 
 use places::Places;
+use reason::{NO_USABLE_KEY, UNKNOWN_API_KEY};
 pub use settings::Settings;
 use table::{Entry, Table};
 
@@ -47,18 +49,18 @@ impl Rule for ApiKeys {
     fn check(&self, (now, headers, parameters, pepper): Self::Input<'_>) -> Decision {
         let key = match self.places.key(|index| headers.all(index), |index| parameters.get(index)) {
             Ok(key) => key,
-            Err(code) => return self.refuse(code),
+            Err(reason) => return self.refuse(reason),
         };
         let hashes = pepper.keyed_hash(key.as_bytes());
         if hashes.is_empty() {
             // No secret is in force: that is the operator's to mend, not the caller's.
-            return deny(503, "no-usable-key").header("retry-after", "30");
+            return NO_USABLE_KEY.deny().header("retry-after", "30");
         }
         let Some(entry) = hashes.iter().find_map(|hash| self.table.get(hash)) else {
-            return self.refuse("unknown-api-key");
+            return self.refuse(UNKNOWN_API_KEY);
         };
-        if let Some(code) = entry.refused_at(now.unix_ms()) {
-            return self.refuse(code).detail(format!("key `{}` of `{}`", entry.id, entry.principal));
+        if let Some(reason) = entry.refused_at(now.unix_ms()) {
+            return self.refuse(reason).detail(format!("key `{}` of `{}`", entry.id, entry.principal));
         }
         allow(principal(entry, now))
     }
@@ -69,9 +71,9 @@ impl Rule for ApiKeys {
 }
 
 impl ApiKeys {
-    fn refuse(&self, code: &str) -> Decision {
+    fn refuse(&self, reason: Reason) -> Decision {
         let challenges = self.places.challenges();
-        challenges.fold(deny(401, code), |denial, challenge| denial.header("www-authenticate", challenge))
+        challenges.fold(reason.deny(), |denial, challenge| denial.header("www-authenticate", challenge))
     }
 }
 

@@ -2,17 +2,18 @@
 
 use std::borrow::Cow;
 
-use barmkin_guest::Problems;
 use barmkin_guest::types::Cardinality;
+use barmkin_guest::{Problems, Reason, Schema};
 use serde::Deserialize;
 
 use crate::credential::{BasicPart, Credential};
+use crate::reason::{MISSING_API_KEY, SEVERAL_API_KEYS};
 
 /// Each is looked at: more are not needed.
 const PLACES_MAX: usize = 8;
 
 /// A place, as it is written.
-#[derive(Deserialize)]
+#[derive(Deserialize, Schema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct Place {
     /// A header of its own, in lower case.
@@ -21,7 +22,7 @@ pub(crate) struct Place {
     /// `authorization`, behind the name of this scheme: `Bearer`, `Token`.
     #[serde(default)]
     scheme: Option<String>,
-    /// `authorization`, in Basic authentication: as `user` or `password`.
+    /// `authorization`, in this part of Basic authentication.
     #[serde(default)]
     basic: Option<BasicPart>,
     /// The cookie of this name.
@@ -72,13 +73,13 @@ impl Places {
     }
 
     /// The one key of a request, whose headers and query parameters have these
-    /// values, or the code of the denial. A request with two different keys has two
+    /// values, or the reason of the denial. A request with two different keys has two
     /// readings.
     pub(crate) fn key<'a, I>(
         &self,
         values: impl Fn(usize) -> I,
         parameters: impl Fn(usize) -> Option<&'a str>,
-    ) -> Result<Cow<'a, str>, &'static str>
+    ) -> Result<Cow<'a, str>, Reason>
     where
         I: Iterator<Item = &'a str>,
     {
@@ -93,11 +94,11 @@ impl Places {
                     (_, None) => {}
                     (None, key) => found = key,
                     (Some(first), Some(key)) if *first == key => {}
-                    (Some(_), Some(_)) => return Err("several-api-keys"),
+                    (Some(_), Some(_)) => return Err(SEVERAL_API_KEYS),
                 }
             }
         }
-        found.ok_or("missing-api-key")
+        found.ok_or(MISSING_API_KEY)
     }
 }
 

@@ -6,56 +6,59 @@ use serde::Deserialize;
 use crate::ApiKeys;
 use crate::credential::{BasicPart, Credential};
 use crate::places::{self, Place, Places};
+use crate::reason::REASONS;
 use crate::table::{Entry, Hash, Table};
 use crate::time::Time;
 
 /// The attribute of a principal that names the key by which it came.
 const KEY_ID: &str = "key-id";
 
-/// The settings.
-#[policy(rule = ApiKeys)]
+/// Knows callers by their keys, and lets them in. Only keyed hashes of the keys are in
+/// the settings: the host makes the hash of the key that a request carries, under the
+/// secret that is granted as `pepper`. `barmkin api-key new` makes keys.
+#[policy(rule = ApiKeys, reasons = REASONS, example = "../example.toml")]
 pub struct Settings {
-    /// The header with the key, in lower case: `x-api-key` unless given.
+    /// The header with the key, in lower case. Defaults to `x-api-key`.
     #[serde(default)]
     header: Option<String>,
-    /// The key is in Basic authentication instead: as `user` or `password`.
+    /// Which part of Basic authentication is the key, where it comes by that.
     #[serde(default)]
     basic: Option<BasicPart>,
-    /// Several places, of which a request uses one: `{ header = "x-api-key" }`,
-    /// `{ scheme = "Bearer" }`, `{ basic = "password" }`, `{ cookie = "key" }`,
-    /// `{ query = "key" }`.
+    /// Several places, of which a request uses one, instead of `header` and `basic`.
     #[serde(default)]
     places: Option<Vec<Place>>,
     /// The keys that are known.
     keys: Vec<KnownKey>,
 }
 
-/// A key that is known by its hash. Its fields are those of a line in a file of
-/// keys.
-#[derive(Deserialize)]
+/// A key, known by its hash. Its fields are those of a line in a file of keys.
+#[derive(Deserialize, Schema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct KnownKey {
     /// The id of the key, which logs name. It is not a secret.
     id: String,
     /// HMAC-SHA256 of the key under the pepper: 64 hex digits.
     hash: String,
-    /// The id of the principal; that of the key unless given. Several keys may
-    /// stand for one principal, whose quotas they share.
+    /// The id of the principal. Defaults to that of the key. Several keys may stand for
+    /// one principal, whose quotas they share.
     #[serde(default)]
     principal: Option<String>,
+    /// Whom the principal belongs to.
     #[serde(default)]
     tenant: Option<String>,
+    /// Roles of the principal, for `rbac-scopes`.
     #[serde(default)]
     roles: Vec<String>,
+    /// Scopes of the principal.
     #[serde(default)]
     scopes: Vec<String>,
-    /// RFC 3339. The key counts from this time on.
+    /// When the key starts counting, as RFC 3339 writes times.
     #[serde(default)]
     not_before: Option<Time>,
-    /// RFC 3339. The key no longer counts from this time on.
+    /// When the key stops counting, as RFC 3339 writes times.
     #[serde(default)]
     expires: Option<Time>,
-    /// For the policies behind this one. `key-id` is added to them.
+    /// What later policies may know of the principal. `key-id` is added to it.
     #[serde(default)]
     attributes: BTreeMap<String, String>,
 }

@@ -1,5 +1,9 @@
 //! The keys that are known, by their hashes.
 
+use barmkin_guest::Reason;
+
+use crate::reason::{API_KEY_NOT_YET_VALID, EXPIRED_API_KEY};
+
 /// HMAC-SHA256, as the host makes it.
 pub(crate) type Hash = [u8; 32];
 
@@ -19,12 +23,12 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// The code of the denial, where the key does not count at this time.
-    pub(crate) fn refused_at(&self, unix_ms: u64) -> Option<&'static str> {
+    /// The reason of the denial, where the key does not count at this time.
+    pub(crate) fn refused_at(&self, unix_ms: u64) -> Option<Reason> {
         if self.not_before_unix_ms.is_some_and(|from| unix_ms < from) {
-            Some("api-key-not-yet-valid")
+            Some(API_KEY_NOT_YET_VALID)
         } else if self.expires_unix_ms.is_some_and(|expires| unix_ms >= expires) {
-            Some("expired-api-key")
+            Some(EXPIRED_API_KEY)
         } else {
             None
         }

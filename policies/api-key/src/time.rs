@@ -3,6 +3,8 @@
 //! A library for dates would be half of this component, and a page of memory in
 //! each of its instances; the tests hold this against one.
 
+use barmkin_guest::Schema;
+use barmkin_guest::describe::Shape;
 use serde::Deserialize;
 
 /// A time, in milliseconds since 1970-01-01 00:00 UTC; any before that is 0.
@@ -12,12 +14,17 @@ pub(crate) struct Time {
     pub(crate) unix_ms: u64,
 }
 
+impl Schema for Time {
+    const SHAPE: Shape = Shape::Text("^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt]");
+}
+
 impl TryFrom<String> for Time {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let unix_ms = unix_ms(&text)
-            .ok_or_else(|| format!("`{text}` is not a time such as `2026-12-31T00:00:00Z` (RFC 3339)"))?;
+        let unix_ms = unix_ms(&text).ok_or_else(|| {
+            format!("`{text}` is not a time: use one as RFC 3339 writes them, such as `2026-12-31T00:00:00Z`")
+        })?;
         Ok(Self { unix_ms: u64::try_from(unix_ms).unwrap_or_default() })
     }
 }

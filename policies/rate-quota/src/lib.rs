@@ -3,19 +3,24 @@
 //! It takes from the quota that the operator grants as `quota`. Whom a unit is
 //! counted against is the quota's own setting, not the policy's.
 
+mod reason;
 mod rule;
 
 use barmkin_guest::prelude::*;
+
+use reason::{REASONS, UNIDENTIFIED_CALLER};
 
 name!(
     /// The quota to take from.
     pub Units = "quota"
 );
 
-/// The settings.
-#[policy]
+/// Lets a caller do as much as its quota has left: what it takes from is the quota that
+/// is granted as `quota`. Whom a unit is counted against, how many there are, and when
+/// one comes back, are settings of the quota.
+#[policy(reasons = REASONS, example = "../example.toml")]
 pub struct RateQuota {
-    /// How many units a request costs.
+    /// Units that a request costs. Defaults to 1.
     #[serde(default = "one")]
     cost: u32,
 }
@@ -37,7 +42,7 @@ impl Rule for RateQuota {
                 retry_after_ms: quota.retry_after_ms(),
             }),
             Outcome::Unidentified => {
-                deny(403, "unidentified-caller").detail("the request lacks what the quota is counted by")
+                UNIDENTIFIED_CALLER.deny().detail("the request lacks what the quota is counted by")
             }
         }
     }

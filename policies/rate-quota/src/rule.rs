@@ -1,7 +1,8 @@
 //! What a caller over its quota is told.
 
-use barmkin_guest::deny;
 use barmkin_guest::types::Decision;
+
+use crate::reason::OVER_QUOTA;
 
 /// Where a caller stands with its quota.
 pub(crate) struct Standing {
@@ -19,7 +20,8 @@ pub(crate) struct Standing {
 /// (draft-ietf-httpapi-ratelimit-headers) name a quota and its window, neither
 /// of which a policy learns; and a draft's fields may still change.
 pub(crate) fn over_quota(standing: &Standing) -> Decision {
-    let refusal = deny(429, "over-quota")
+    let refusal = OVER_QUOTA
+        .deny()
         .header("x-ratelimit-limit", standing.limit.to_string())
         .header("x-ratelimit-remaining", standing.remaining.to_string())
         .header("x-ratelimit-reset", whole_seconds(standing.reset_after_ms).to_string());

@@ -6,6 +6,7 @@
 //! configured is: a request is matched, and a few bits are looked at.
 
 mod path;
+mod reason;
 mod roles;
 mod scopes;
 mod settings;
@@ -13,6 +14,7 @@ mod tree;
 
 use barmkin_guest::prelude::*;
 
+use reason::{AMBIGUOUS_PATH, INSUFFICIENT_SCOPE, NO_RULE};
 use roles::Roles;
 use scopes::Needed;
 pub use settings::Settings;
@@ -34,13 +36,14 @@ impl Rule for RbacScopes {
         // A backend that does not tell cases apart would serve what another
         // rule guards.
         if exact.map(|(rule, _)| rule) != folded.map(|(rule, _)| rule) {
-            return deny(400, "ambiguous-path").detail("in another case the path is subject to another rule");
+            return AMBIGUOUS_PATH.deny().detail("in another case the path is subject to another rule");
         }
         let Some((_, needed)) = exact else {
-            return deny(403, "no-rule").detail(format!("no rule is for {} {}", &*method, &*path));
+            return NO_RULE.deny().detail(format!("no rule is for {} {}", &*method, &*path));
         };
         if !needed.is_held_by(principal, &self.roles) {
-            return deny(403, "insufficient-scope")
+            return INSUFFICIENT_SCOPE
+                .deny()
                 .detail(needed.shortfall(principal, &self.roles))
                 .header("www-authenticate", needed.challenge());
         }

@@ -2,18 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use barmkin_guest::Problems;
+use barmkin_guest::{Problems, Schema};
 use serde::Deserialize;
 
 use crate::scopes::{ScopeSet, Scopes};
 
-/// A role as settings have it.
-#[derive(Debug, Default, Deserialize)]
+/// A role.
+#[derive(Debug, Default, Deserialize, Schema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct RoleSetting {
     /// Roles whose scopes it has too.
     #[serde(default)]
     pub(crate) inherits: Vec<String>,
+    /// Scopes that it has.
     #[serde(default)]
     pub(crate) scopes: Vec<String>,
 }

@@ -5,40 +5,44 @@ use serde::Deserialize;
 
 use crate::RbacScopes;
 use crate::path::Pattern;
+use crate::reason::REASONS;
 use crate::roles::{RoleSetting, Roles};
 use crate::scopes::{Needed, Scope, Scopes};
 use crate::tree::{Clash, Tree};
 
-/// The settings.
-#[policy(rule = RbacScopes)]
+/// Lets a caller do what its roles and scopes allow. It stands behind the policy that
+/// says who calls; the rule with the most specific path decides, and what no rule
+/// speaks of is denied.
+#[policy(rule = RbacScopes, reasons = REASONS, example = "../example.toml")]
 pub struct Settings {
-    /// Roles by their names.
+    /// Roles by their names. A caller has the scopes that it came with, and those of
+    /// its roles.
     #[serde(default)]
     roles: BTreeMap<String, RoleSetting>,
     /// What requests need.
     rules: Vec<RuleSetting>,
-    /// Whether having what is needed lets a request in. Without it, somebody
-    /// else has to.
+    /// Whether having what is needed lets a request in, for which the policy needs the
+    /// grant `vouch`. Defaults to false: another policy of the chain has to let it in.
     #[serde(default)]
     vouch: bool,
 }
 
 /// What requests with these methods and paths need. Without scopes, any
 /// principal will do.
-#[derive(Deserialize)]
+#[derive(Deserialize, Schema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct RuleSetting {
-    /// In upper case; all of them by default. GET is for HEAD, too, unless
+    /// In upper case. Defaults to all of them. GET is for HEAD, too, unless
     /// another rule for the same path names HEAD.
     #[serde(default)]
     methods: Box<[String]>,
     /// Text, `*` or `{name}` for one segment, and `**` for all the rest. Text
     /// may be percent-encoded: `%2A` is an asterisk.
     path: String,
-    /// All of these.
+    /// Scopes of which the caller needs all.
     #[serde(default)]
     scopes: Box<[String]>,
-    /// One of these.
+    /// Scopes of which the caller needs one.
     #[serde(default)]
     any_scope: Box<[String]>,
 }

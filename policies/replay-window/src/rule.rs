@@ -2,7 +2,9 @@
 
 use barmkin_guest::settings::Duration;
 use barmkin_guest::types::{Decision, DuplicateTreatment};
-use barmkin_guest::{Problems, abstain, deny};
+use barmkin_guest::{Problems, abstain};
+
+use crate::reason::{DUPLICATE_ACKNOWLEDGED, REPLAYED};
 
 /// The header that marks a duplicate, where the operator wants it forwarded. Its
 /// value is a structured field's true (RFC 9651, section 3.3.6).
@@ -61,8 +63,8 @@ pub(crate) fn judge(window: Duration) -> Result<(), Problems> {
 
 pub(crate) fn duplicate(treatment: DuplicateTreatment) -> Decision {
     match treatment {
-        DuplicateTreatment::Deny => deny(409, "replayed"),
-        DuplicateTreatment::Acknowledge => deny(200, "duplicate-acknowledged"),
+        DuplicateTreatment::Deny => REPLAYED.deny(),
+        DuplicateTreatment::Acknowledge => DUPLICATE_ACKNOWLEDGED.deny(),
         DuplicateTreatment::Mark => abstain().set(MARK, "?1"),
     }
 }

@@ -67,6 +67,33 @@ fn none_has_what_the_snapshotter_refuses() {
     }
 }
 
+#[test]
+fn what_a_policy_says_of_itself_is_no_part_of_what_runs() {
+    for stock in barmkin_stock::all() {
+        let mut described = None;
+        let mut depth = 0_usize;
+        for payload in Parser::new(0).parse_all(stock.component) {
+            match payload.unwrap() {
+                Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+                Payload::End(_) => depth = depth.saturating_sub(1),
+                Payload::CustomSection(section) if section.name() == "barmkin-description" => {
+                    assert_eq!(depth, 0, "{}", stock.name);
+                    assert!(described.is_none(), "{} has two", stock.name);
+                    described = Some(section.data().to_vec());
+                }
+                _ => {}
+            }
+        }
+        let described = described.unwrap_or_else(|| panic!("{} says nothing", stock.name));
+        let text = std::str::from_utf8(&described).unwrap();
+        // A text that is nowhere else, neither in code nor in data.
+        let (_, summary) = text.split_once("\"summary\":\"").unwrap();
+        let words = summary.get(..40).unwrap().as_bytes();
+        let found = stock.component.windows(words.len()).filter(|window| *window == words).count();
+        assert_eq!(found, 1, "{}: {}", stock.name, String::from_utf8_lossy(words));
+    }
+}
+
 fn imported_functions(component: &[u8]) -> BTreeSet<String> {
     let DecodedWasm::Component(resolve, world) = wit_component::decode(component).unwrap() else {
         panic!("not a component");

@@ -7,7 +7,10 @@ use barmkin_guest::types;
 
 use crate::canonical::canonical;
 use crate::fields::Fields;
-use crate::reason::{Reason, Refusal as Refused};
+use crate::reason::{
+    AMBIGUOUS_TIMESTAMP, MALFORMED_SIGNATURE, MESSAGE_ID_TOO_LONG, MISSING_MESSAGE_ID, MISSING_SIGNATURE,
+    MISSING_TIMESTAMP, NO_USABLE_KEY, Reason, Refusal as Refused, SIGNATURE_MISMATCH,
+};
 use crate::scheme::{Scheme, Timestamp};
 use crate::template::Piece;
 use crate::timestamp::fresh_unix_ms;
@@ -37,23 +40,23 @@ impl<'a> Claims<'a> {
     /// to find out than a wrong signature.
     pub(crate) fn read(scheme: &Scheme, headers: NamedHeaders<'a>, now: Now) -> Result<Self, Refused> {
         let fields = Fields::read(scheme, headers)?;
-        let signatures = fields.signatures.ok_or(Reason::Missing("missing-signature"))?;
+        let signatures = fields.signatures.ok_or(Reason::Missing(MISSING_SIGNATURE))?;
         let timestamp = match &scheme.timestamp {
             None => None,
             Some(timestamp) => {
                 let text = match &timestamp.item {
                     Some(prefix) => only_item(scheme, signatures, prefix)?,
-                    None => fields.timestamp.ok_or(Reason::Missing("missing-timestamp"))?,
+                    None => fields.timestamp.ok_or(Reason::Missing(MISSING_TIMESTAMP))?,
                 };
                 Some((timestamp, text))
             }
         };
         let id = match &scheme.id_header {
             None => None,
-            Some(_) => Some(fields.id.ok_or(Reason::Missing("missing-message-id"))?),
+            Some(_) => Some(fields.id.ok_or(Reason::Missing(MISSING_MESSAGE_ID))?),
         };
         if id.is_some_and(|id| id.len() > MESSAGE_ID_BYTES_MAX) {
-            return Err(Reason::Unacceptable("message-id-too-long").into());
+            return Err(Reason::Unacceptable(MESSAGE_ID_TOO_LONG).into());
         }
         let fresh = |(timestamp, text): (&Timestamp, &'a str)| {
             fresh_unix_ms(timestamp, text, now.unix_ms()).map(|unix_ms| (text, unix_ms))
@@ -66,15 +69,15 @@ impl<'a> Claims<'a> {
         if signatures.is_empty() || signatures.len() > SIGNATURES_MAX {
             let detail =
                 format!("{} signatures that the scheme counts, where 1 to {SIGNATURES_MAX} are read", signatures.len());
-            return Err(Reason::Wrong("malformed-signature").because(detail));
+            return Err(Reason::Wrong(MALFORMED_SIGNATURE).because(detail));
         }
         let candidates: Vec<_> = signatures.iter().map(Signature::candidate).collect();
         key.verify(&self.signed(scheme), &candidates).map_err(|refusal| {
             // The host says in the log what it compared with what.
             match refusal {
-                Refusal::Mismatch => Reason::Wrong("signature-mismatch"),
-                Refusal::NoCandidate => Reason::Wrong("malformed-signature"),
-                Refusal::NoUsableKey => Reason::Unavailable("no-usable-key"),
+                Refusal::Mismatch => Reason::Wrong(SIGNATURE_MISMATCH),
+                Refusal::NoCandidate => Reason::Wrong(MALFORMED_SIGNATURE),
+                Refusal::NoUsableKey => Reason::Unavailable(NO_USABLE_KEY),
             }
             .into()
         })
@@ -123,9 +126,9 @@ fn signatures<'a>(scheme: &'a Scheme, header: &'a str) -> impl Iterator<Item = S
 fn only_item<'a>(scheme: &Scheme, header: &'a str, prefix: &str) -> Result<&'a str, Reason> {
     let mut found = items(scheme, header).filter_map(|item| after(prefix, item));
     match (found.next(), found.next()) {
-        (None | Some(""), None) => Err(Reason::Missing("missing-timestamp")),
+        (None | Some(""), None) => Err(Reason::Missing(MISSING_TIMESTAMP)),
         (Some(text), None) => Ok(text),
-        (_, Some(_)) => Err(Reason::Wrong("ambiguous-timestamp")),
+        (_, Some(_)) => Err(Reason::Wrong(AMBIGUOUS_TIMESTAMP)),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use barmkin_guest::prelude::*;
 
-use crate::reason::Reason;
+use crate::reason::{CONFLICTING_HEADERS, MISSING_SIGNATURE, Reason};
 use crate::scheme::{HeaderSet, Scheme};
 
 /// The values of the headers that one set of names stands for.
@@ -30,7 +30,7 @@ impl<'a> Fields<'a> {
         let sets = Self::of_each_set(scheme, headers);
         let roles = [|set: &Self| set.signatures, |set: &Self| set.timestamp, |set: &Self| set.id];
         if roles.into_iter().any(|value| differ(sets.iter().filter_map(value))) {
-            return Err(Reason::Unacceptable("conflicting-headers"));
+            return Err(Reason::Unacceptable(CONFLICTING_HEADERS));
         }
         let sets = || sets.iter().map(Self::without_empty);
         let whole = |set: &Self| {
@@ -39,7 +39,7 @@ impl<'a> Fields<'a> {
                 && set.id.is_some() == scheme.id_header.is_some()
         };
         let found = sets().find(whole).or_else(|| sets().find(|set| set.signatures.is_some()));
-        found.ok_or(Reason::Missing("missing-signature"))
+        found.ok_or(Reason::Missing(MISSING_SIGNATURE))
     }
 
     /// In the order in which the headers are declared.

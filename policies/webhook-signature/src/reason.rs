@@ -4,7 +4,41 @@ use barmkin_guest::prelude::*;
 use serde::Deserialize;
 
 /// A reason as the client learns it.
-pub(crate) type Code = &'static str;
+pub(crate) type Code = barmkin_guest::Reason;
+
+reasons! {
+    /// No signature came, or not under the names that the scheme has. `statuses.missing`
+    /// says with which status it is refused.
+    MISSING_SIGNATURE = 403 "missing-signature";
+    /// The signing time, which the scheme signs, is not there. Its status is
+    /// `statuses.missing`.
+    MISSING_TIMESTAMP = 403 "missing-timestamp";
+    /// The message id, which the scheme signs, is not there. Its status is
+    /// `statuses.missing`.
+    MISSING_MESSAGE_ID = 403 "missing-message-id";
+    /// None of the signatures fits the body and any secret in force: another secret, or
+    /// a body that was changed on its way. Its status is `statuses.wrong`.
+    SIGNATURE_MISMATCH = 403 "signature-mismatch";
+    /// Nothing that came is a signature of this scheme, or there are more than 16. Its
+    /// status is `statuses.wrong`.
+    MALFORMED_SIGNATURE = 403 "malformed-signature";
+    /// The signing time is not written as the scheme has it. Its status is
+    /// `statuses.wrong`.
+    MALFORMED_TIMESTAMP = 403 "malformed-timestamp";
+    /// There are two signing times. Its status is `statuses.wrong`.
+    AMBIGUOUS_TIMESTAMP = 403 "ambiguous-timestamp";
+    /// It was signed longer ago than `tolerance`. Its status is `statuses.stale`.
+    TIMESTAMP_TOO_OLD = 403 "timestamp-too-old";
+    /// It was signed further in the future than `tolerance`: clocks differ. Its status is
+    /// `statuses.stale`.
+    TIMESTAMP_TOO_NEW = 403 "timestamp-too-new";
+    /// A header came under two names with different values.
+    CONFLICTING_HEADERS = 400 "conflicting-headers";
+    /// The message id has more than 1,024 bytes.
+    MESSAGE_ID_TOO_LONG = 400 "message-id-too-long";
+    /// The key has no secret in force: the operator must act, and the sender tries again.
+    NO_USABLE_KEY = 503 "no-usable-key";
+}
 
 /// Why a delivery is refused. The kind decides the status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,8 +77,8 @@ impl Reason {
     }
 }
 
-/// The statuses with which a scheme refuses, where they are not
-/// [`STATUS_DEFAULT`].
+/// The statuses with which a scheme refuses, each one of 400, 401, 403, 404 and 422.
+/// They default to 403.
 ///
 /// Some providers probe an endpoint with wrong signatures, and only use it if
 /// it answers with the status they want:
@@ -52,19 +86,19 @@ impl Reason {
 ///   (<https://developer.xero.com/documentation/guides/webhooks/configuring-your-server/>),
 /// - Discord wants 401
 ///   (<https://docs.discord.com/developers/interactions/overview#setting-up-an-endpoint-validating-security-request-headers>).
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Schema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct Statuses {
+    /// For a delivery without a signature, time or id.
     #[serde(default)]
     missing: Option<u16>,
+    /// For one that does not verify.
     #[serde(default)]
     wrong: Option<u16>,
+    /// For one whose time is too far from now.
     #[serde(default)]
     stale: Option<u16>,
 }
-
-const STATUS_DEFAULT: u16 = 403;
-const STATUS_UNACCEPTABLE: u16 = 400;
 
 /// RFC 9110, section 15.6.4: it is the operator who must act, and the sender
 /// tries again.
@@ -108,14 +142,14 @@ impl Statuses {
 
     /// The answer to a refused delivery.
     pub(crate) fn deny(self, refusal: Refusal) -> Decision {
-        let (status, code) = match refusal.reason {
-            Reason::Missing(code) => (self.missing.unwrap_or(STATUS_DEFAULT), code),
-            Reason::Wrong(code) => (self.wrong.unwrap_or(STATUS_DEFAULT), code),
-            Reason::Stale(code) => (self.stale.unwrap_or(STATUS_DEFAULT), code),
-            Reason::Unacceptable(code) => (STATUS_UNACCEPTABLE, code),
-            Reason::Unavailable(code) => (STATUS_UNAVAILABLE, code),
+        let (code, status) = match refusal.reason {
+            Reason::Missing(code) => (code, self.missing),
+            Reason::Wrong(code) => (code, self.wrong),
+            Reason::Stale(code) => (code, self.stale),
+            Reason::Unacceptable(code) | Reason::Unavailable(code) => (code, None),
         };
-        let denied = deny(status, code).detail(refusal.detail);
+        let status = status.unwrap_or(code.status());
+        let denied = deny(status, code.code()).detail(refusal.detail);
         match status {
             401 => denied.header("www-authenticate", CHALLENGE),
             STATUS_UNAVAILABLE => denied.header("retry-after", RETRY_AFTER_S),

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use barmkin_guest::Problems;
 use barmkin_guest::settings::Duration;
 use barmkin_guest::types;
+use barmkin_guest::{Problems, Schema};
 use serde::Deserialize;
 
 use crate::reason::Statuses;
@@ -12,26 +12,28 @@ use crate::template::Template;
 
 /// A way of signing: where the signatures are, what they cover, and when they
 /// are fresh.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Schema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct Scheme {
     /// The provider's page that this follows.
     #[serde(default, rename = "documentation")]
     _documentation: String,
-    /// The header with the signatures.
+    /// The header with the signatures, in lower case.
     pub(crate) header: String,
-    /// What stands between several of them, besides spaces and tabs; without it
-    /// there is one.
+    /// The character between several of them, besides spaces and tabs. Without it there
+    /// is one.
     #[serde(default)]
     pub(crate) separator: Option<char>,
     /// The kinds of signatures that count. Others are passed over.
     pub(crate) signatures: Vec<Signature>,
+    /// Where the signing time is. It must be in `signed` as well.
     #[serde(default)]
     pub(crate) timestamp: Option<Timestamp>,
-    /// The header with the id of the message.
+    /// The header with the id of the message. It must be in `signed` as well.
     #[serde(default)]
     pub(crate) id_header: Option<String>,
-    /// What is signed: text with `{id}`, `{timestamp}` and `{body}` in it.
+    /// What is signed: text in which `{id}`, `{timestamp}` and `{body}` stand for those of
+    /// the delivery, byte for byte. `{body}` must be in it.
     pub(crate) signed: Template,
     /// Other names under which all of its headers can come.
     #[serde(default)]
@@ -42,47 +44,58 @@ pub(crate) struct Scheme {
 }
 
 /// A kind of signature.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Schema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct Signature {
-    /// What its text begins with.
+    /// The text that it begins with, such as `sha256=`. Defaults to none.
     #[serde(default)]
     pub(crate) prefix: String,
+    /// How it is made.
     pub(crate) algorithm: Algorithm,
+    /// How its bytes are written.
     pub(crate) encoding: Encoding,
 }
 
 /// Where the signing time is: a header of its own, or an item among the
 /// signatures that begins with this text.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Schema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct Timestamp {
+    /// The header of its own, in lower case.
     #[serde(default)]
     pub(crate) header: Option<String>,
+    /// What the item begins with, such as `t=`.
     #[serde(default)]
     pub(crate) item: Option<String>,
+    /// How it is written.
     pub(crate) unit: Unit,
     /// By how much it may differ from now, to either side.
     pub(crate) tolerance: Duration,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Schema)]
 pub(crate) enum Unit {
+    /// Seconds since 1970.
     #[serde(rename = "s")]
     Seconds,
+    /// Milliseconds since 1970.
     #[serde(rename = "ms")]
     Milliseconds,
-    /// No number: a date and a time of day, as RFC 3339 writes them.
+    /// A date and a time of day, as RFC 3339 writes them.
     #[serde(rename = "rfc3339")]
     Rfc3339,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Schema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Algorithm {
+    /// HMAC with SHA-1 (RFC 2104).
     HmacSha1,
+    /// HMAC with SHA-256.
     HmacSha256,
+    /// HMAC with SHA-512.
     HmacSha512,
+    /// Ed25519 (RFC 8032).
     Ed25519,
 }
 
@@ -97,11 +110,14 @@ impl From<Algorithm> for types::Algorithm {
     }
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Schema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Encoding {
+    /// Two digits a byte, in either case.
     Hex,
+    /// Base64, in either alphabet, with or without padding.
     Base64,
+    /// As `base64`.
     Base64url,
 }
 
@@ -126,12 +142,15 @@ pub(crate) fn of_providers() -> Result<BTreeMap<String, Scheme>, Problems> {
 /// (<https://docs.svix.com/receiving/verifying-payloads/how-manual>), and
 /// Shopify's libraries take its headers without their `x-`
 /// (<https://github.com/Shopify/shopify-api-ruby/blob/main/lib/shopify_api/webhooks/request.rb>).
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Schema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct OtherHeaders {
+    /// For `header`.
     header: String,
+    /// For the header of `timestamp`, where the scheme has one.
     #[serde(default)]
     timestamp_header: Option<String>,
+    /// For `id-header`, where the scheme has one.
     #[serde(default)]
     id_header: Option<String>,
 }

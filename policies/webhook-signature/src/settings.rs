@@ -2,15 +2,20 @@ use barmkin_guest::prelude::*;
 use barmkin_guest::settings::Duration;
 
 use crate::judge::judge;
-use crate::reason::Statuses;
+use crate::reason::{REASONS, Statuses};
 use crate::rule::WebhookSignature;
 use crate::scheme::{self, Scheme};
 
 /// Bytes of a principal's id that the host takes.
 const PRINCIPAL_BYTES_MAX: usize = 256;
 
-/// The settings: a provider by its name, or a scheme in full.
-#[policy(rule = WebhookSignature)]
+/// Lets signed webhooks in, and names their sender. The key stays on the host, which
+/// verifies with it: it is granted as `signing`, with the algorithm of the scheme.
+///
+/// Either `provider` is given, or `scheme`, in which the sender's way of signing is
+/// described: the header with the signatures, what they begin with, how they are
+/// written, and the text that they cover.
+#[policy(rule = WebhookSignature, reasons = REASONS, example = "../example.toml")]
 pub struct Settings {
     /// `discord`, `github`, `shopify`, `slack`, `standard-webhooks` (svix too),
     /// `stripe`, `twitch`, `xero`, or `generic`: `x-signature: sha256=<hex>`,
@@ -20,16 +25,16 @@ pub struct Settings {
     /// How the sender signs, where it is none of these.
     #[serde(default)]
     scheme: Option<Scheme>,
-    /// By how much the signing time may differ from now, if not by what is
-    /// usual with the provider.
+    /// By how much the signing time may differ from now. Defaults to what the provider
+    /// says, mostly `5m`.
     #[serde(default)]
     tolerance: Option<Duration>,
-    /// The statuses with which a delivery is refused, if not the scheme's:
-    /// `missing` for one without a signature, time or id, `wrong` for one that
-    /// does not verify, `stale` for one whose time is too far from now.
+    /// The statuses with which a delivery is refused, each one of 400, 401, 403, 404 and
+    /// 422. Default to those of the scheme.
     #[serde(default)]
     statuses: Option<Statuses>,
-    /// The id of the principal, if not the provider's name.
+    /// The id of the principal. Defaults to the provider's name, and must be given with
+    /// `scheme`.
     #[serde(default)]
     principal: Option<String>,
 }

@@ -1,9 +1,10 @@
 //! The text that a signature covers, as a scheme describes it.
 
+use barmkin_guest::Schema;
 use serde::Deserialize;
 
 /// What a signature covers, piece by piece.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Schema)]
 #[serde(try_from = "String")]
 pub(crate) struct Template(pub(crate) Vec<Piece>);
 

@@ -1,8 +1,8 @@
 //! Signing times, and how far they may be from now.
 
-use crate::reason::{Reason, Refusal};
 use barmkin_guest::settings::Duration;
 
+use crate::reason::{MALFORMED_TIMESTAMP, Reason, Refusal, TIMESTAMP_TOO_NEW, TIMESTAMP_TOO_OLD};
 use crate::rfc3339;
 use crate::scheme::{Timestamp, Unit};
 
@@ -14,17 +14,17 @@ pub(crate) fn fresh_unix_ms(timestamp: &Timestamp, text: &str, now_unix_ms: u64)
         Unit::Milliseconds => (decimal(text), 1),
         Unit::Rfc3339 => (rfc3339::unix_ms(text), 1),
     };
-    let signed_at = signed_at.ok_or(Reason::Wrong("malformed-timestamp"))?;
+    let signed_at = signed_at.ok_or(Reason::Wrong(MALFORMED_TIMESTAMP))?;
     let now = now_unix_ms - now_unix_ms % unit_ms;
     let off = |how: &str| {
         let off = Duration::from_ms(signed_at.abs_diff(now));
         format!("signed {off} {how}, and up to {} are allowed", timestamp.tolerance)
     };
     if signed_at < now.saturating_sub(timestamp.tolerance.ms()) {
-        return Err(Reason::Stale("timestamp-too-old").because(off("ago")));
+        return Err(Reason::Stale(TIMESTAMP_TOO_OLD).because(off("ago")));
     }
     if signed_at > now.saturating_add(timestamp.tolerance.ms()) {
-        return Err(Reason::Stale("timestamp-too-new").because(off("ahead of the gate's clock")));
+        return Err(Reason::Stale(TIMESTAMP_TOO_NEW).because(off("ahead of the gate's clock")));
     }
     Ok(signed_at)
 }
@@ -54,9 +54,9 @@ mod tests {
     fn the_tolerance_itself_is_accepted_on_both_sides() {
         let read = |text| fresh_unix_ms(&seconds(300), text, NOW_UNIX_MS).map_err(|refusal| refusal.reason);
         assert_eq!(read("1699999700"), Ok(1_699_999_700_000));
-        assert_eq!(read("1699999699"), Err(Reason::Stale("timestamp-too-old")));
+        assert_eq!(read("1699999699"), Err(Reason::Stale(TIMESTAMP_TOO_OLD)));
         assert_eq!(read("1700000300"), Ok(1_700_000_300_000));
-        assert_eq!(read("1700000301"), Err(Reason::Stale("timestamp-too-new")));
+        assert_eq!(read("1700000301"), Err(Reason::Stale(TIMESTAMP_TOO_NEW)));
     }
 
     #[test]
