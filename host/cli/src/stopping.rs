@@ -66,7 +66,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("barmkin.toml");
         std::fs::write(&file, "version = 1\n[admin]\naddress = \"unix:admin.sock\"\n").unwrap();
-        let config = crate::load::config(&file, barmkin_config::Secrets::Read).unwrap();
+        let config = crate::load::File::from(file).config(barmkin_config::Secrets::Read).unwrap();
         config.fixed().drain() + UNDER_WAY + SETTLING
     }
 

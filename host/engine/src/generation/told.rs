@@ -74,7 +74,7 @@ impl Generation {
         // picked.
         let mut hasher = DefaultHasher::new();
         request.serial.hash(&mut hasher);
-        let is_picked = hasher.finish() % u64::from(one_of.get()) == 0;
+        let is_picked = hasher.finish().is_multiple_of(u64::from(one_of.get()));
         if !is_picked || !self.lines.allowed.admit(began.saturating_duration_since(self.built)) {
             return;
         }
