@@ -1,4 +1,4 @@
-//! What a check costs.
+//! The cost of a check.
 //!
 //! [`timed`] has what is timed by the CPU clock, in batches that take turns;
 //! [`measured`] what is counted or timed otherwise, mostly in processes of

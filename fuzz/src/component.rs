@@ -1,4 +1,4 @@
-//! What crosses from components: their bytes before anything of them runs,
+//! The bytes that come from components: their code before anything of it runs,
 //! and their answers, as any bytes in their memory.
 
 use crate::guest;

@@ -19,7 +19,7 @@ pub(crate) fn check(input: &[u8]) {
     let mut answer = pin!(AUTHORIZER.check(tonic::Request::new(check)));
     let answer = loop {
         if let Poll::Ready(answer) = answer.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            break answer.expect("a gRPC error is no verdict").into_inner();
+            break answer.expect("a gRPC error is not a verdict").into_inner();
         }
     };
     assert!(!matches!(answer.http_response, Some(HttpResponse::OkResponse(_))), "it was let in");

@@ -18,11 +18,12 @@ use unicode_normalization::UnicodeNormalization;
 /// Where the upstream learns who asks.
 const PRINCIPAL_FIELD: HeaderName = HeaderName::from_static("barmkin-principal");
 
-/// What the gate below sets for the upstream.
+/// The fields that the gate below sets for the upstream.
 const SET: [&str; 3] = ["barmkin-principal", "x-path", "x-request-id"];
 
-/// What frames or routes a message, says where it came from or who sent it, or
-/// is read by a policy: by the documentation, not by the engine's own list.
+/// The fields that frame or route a message, say where it came from or who sent
+/// it, or are read by a policy: by the documentation, not by the engine's own
+/// list.
 const READ: [&str; 29] = [
     "access-control-request-method",
     "authorization",
@@ -55,7 +56,7 @@ const READ: [&str; 29] = [
     "x_odd",
 ];
 
-/// What the connection may name, of these: it concerns nothing else.
+/// The fields of these that the connection may name: they concern nothing else.
 const OF_CONNECTIONS: [&str; 9] = [
     "connection",
     "expect",
@@ -177,7 +178,7 @@ fn removed_overrides(route: &str, path: &str, preflight: bool) -> Vec<&'static s
     }
 }
 
-/// What the gate has no reason to touch arrives as it was sent.
+/// A field that the gate has no reason to touch arrives as it was sent.
 fn is_whole(sent: &HeaderMap, forwarded: &HeaderMap, overrides: &[&str]) {
     let is_spelling = |name: &str| taken().all(|taken| taken != name) && taken().any(|taken| fold(taken) == fold(name));
     for name in sent.keys() {
@@ -196,7 +197,7 @@ fn frames_one_message(forwarded: &HeaderMap) {
     for options in forwarded.get_all(CONNECTION) {
         for option in options.as_bytes().split(|byte| *byte == b',') {
             let option = String::from_utf8_lossy(option.trim_ascii()).to_ascii_lowercase();
-            // What is no name is taken for none.
+            // An option that is not a field name takes nothing away.
             let is_name = HeaderName::from_bytes(option.as_bytes()).is_ok();
             let mut lost = taken().filter(|name| is_name && !OF_CONNECTIONS.contains(name));
             assert!(lost.all(|name| fold(name) != fold(&option)), "`connection` takes `{option}` away");
@@ -251,7 +252,8 @@ fn in_order(headers: &HeaderMap) -> Vec<(String, Vec<u8>)> {
     fields
 }
 
-/// What a proxy forwards that has its own list of fields, and is told of changes.
+/// The fields as forwarded by a proxy that has its own list of them, and is
+/// told of changes.
 fn apply(headers: &HeaderMap, changes: &[Change]) -> Vec<(String, Vec<u8>)> {
     let mut fields = in_order(headers);
     for change in changes {

@@ -32,7 +32,7 @@ pub use run::{Found, run};
 pub struct Target {
     /// Its name, and that of its folder in `corpus/`.
     pub name: &'static str,
-    /// What it does with an input.
+    /// The check of one input.
     pub check: fn(&[u8]),
 }
 

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 /// Tries many inputs.
 #[derive(Parser)]
 struct Arguments {
-    /// Which target; all of them unless given.
+    /// The target; all of them by default.
     target: Option<String>,
     /// How many inputs.
     #[arg(long, default_value_t = 1_000_000)]

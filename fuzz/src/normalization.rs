@@ -114,9 +114,9 @@ fn spellings(target: &str) -> Vec<String> {
 }
 
 enum Character {
-    /// What stands for nothing else.
+    /// A character that stands for nothing else.
     Bare(char),
-    /// What may be encoded, or is.
+    /// A byte that may be encoded, or is.
     Encoded(u8),
 }
 

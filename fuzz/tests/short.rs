@@ -34,7 +34,7 @@ targets! {
     ext_authz: 20_000
 }
 
-/// What cargo-fuzz builds is a program for each target, by the same name.
+/// Every target has a program of the same name for cargo-fuzz to build.
 #[test]
 fn cargo_fuzz_has_a_program_for_each_target() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("cargo-fuzz");

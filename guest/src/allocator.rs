@@ -14,14 +14,14 @@ use core::{mem, ptr};
 
 use crate::types::{BodyInput, Manifest};
 
-/// What `configure` leaves free for a request: its input, and what the rule
-/// builds. Growing memory within a request costs system calls on the host.
+/// Bytes that `configure` leaves free for a request: its input, and what the
+/// rule builds. Growing memory within a request costs system calls on the host.
 const REQUEST_BYTES: usize = 12 * 1024;
 
 const PAGE_BYTES: usize = 64 * 1024;
 
 /// Sizes are rounded up to a multiple of this; it is also how blocks are
-/// aligned, but for those that ask for more.
+/// aligned, except those that ask for more.
 const GRAIN: usize = 8;
 
 /// Given-back blocks of up to this many grains are kept apart by their size.
@@ -68,12 +68,12 @@ struct Bump {
     large: Cell<*mut Large>,
 }
 
-/// What a small block holds while nobody uses it.
+/// The contents of a small block while it is free.
 struct Small {
     next: *mut Small,
 }
 
-/// What a large block holds while nobody uses it.
+/// The contents of a large block while it is free.
 struct Large {
     next: *mut Large,
     bytes: usize,
@@ -194,7 +194,7 @@ impl Bump {
     }
 }
 
-/// What a block of `layout` takes.
+/// The bytes that a block of `layout` takes.
 fn rounded(layout: Layout) -> usize {
     layout.size().next_multiple_of(GRAIN)
 }

@@ -79,7 +79,7 @@ mod native {
 
     use crate::types::{Candidate, Claim, DuplicateTreatment, Level, Outcome, Part, Refusal, Verified};
 
-    /// What a host does for a rule that runs natively: the imports of the
+    /// The host's side of a rule that runs natively: the imports of the
     /// contract, which documents them.
     ///
     /// [`run_native`](crate::native::run_native) takes one, which lives for

@@ -1,4 +1,4 @@
-//! What extractors declare, and what they see.
+//! The declarations of extractors, and the values they see.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 use barmkin_guest::prelude::*;

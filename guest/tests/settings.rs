@@ -1,4 +1,4 @@
-//! What is said of settings that are not right, and where.
+//! The problems that are reported of wrong settings, and where.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 use barmkin_guest::prelude::*;

@@ -3,9 +3,9 @@
 //!
 //! Backends decode a path, merge its slashes, resolve its dot segments and
 //! strip its parameters, each in its own way. A path on which they could
-//! differ is refused. What all of them read alike has one normal form (RFC 3986,
-//! section 6.2.2), so that text can be compared: whatever may stand bare in a
-//! segment stands bare, and everything else is percent-encoded in capitals.
+//! differ is refused. A path that all of them read alike has one normal form (RFC 3986,
+//! section 6.2.2), so that text can be compared: characters that may stand bare in
+//! a segment stand bare, and everything else is percent-encoded in capitals.
 //!
 //! The rules are checked on what a path decodes to, never on how it is
 //! written: `/%25%36%31` and `/%2561` decode to the same text, and are refused

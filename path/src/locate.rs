@@ -1,7 +1,7 @@
-//! Which byte of a path is to blame for it having no normal form.
+//! The byte of a path because of which it has no normal form.
 //!
-//! This is for people who read logs: what is refused, [`normalize`](crate::normalize)
-//! decides alone.
+//! This is for people who read logs: [`normalize`](crate::normalize) alone decides
+//! what is refused.
 
 /// The offset of the byte for which `path` has no normal form, and why; `None`
 /// if it has one.

@@ -1,4 +1,4 @@
-//! What has a normal form, and what has none.
+//! Paths that have a normal form, and paths that have none.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use barmkin_path::{Fault, decode, locate, normalize};

@@ -1,5 +1,5 @@
-//! What authors of policies are told: by `check`, `eval` and `test`, and by a gate
-//! that serves.
+//! Messages to authors of policies: by `check`, `eval` and `test`, and by a
+//! gate that serves.
 #![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
 
 use barmkin_build::{BuildOptions, build_component};
@@ -51,7 +51,7 @@ fn rules() -> String {
     RULES.replace("COMPONENT", FOLDER.path().join("scripted.wasm").to_str().unwrap())
 }
 
-/// What a command ended with, and wrote.
+/// The exit code of a command, and its output.
 fn run(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
     let output = Command::new(Barmkin::program()).current_dir(folder).args(arguments).output().unwrap();
     let text = [output.stdout, output.stderr].concat();
@@ -231,7 +231,7 @@ fn what_is_expected_is_compared() {
     }
 }
 
-/// What cannot be decided says which case, and why.
+/// A case that cannot be decided is named, with the reason.
 #[test]
 fn a_case_that_cannot_be_made_is_an_error() {
     let (head, _) = CASES.split_once("[[cases]]").unwrap();

@@ -1,5 +1,5 @@
-//! What loading may cost: nothing is refused that is planned, and what costs
-//! more than its size shows is refused before it does.
+//! The cost of loading: nothing that is planned is refused, and a component
+//! that costs more than its size shows is refused before it does.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs, reason = "tests")]
 
@@ -11,7 +11,7 @@ use nix::sys::time::TimeValLike;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// What is measured is the process: these tests run one after the other.
+/// The whole process is measured: these tests run one after the other.
 fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)

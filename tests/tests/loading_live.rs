@@ -144,7 +144,7 @@ impl Gate {
         .unwrap();
         let mut answer = String::new();
         connection.read_to_string(&mut answer).unwrap();
-        // What is let through finds nobody there.
+        // A request that is let through finds no upstream.
         answer.contains("barmkin-reason: upstream-unreachable")
     }
 }
@@ -189,7 +189,7 @@ fn a_rollback_goes_before_loading_and_compiles_nothing() {
     assert!(gate.is_loading(), "nothing was loaded meanwhile");
     assert!(gate.takes("/first", NEW));
 
-    // What was asked for before replaces nothing when it is done,
+    // A load that was asked for before replaces nothing when it is done,
     wait_until("the load to end", || !gate.is_loading());
     assert_eq!(gate.number(), 1);
     assert!(gate.takes("/first", NEW) && !gate.takes("/slow", NEW));

@@ -134,7 +134,7 @@ fn no_spelling_on_public_lists_reaches_what_is_guarded() {
     assert!(dangerous > 100, "only {dangerous} of the targets are dangerous");
 }
 
-/// What a backend may do to a path before it looks at it.
+/// The changes that a backend may make to a path before it looks at it.
 const HABITS: [fn(&str) -> String; 5] = [decode_once, merge_slashes, resolve_dots, strip_parameters, fold_case];
 
 /// Whether some of the habits, in some order, lead to what is guarded.

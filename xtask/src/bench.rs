@@ -44,7 +44,7 @@ fn program(name: &str) -> Result<PathBuf> {
     Ok(shell::target()?.join("release").join(name).with_extension(std::env::consts::EXE_EXTENSION))
 }
 
-/// What cannot be had is left out; the bench says so.
+/// Passes a program to the bench, or leaves it out; the bench says so.
 fn pass(bench: &mut Command, option: &str, program: Result<PathBuf>) {
     match program {
         Ok(program) => {

@@ -1,4 +1,4 @@
-//! What everybody is asked, and how answers are timed.
+//! The question that everybody is asked, and the timing of answers.
 //!
 //! Everybody decides the same requests, starting from the same bytes. The
 //! peers do it in programs of their own, so that what they depend on stays out

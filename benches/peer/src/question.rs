@@ -73,7 +73,7 @@ impl Request {
     }
 }
 
-/// What a browser sends through a proxy to an API.
+/// The fields that a browser sends through a proxy to an API.
 const HEADERS: [(&str, &str); 20] = [
     ("host", "api.example.com"),
     ("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"),

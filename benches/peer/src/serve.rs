@@ -5,7 +5,7 @@ use std::io::{BufRead, Write};
 
 /// Runs a program of peers: reads the question from standard input, says
 /// which peers there are, and then, for each line with a peer and a
-/// count, how many nanoseconds so many decisions took.
+/// count, how many nanoseconds that many decisions took.
 ///
 /// # Errors
 /// When a peer cannot be prepared, or decides wrongly.

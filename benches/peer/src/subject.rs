@@ -59,7 +59,7 @@ impl Subject {
         Ok(Self::new(key, ask, move |request| request.map(|request| decide(&request))))
     }
 
-    /// What times itself, so many in a row.
+    /// A subject that times itself: `run` takes the number of decisions.
     pub fn timed(key: &'static str, run: impl FnMut(u32) -> Duration + 'static) -> Self {
         Self { key, run: Box::new(run) }
     }
@@ -70,7 +70,7 @@ impl Subject {
         self.key
     }
 
-    /// Runs so many, in batches, and says how long all took.
+    /// Makes `count` decisions, in batches, and returns how long all took.
     pub fn run(&mut self, count: u32) -> Duration {
         let batches = (0..count / BATCH).map(|_| BATCH).chain([count % BATCH]);
         batches.filter(|count| *count > 0).map(|count| (self.run)(count)).sum()

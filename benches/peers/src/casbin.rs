@@ -22,7 +22,7 @@ e = some(where (p.eft == allow))
 m = r.sub == p.sub && r.act == p.act && keyMatch(r.obj, p.obj)
 ";
 
-/// What it reads of the request; serde passes over the rest.
+/// The fields of the request that it reads; serde passes over the rest.
 #[derive(Deserialize)]
 struct Document<'a> {
     method: &'a str,

@@ -1,4 +1,4 @@
-//! What the gate costs an Envoy, over an ext_authz service that does nothing.
+//! The gate's cost to an Envoy, over an ext_authz service that does nothing.
 
 use super::load::Load;
 use crate::fixture::{chains_of_four, engine};
@@ -80,8 +80,8 @@ impl Pair {
         Ok(Self { service, envoy, load })
     }
 
-    /// The CPU time that the service uses for a request, and that the Envoy
-    /// does, in nanoseconds: the average of so many.
+    /// The CPU time for a request of the service, and of the Envoy, in
+    /// nanoseconds: the average of `requests`.
     fn cpu_time_of(&mut self, requests: usize) -> Result<[f64; 2]> {
         let now = || Ok::<_, anyhow::Error>([CpuTime::of(self.service.id())?, CpuTime::of(self.envoy.process_id())?]);
         let before = now()?;
@@ -137,7 +137,7 @@ fn bind(socket: &Path) -> Result<tokio::net::UnixListener> {
     Ok(listener)
 }
 
-/// Ends this process when whoever started it is gone.
+/// Ends this process when its parent is gone.
 fn end_with_input() {
     for _ in std::io::stdin().lines().map_while(Result::ok) {}
     std::process::exit(0);

@@ -23,11 +23,11 @@ use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
 /// How much of what the server can serve it is given.
 const UTILIZATION: f64 = 0.7;
 
-/// How often it is found out anew what that is: on a shared machine it changes,
-/// and what was 70 % can be more than all.
+/// How often that is measured again: on a shared machine it changes, and what was
+/// 70 % can be more than all.
 const ROUNDS: u32 = 9;
 
-/// What requests took in the server, in nanoseconds.
+/// The time that requests took in the server, in nanoseconds.
 #[derive(Clone, Copy, Debug)]
 pub struct Latency {
     /// The median.
@@ -156,7 +156,7 @@ async fn answer<B>(_: Request<B>) -> Result<Response<Empty<Bytes>>, Infallible> 
     Ok(Response::default())
 }
 
-/// Does what it is told. When nobody tells it any more, the server ends.
+/// Does as it is told. When its input ends, so does the server.
 fn report(samples: &Samples) {
     for line in std::io::stdin().lines().map_while(Result::ok) {
         let mut samples = samples.lock().unwrap_or_else(PoisonError::into_inner);

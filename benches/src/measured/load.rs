@@ -7,7 +7,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// What every answer must begin with.
+/// The first bytes that every answer must have.
 const ALLOWED: &[u8] = b"HTTP/1.1 200 ";
 
 /// Connections to one server, and the deliveries that go over them.
@@ -35,7 +35,7 @@ impl Load {
     }
 
     /// As much as the server takes: every connection always has a request under
-    /// way. Says how long so many took.
+    /// way. Returns how long `requests` of them took.
     pub(super) fn closed(&mut self, requests: usize) -> Result<Duration> {
         let began = clock::now();
         for _ in 0..requests {
@@ -45,8 +45,8 @@ impl Load {
         Ok(began.elapsed())
     }
 
-    /// Requests at random times, so many a second on average, whether or not
-    /// earlier ones were answered.
+    /// Requests at random times, `per_second` on average, whether or not earlier
+    /// ones were answered.
     pub(super) fn open(&mut self, per_second: f64, lasting: Duration) -> Result<usize> {
         let began = clock::now();
         let mut random = Random(0x9e37_79b9_7f4a_7c15);

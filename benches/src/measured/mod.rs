@@ -1,4 +1,4 @@
-//! What is counted, or timed by the wall clock, of whole processes.
+//! Measurements of whole processes: counted, or timed by the wall clock.
 
 mod clock;
 mod envoy;

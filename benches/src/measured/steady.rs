@@ -32,7 +32,7 @@ pub enum Pool {
     OfSixteenShards,
 }
 
-/// What the child is to do.
+/// The instructions to the child.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct Steady {
     /// How the pool is divided.

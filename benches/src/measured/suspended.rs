@@ -1,4 +1,4 @@
-//! What an instance keeps while it waits.
+//! The memory that an instance keeps while it waits.
 
 use crate::fixture::{Deliveries, Never, chains_of_four};
 use crate::process::{Child, pss_bytes};
@@ -34,7 +34,7 @@ pub fn suspend() -> Result<()> {
         Box::pin(gate.intake(head).decide_unbounded(Body::Whole(body)))
     };
     let mut context = Context::from_waker(Waker::noop());
-    // What is there once and for all.
+    // The memory that is taken once and for all.
     ensure!(check().as_mut().poll(&mut context).is_pending(), "a check must wait");
     let mut checks: Vec<_> = (0..INSTANCES).map(|_| check()).collect();
     let before = pss_bytes()?;

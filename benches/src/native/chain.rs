@@ -23,7 +23,7 @@ pub struct NativeChain {
     serial: u128,
 }
 
-/// What became of a request.
+/// The outcome of a request.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "a box would be work that nothing needs")]
 pub enum Verdict {

@@ -1,4 +1,4 @@
-//! What the host does for rules.
+//! The host's work for rules.
 
 use crate::fixture::{DELIVERIES, QUOTA, SECRET, SECRET_ID, quota_rate, retain};
 use barmkin_guest::native::HostCalls;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use subtle::ConstantTimeEq;
 
-/// What all requests share.
+/// The state that all requests share.
 pub(super) struct Granted {
     pub(super) key: Hmac<Sha256>,
     pub(super) key_id: &'static str,

@@ -1,15 +1,15 @@
-//! What a rule declared, out of a request.
+//! The input that a rule declared, out of a request.
 
 use barmkin_guest::types::{Body, Cardinality, Facts, Field, Input, Manifest, NamedInput, Principal, RequestParts};
 use barmkin_host::Head;
 use http::HeaderMap;
 
-/// What earlier rules established.
+/// The principal and facts that earlier rules established.
 #[derive(Debug, Default)]
 pub struct Established {
     /// Who is asking.
     pub principal: Option<Principal>,
-    /// What was verified.
+    /// The verified facts.
     pub facts: Option<Facts>,
 }
 

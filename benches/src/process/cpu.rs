@@ -35,7 +35,7 @@ impl CpuTime {
         Ok(Self(threads))
     }
 
-    /// What was used since `earlier`.
+    /// The time that was used since `earlier`.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Duration {
         let used = self.0.iter().map(|(thread, now)| now - earlier.0.get(thread).copied().unwrap_or_default());

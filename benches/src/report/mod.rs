@@ -1,4 +1,4 @@
-//! What came out, and what was wanted.
+//! The results, and the bar they are held to.
 
 mod bar;
 mod summary;

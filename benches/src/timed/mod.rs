@@ -1,4 +1,4 @@
-//! What is timed by the CPU clock of its thread, in batches that take turns.
+//! Measurements by the CPU clock of a thread, in batches that take turns.
 
 mod chain;
 mod hmac;

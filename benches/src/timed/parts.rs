@@ -1,4 +1,4 @@
-//! What a check is made of.
+//! The parts of a check.
 
 use super::rounds::Times;
 use crate::fixture::{Deliveries, calling, chain, engine, trivial};
@@ -29,7 +29,7 @@ pub fn parts() -> Result<Vec<Subject>> {
     ])
 }
 
-/// What one policy more costs, and one call more.
+/// The cost of one more policy, and of one more call.
 pub fn derive_parts(times: &mut Times) {
     let mut difference = |more: &str, less: &str, count: f64| Some((times.remove(more)? - times.remove(less)?) / count);
     let trivial = difference(FIVE_TRIVIAL, ONE_TRIVIAL, 4.0);

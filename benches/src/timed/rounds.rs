@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 /// Nanoseconds by key.
 pub type Times = BTreeMap<&'static str, f64>;
 
-/// Runs a batch of every subject in each of so many rounds, and gives the
+/// Runs a batch of every subject in each of `rounds` rounds, and gives the
 /// median of a subject's rounds: what disturbs the machine for a while hits all
 /// of them alike, and moves no median.
 pub fn rounds(subjects: &mut [Subject], rounds: usize) -> Times {

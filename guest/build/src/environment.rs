@@ -1,4 +1,5 @@
-//! What the surrounding process may tell the inner cargo, and what not.
+//! The environment of the inner cargo: the variables it inherits, and those it
+//! must not.
 //!
 //! A build script inherits what its own cargo was told about another target,
 //! another profile and other flags. A guest built with those would differ from

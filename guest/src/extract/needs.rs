@@ -1,7 +1,7 @@
 use crate::rule::Problems;
 use crate::types::{BodyInput, Cardinality, KeyNeed, Manifest, NamedInput, RequestParts, SettingProblem};
 
-/// What a policy will use, as its extractors declare it.
+/// The needs of a policy, as its extractors declare them.
 #[derive(Debug)]
 pub struct Needs {
     manifest: Manifest,

@@ -1,10 +1,10 @@
-//! What of a decision the host believes: what the manifest declares, within
-//! the host's bounds.
+//! The host's checks of a decision: within the manifest's declarations, and the
+//! host's bounds.
 
 use crate::test::{fields, limits};
 use crate::types::{Allowance, Change, Decision, Denial, Facts, Header, Manifest, Principal};
 
-/// What is wrong with the decision, if the host would not take it.
+/// The fault of the decision, if the host would not take it.
 pub(super) fn violation(manifest: &Manifest, decision: &Decision) -> Option<String> {
     match decision {
         Decision::Allow(_) if !manifest.vouches => Some("it does not declare to vouch".to_owned()),

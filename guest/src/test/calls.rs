@@ -15,7 +15,7 @@ use crate::types::{
 pub(super) struct Calls<'a> {
     grants: &'a Grants,
     request: &'a Request,
-    /// What was signed, once a signature was verified: the delivery.
+    /// The signed text, once a signature was verified: the delivery.
     delivery: RefCell<Option<Vec<u8>>>,
     made: Cell<u32>,
     /// Quotas of which something was asked.
@@ -33,7 +33,7 @@ const VIOLATION: &str = "contract-violation";
 const TOO_MANY: &str = "host-calls-exceeded";
 
 fn end(code: &'static str, detail: String) -> ! {
-    // It is no mistake of the test: nothing is printed.
+    // It is not a mistake of the test: nothing is printed.
     resume_unwind(Box::new(Ended { code, detail }))
 }
 
@@ -213,7 +213,7 @@ impl HostCalls for Calls<'_> {
     }
 }
 
-/// What the manifest declares at `index`.
+/// The item that the manifest declares at `index`.
 fn declared<'m, T>(list: &'m [T], index: u32, kind: &str) -> &'m T {
     let item = usize::try_from(index).ok().and_then(|index| list.get(index));
     item.unwrap_or_else(|| end(VIOLATION, format!("its manifest declares no {kind} {index}")))

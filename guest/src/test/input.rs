@@ -1,4 +1,4 @@
-//! What crosses of a request, and what is refused before the rule is asked.
+//! The inputs taken from a request, and the refusals before the rule is asked.
 
 use std::borrow::Cow;
 
@@ -37,7 +37,7 @@ pub(super) fn input(manifest: &Manifest, request: &Request) -> Result<Input, Den
     })
 }
 
-/// As the host reads it, but for what it refuses of characters beyond ASCII.
+/// As the host reads it, except for its refusals of characters beyond ASCII.
 fn canonical(path: &str) -> Result<Cow<'_, str>, Denial> {
     barmkin_path::normalize(path).map_err(|fault| match fault {
         Fault::Malformed => Denial::new(400, "malformed-target"),

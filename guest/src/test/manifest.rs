@@ -1,4 +1,4 @@
-//! What of a manifest the host refuses when it loads a policy.
+//! The faults for which the host refuses a manifest when it loads a policy.
 
 use crate::rule::Problems;
 use crate::test::{fields, limits};

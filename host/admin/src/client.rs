@@ -13,12 +13,12 @@ use tokio::net::{TcpStream, UnixStream};
 /// Bytes of an answer: the metrics of a large configuration are a few MB.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// What a gate answered.
+/// The answer of a gate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// The status.
     pub status: StatusCode,
-    /// What it says.
+    /// The body of the answer.
     pub body: Bytes,
 }
 
@@ -27,7 +27,7 @@ pub struct Answer {
 #[non_exhaustive]
 pub enum AskError {
     /// There is none at that address, or it may not be asked by this user.
-    #[error("no gate can be asked at `{address}`")]
+    #[error("no gate can be reached at `{address}`")]
     Connect {
         /// Where.
         address: String,
@@ -56,7 +56,7 @@ pub async fn ask(address: &str, method: Method, target: &str) -> Result<Answer, 
     .map_err(AskError::Answer)
 }
 
-/// As [`ask`], by TLS. The gate must prove that it is the host of `address`,
+/// As [`ask`], over TLS. The gate must prove that it is the host of `address`,
 /// which is `host:port`.
 ///
 /// # Errors

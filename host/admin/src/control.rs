@@ -1,4 +1,4 @@
-//! What the admin listener needs of whoever runs the gate.
+//! The interface of the admin listener to the program that runs the gate.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -18,19 +18,19 @@ pub trait Control: Health {
     /// What serves and what it did, without secrets.
     fn status(&self) -> serde_json::Value;
 
-    /// Looks into a nonce space, or frees a nonce of it, and says what came of it.
+    /// Lists the claims of a nonce space, or frees a nonce of it.
     fn nonces(&self, wanted: Nonces, by: By) -> Pin<Box<dyn Future<Output = Answered> + Send>>;
 
-    /// Does what an operator asks, and says what came of it.
+    /// Carries out a command of an operator.
     fn command(&self, command: Command, by: By) -> Pin<Box<dyn Future<Output = Answered> + Send>>;
 }
 
-/// What an operator can ask for.
+/// The commands that an operator can give.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// That what is on disk serves.
+    /// Load and serve the configuration on disk.
     Reload,
-    /// That an earlier generation serves: the one before unless given.
+    /// Serve an earlier generation again; by default the one before.
     Rollback {
         /// Its number in the history.
         to: Option<u64>,
@@ -45,7 +45,7 @@ pub enum Nonces {
         /// Its name.
         space: String,
     },
-    /// That a nonce is free again.
+    /// Free a nonce.
     Forget {
         /// The space.
         space: String,
@@ -59,9 +59,9 @@ pub enum Nonces {
 pub enum By {
     /// Nobody: a file changed.
     FileChange,
-    /// Whoever may send this process a signal.
+    /// A user who may send this process a signal.
     Signal,
-    /// A process on this machine, by the Unix socket.
+    /// A process on this machine, over the Unix socket.
     Process {
         /// Its user.
         uid: u32,
@@ -70,9 +70,9 @@ pub enum By {
     },
     /// A connection to the admin port.
     Peer(SocketAddr),
-    /// A connection by TLS.
+    /// A connection over TLS.
     Client {
-        /// Who the client's certificate is for.
+        /// The name in the client's certificate.
         name: Option<String>,
         /// From where.
         address: SocketAddr,
@@ -92,12 +92,12 @@ impl fmt::Display for By {
     }
 }
 
-/// What came of a command.
+/// The outcome of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answered {
     /// How it ended.
     pub outcome: Outcome,
-    /// What to tell whoever asked: an object.
+    /// The message for the client: an object.
     pub body: serde_json::Value,
 }
 

@@ -1,9 +1,9 @@
-//! What a running gate tells its operators, and takes from them.
+//! The interface of a running gate to its operators.
 //!
 //! [`Tally`] counts what the gate decides, within bounds, for `/metrics` and
-//! `/status`; [`Reloads`] counts what became of reloads, and [`StoreHealth`] how
-//! the store answers. [`serve`] answers operators on a socket, by a [`Control`]
-//! that whoever runs the gate brings; [`ask`] is the other end, for commands.
+//! `/status`; [`Reloads`] counts the outcomes of reloads, and [`StoreHealth`] how
+//! the store answers. [`serve`] answers operators on a socket, through a
+//! [`Control`] that the program brings; [`ask`] is the other end, for commands.
 //!
 //! | request | answer |
 //! |---|---|

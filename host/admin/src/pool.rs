@@ -27,7 +27,7 @@ impl Collector for Pool {
         };
         let gauges = [
             ("barmkin_pool_checks", "Checks under way", checks),
-            ("barmkin_pool_checks_max", "The most checks at once; past it the answer is `overloaded`", checks_max),
+            ("barmkin_pool_checks_max", "The most checks at once; beyond that the answer is `overloaded`", checks_max),
             ("barmkin_pool_idle", "Instances that wait for their next check", idle),
             ("barmkin_pool_warm_memories", "Memories kept warm for the next check", warm_memories),
             ("barmkin_pool_warm_bytes", "Bytes that warm memories hold", warm_bytes),

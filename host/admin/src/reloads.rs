@@ -1,4 +1,4 @@
-//! What became of reloads.
+//! The outcomes of reloads.
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
@@ -8,14 +8,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-/// What became of an attempt to change what serves.
+/// The outcome of an attempt to change the serving generation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Attempt {
-    /// What is on disk serves now.
+    /// The configuration on disk serves now.
     Loaded,
     /// It served already.
     Unchanged,
-    /// It cannot be used; what served before goes on serving.
+    /// It cannot be used; the generation before goes on serving.
     Refused,
     /// An earlier generation serves again.
     RolledBack,
@@ -79,7 +79,7 @@ impl Collector for Reloads {
         let counts = &self.0;
         let mut attempts = encoder.encode_descriptor(
             "barmkin_reloads",
-            "Attempts to change what serves, by what became of them",
+            "Attempts to change the serving generation, by outcome",
             None,
             MetricType::Counter,
         )?;
@@ -100,12 +100,12 @@ impl Collector for Reloads {
         let gauges = [
             (
                 "barmkin_reload_failing",
-                "1 while what is on disk cannot be used and the last good generation serves",
+                "1 while the configuration on disk cannot be used and the last good generation serves",
                 u64::from(self.is_failing()),
             ),
             (
                 "barmkin_generation_since_seconds",
-                "When the generation that serves began to, in seconds since 1970",
+                "When the serving generation began to serve, in seconds since 1970",
                 counts.since.load(Ordering::Relaxed),
             ),
         ];

@@ -19,12 +19,12 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-/// Connections at once: a few scrapers and operators. The slowest of the one
-/// that has most gives way to others; a connection for which nobody does is
+/// Connections at once: a few scrapers and operators. The slowest of the client
+/// that has most gives way to others; an arrival that finds none to give way is
 /// closed.
 const CONNECTIONS_MAX: usize = 32;
 
-/// For those that give way to be gone, where many arrive at once.
+/// The wait for connections that give way to be gone, when many arrive at once.
 const PLACE_WITHIN: Duration = Duration::from_millis(100);
 
 /// For commands that are under way when the gate stops.
@@ -35,12 +35,12 @@ const DRAIN: Duration = Duration::from_secs(10);
 pub struct Timeouts {
     /// For the header of a request.
     pub header_read: Duration,
-    /// For an answer of which nothing goes while some waits to be sent.
+    /// For an answer that does not move while part of it waits to be sent.
     pub stall: Duration,
 }
 
 impl Default for Timeouts {
-    /// Those who ask are near, and places are few: 5 s and 10 s.
+    /// Operators are near, and places are few: 5 s and 10 s.
     fn default() -> Self {
         Self { header_read: Duration::from_secs(5), stall: Duration::from_secs(10) }
     }
@@ -108,7 +108,7 @@ async fn listen(socket: Socket, timeouts: Timeouts, audience: &Audience, shutdow
     }
     drop(listener);
     let all_end = async { while connections.join_next().await.is_some() {} };
-    // What an operator asked for and cannot hear of is in the log.
+    // The outcome of a command that its operator cannot hear of is in the log.
     let _ = timeout(DRAIN, all_end).await;
 }
 
@@ -191,7 +191,7 @@ async fn answer<B>(request: &Request<B>, by: By, control: &dyn Control) -> Respo
         By::Process { .. } | By::FileChange | By::Signal => false,
     };
     if from_a_page {
-        return text(StatusCode::FORBIDDEN, "this is not for web pages\n");
+        return text(StatusCode::FORBIDDEN, "requests from web pages are refused\n");
     }
     match (request.method().clone(), request.uri().path()) {
         (Method::GET, "/status") => json(StatusCode::OK, &control.status()),
@@ -227,12 +227,12 @@ fn tell<B, H: Health + ?Sized>(request: &Request<B>, health: &H) -> Response<Ful
             response
         }
         (_, "/healthz" | "/readyz" | "/metrics") => not_allowed("GET"),
-        _ => text(StatusCode::NOT_FOUND, "there is no such thing here\n"),
+        _ => text(StatusCode::NOT_FOUND, "there is nothing at this path\n"),
     }
 }
 
-/// Any web page can send requests to a port of the machine it is looked at on,
-/// and with them the certificate of whoever looks at it.
+/// Any web page can send requests to a port of the machine it is viewed on, and
+/// with them the certificate of the user who views it.
 fn is_from_a_browser(headers: &HeaderMap) -> bool {
     headers.contains_key(ORIGIN) || headers.contains_key("sec-fetch-site")
 }

@@ -23,12 +23,12 @@ pub struct StoreHealth(Arc<Health>);
 struct Health {
     clock: Arc<dyn Clock>,
     calls: [[AtomicU64; ANSWERS.len()]; Call::ALL.len()],
-    /// Whether the store did not do what it was last asked.
+    /// Whether the last call to the store has failed.
     failing: AtomicBool,
     last_error: Mutex<Option<(Duration, StoreError)>>,
 }
 
-/// What a store is asked.
+/// The calls that are made to a store.
 #[derive(Clone, Copy)]
 enum Call {
     Claim,
@@ -69,7 +69,7 @@ impl StoreHealth {
     }
 
     /// The same store, whose answers are counted here. A call that nobody
-    /// waits for any more has none.
+    /// waits for any longer has none.
     pub fn watch(&self, store: Store) -> Store {
         match store {
             Store::Local(store) => Store::Local(Arc::new(Watched { health: self.clone(), store })),
@@ -112,7 +112,7 @@ impl StoreHealth {
     }
 }
 
-/// A store, and who counts its answers.
+/// A store, and the counts of its answers.
 struct Watched<S: ?Sized> {
     health: StoreHealth,
     store: Arc<S>,
@@ -214,7 +214,7 @@ impl RemoteStore for Watched<dyn RemoteStore> {
 
 impl Collector for StoreHealth {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let help = "What the store was asked, and how it answered";
+        let help = "Calls to the store, by their answer";
         let mut calls = encoder.encode_descriptor("barmkin_store_calls", help, None, MetricType::Counter)?;
         for (call, counts) in Call::ALL.iter().zip(&self.0.calls) {
             for (answer, count) in ANSWERS.iter().zip(counts) {
@@ -223,7 +223,7 @@ impl Collector for StoreHealth {
                 counter.encode_counter::<NoLabelSet, _, u64>(&count.load(Ordering::Relaxed), None)?;
             }
         }
-        let help = "1 while the store did not do what it was last asked";
+        let help = "1 while the last call to the store has failed";
         let failing = u64::from(self.0.failing.load(Ordering::Relaxed));
         encoder.encode_descriptor("barmkin_store_failing", help, None, MetricType::Gauge)?.encode_gauge(&failing)
     }

@@ -148,7 +148,7 @@ async fn who_asks_by_a_unix_socket_is_known() {
     assert!(by.to_string().ends_with(&format!("process {}", std::process::id())), "{by}");
 
     let absent = ask("unix:absent.sock", Method::GET, "/status").await.unwrap_err();
-    assert_eq!(absent.to_string(), "no gate can be asked at `unix:absent.sock`");
+    assert_eq!(absent.to_string(), "no gate can be reached at `unix:absent.sock`");
 }
 
 #[tokio::test]

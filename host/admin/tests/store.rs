@@ -1,4 +1,4 @@
-//! What operators see of a store that fails, and recovers.
+//! The operators' view of a store that fails, and recovers.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests")]
 
 use barmkin_admin::{Registry, StoreHealth, expose};

@@ -1,4 +1,4 @@
-//! What is counted, and that it stays within its bounds.
+//! The counts, and that they stay within their bounds.
 #![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
 
 use barmkin_admin::{Attempt, Registry, Reloads, Tally, expose, rfc3339};

@@ -43,7 +43,7 @@ impl Control for Asked {
     }
 }
 
-/// What a client of `ca` is answered, from any name that it calls the gate by.
+/// The answer to a client of `ca`, under any name that it calls the gate by.
 async fn reload(address: SocketAddr, ca: &Ca, identity: Option<&Identity>) -> std::io::Result<String> {
     reload_with(address, ca, identity, "").await
 }
@@ -104,7 +104,7 @@ async fn nobody_crowds_out_an_operator_who_has_proved_who_it_is() {
     let stream = TcpStream::connect(address).await.unwrap();
     let mut stream = connector.connect("localhost".try_into().unwrap(), stream).await.unwrap();
     stream.write_all(b"POST /reload HTTP/1.1\r\nhost: gate.example\r\n").await.unwrap();
-    // What it has sent is there before the others come.
+    // The bytes that it has sent are there before the others come.
     tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     let mut crowd = Vec::new();
     for _ in 0..300 {

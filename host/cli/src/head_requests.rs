@@ -1,4 +1,4 @@
-//! What is open to HEAD since it is open to GET.
+//! Routes and rules that are open to HEAD because they are open to GET.
 
 use barmkin_host::{PolicySpec, Route, Spec};
 use http::Method;

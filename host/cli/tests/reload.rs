@@ -1,4 +1,5 @@
-//! What serves changes with what is on disk, and only for the better.
+//! The serving generation follows the configuration on disk, and only to a good
+//! one.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod support;

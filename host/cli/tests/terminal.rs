@@ -1,11 +1,11 @@
-//! What others wrote does not command the terminal of whoever reads it.
+//! Text written by others does not control the terminal of its reader.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod support;
 
 use support::{folder, run};
 
-/// Whether `text` has anything that a terminal would act upon, but for lines.
+/// Whether `text` has anything that a terminal would act upon, except line breaks.
 fn commands(text: &str) -> bool {
     text.chars().any(|char| char.is_control() && char != '\n' || ('\u{202a}'..='\u{202e}').contains(&char))
 }

@@ -1,4 +1,5 @@
-//! What a configuration was read from: what to watch for a change of it.
+//! The files that a configuration was read from, and the folders to watch for
+//! changes.
 
 use barmkin_files::Regular;
 use sha2::{Digest, Sha256};
@@ -36,7 +37,7 @@ impl Files {
         stamp.finish()
     }
 
-    /// What to watch to notice a change of one of them.
+    /// The folders to watch to notice a change of one of them.
     pub fn watched(&self) -> Watched {
         let mut watched = Watched::default();
         for path in &self.paths {
@@ -106,7 +107,7 @@ fn stamp_of(path: &Path) -> Option<impl Hash> {
     Some((metadata.len(), metadata.modified().ok()))
 }
 
-/// What to watch to notice a change of files.
+/// The folders to watch to notice a change of files.
 ///
 /// A file changes when it is written or replaced, but also when a symbolic link
 /// on the way to it is, as mounted secrets do. So the folders of the file and of

@@ -1,4 +1,4 @@
-//! Whoever issues API keys needs the pepper, as the policy will have it.
+//! To issue API keys takes the pepper, as the policy will have it.
 
 use crate::config::LoadOptions;
 use crate::document::Document;
@@ -12,7 +12,7 @@ use std::path::Path;
 /// The name by which the stock policy `api-key` knows its pepper.
 const PEPPER: &str = "pepper";
 
-/// What API keys are issued with.
+/// The policy and the key with which API keys are issued.
 #[derive(Debug)]
 pub struct Issuer {
     /// The policy that will know the keys.

@@ -49,7 +49,7 @@ pub(crate) fn from_file(path: &Path, files: &mut Files) -> Result<(SecretBytes, 
         message: format!("secret file `{shown}` cannot be read: {error}"),
         help: "create it, readable by the user that runs barmkin".to_owned(),
     };
-    // It is noted even where it must not be used: that may be mended.
+    // It is noted even where it must not be used: that may be fixed.
     let read = files.read_if(path, SECRET_BYTES_MAX, |metadata| check_mode(path, metadata));
     let (mut text, mode) = read.map(|(text, mode)| (Zeroizing::new(text), mode)).map_err(fail)?;
     let mut remarks = mode?.into_iter().collect::<Vec<_>>();

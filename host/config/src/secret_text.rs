@@ -1,9 +1,9 @@
 //! Secrets that were copied together with something else.
 //!
-//! Such a secret is as good as any to an HMAC, and then nothing ever verifies. Each
-//! form here is one in which secrets were found in files and variables: what cannot
-//! be meant is refused, and named. A secret that really is so can be written in
-//! another `encoding`.
+//! HMAC takes such a secret like any other, and then nothing ever verifies. Each
+//! form here is one in which secrets were found in files and variables: a text that
+//! cannot be meant is refused, and named. A secret that really has such a form can be
+//! written in another `encoding`.
 
 use crate::secret::{Remark, SecretBytes};
 use barmkin_host::misleads;

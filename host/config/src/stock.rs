@@ -1,4 +1,4 @@
-//! What the stock policies need, so that a chain can name them directly.
+//! The needs of the stock policies, so that a chain can name them directly.
 //!
 //! A manifest would say it too, but only once the component runs, and what to
 //! grant must be known before.

@@ -15,7 +15,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// A secret that verifies nothing any more, or not as long as before.
+/// A secret that no longer verifies anything, or for less long than before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Withdrawn {
     /// The key.
@@ -142,7 +142,7 @@ impl Config {
     }
 }
 
-/// What is said of a secret now.
+/// The present declaration of a secret.
 enum Claim {
     /// It is not declared.
     None,

@@ -25,7 +25,7 @@ const HOOK: Hook = Hook {
     more: "",
 };
 
-/// What is found; the warnings, or the errors.
+/// The findings: the warnings, or the errors.
 fn findings(hook: &Hook) -> String {
     let text = format!(
         r#"version = 1

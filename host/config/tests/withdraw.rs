@@ -24,7 +24,7 @@ fn loaded() -> (TempDir, Config) {
     (folder, config)
 }
 
-/// What is withdrawn once `change` was made.
+/// The secrets that are withdrawn after `change`.
 fn after(change: impl FnOnce(&TempDir)) -> Vec<String> {
     let (folder, mut config) = loaded();
     change(&folder);

@@ -43,21 +43,21 @@ impl AdmissionQueue {
         (!self.is_too_much(own, ahead)).then_some(slot)
     }
 
-    /// Whether a client with `own` requests in the queue must leave what is free
+    /// Whether a client with `own` requests in the queue must leave the free slots
     /// to others. It matters only in a queue that is half full. Since the share
-    /// shrinks with what is free, there is a slot for a client that has none while
+    /// shrinks with the free slots, there is a slot for a client that has none while
     /// there are no more clients than an eighth of the slots.
     fn is_too_much(&self, own: usize, ahead: usize) -> bool {
         own > 0 && ahead >= self.max / 2 && own >= SHARE * (self.max - ahead)
     }
 }
 
-/// How many times what is free a client may have: one alone gets seven eighths of
+/// A client may have this many times the free slots: one alone gets seven eighths of
 /// the queue, and 64 together leave one slot of 512.
 const SHARE: usize = 7;
 
 /// Counts requests by client. Two clients may share a counter, and so a share:
-/// which ones do nobody can know.
+/// nobody can know which ones do.
 #[derive(Debug)]
 struct ByClient {
     counters: Box<[AtomicUsize]>,
@@ -78,11 +78,11 @@ impl ByClient {
     }
 }
 
-/// A check that needs no waiting keeps its thread, so that nobody can join a
+/// A check that need not wait keeps its thread, so that no request can join a
 /// queue behind it, and a crowd waits unseen, in the sockets. So one request of
 /// this many waits although it need not: those that are there can then join, and
-/// while there is a queue, everybody does. It is no more often, since to wait
-/// is to be overtaken: of a hundred requests not one should be.
+/// while there is a queue, every request does. It is not more often, because a
+/// request that waits is overtaken, which should not happen to one in a hundred.
 const LOOK_EVERY: usize = 4 * UNDECIDED_MAX;
 
 /// A slot in the queue: it is left when this is dropped.

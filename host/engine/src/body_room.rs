@@ -14,7 +14,7 @@ use std::task::{Context, Poll};
 /// Capacity that a body begins with: what one read of a socket gives.
 const FIRST: usize = 8 * 1024;
 
-/// What a body counts by.
+/// The keys by which a body is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Key {
     /// `None` where the client's address is not known.
@@ -45,7 +45,7 @@ pub struct BodyRoom {
     bytes: Vec<u8>,
 }
 
-/// As for the first body of a gate that nobody else asks.
+/// As for the only body of a gate.
 impl Default for BodyRoom {
     fn default() -> Self {
         Bodies::new(BODIES_BYTES_MAX).room(None, 0)
@@ -59,11 +59,11 @@ pub struct NoRoom;
 
 impl BodyRoom {
     /// Appends `part` to a body that is expected to become `expected` bytes
-    /// long. What is allocated at a time is charged, and no more than twice what
-    /// has come, so that an announcement takes no room.
+    /// long. The allocated capacity is charged. It is at most twice the bytes that
+    /// have come, so that an announcement takes no room.
     ///
     /// # Errors
-    /// When there is no room. What was read stays.
+    /// When there is no room. The bytes that were read stay.
     pub fn append(&mut self, part: &[u8], expected: usize) -> Result<(), NoRoom> {
         let [ahead, needed] = self.wanted(part, expected)?;
         let has = self.bytes.capacity();
@@ -158,8 +158,8 @@ impl BodyRoom {
         Ok(self.into_bytes())
     }
 
-    /// The body. Its room is given back with the last of the bytes, and gives
-    /// way to nobody from here on.
+    /// The body. Its room is given back with the last of the bytes, and does not
+    /// give way from here on.
     pub fn into_bytes(self) -> Bytes {
         if self.bytes.is_empty() {
             return Bytes::new();
@@ -248,7 +248,7 @@ mod tests {
         assert_eq!(heavy.iter().filter(|room| is_evicted(room)).count(), 1);
         heavy.retain(|room| !is_evicted(room));
         assert!(!is_evicted(&modest));
-        // What was read whole does not.
+        // A body that was read whole does not.
         heavy.push(modest);
         let _whole: Vec<_> = heavy.into_iter().map(BodyRoom::into_bytes).collect();
         assert_eq!(fill(&mut bodies.room(address(3), 0), MIB), Err(NoRoom));

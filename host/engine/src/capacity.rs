@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// Parts at most: more threads share them.
 const PARTS_MAX: usize = 16;
 
-/// The instances of an engine, counted. What waits is counted in parts, so
+/// The instances of an engine, counted. Idle ones are counted in parts, so
 /// that threads which check at the same time do not write to the same place.
 #[derive(Debug)]
 pub(crate) struct Capacity {
@@ -18,7 +18,7 @@ pub(crate) struct Capacity {
     idle: Box<[Part<Idle>]>,
 }
 
-/// What waits in one part.
+/// The idle instances of one part.
 #[derive(Debug, Default)]
 struct Idle {
     instances: AtomicUsize,
@@ -87,7 +87,7 @@ impl Capacity {
         Counted(self.clone())
     }
 
-    /// Whether an instance of so many bytes may wait in `part`.
+    /// Whether an instance of `bytes` bytes may wait in `part`.
     pub(crate) fn begin_idle(&self, part: usize, bytes: usize) -> bool {
         let Some(Part(idle)) = self.idle.get(part) else { return false };
         let may = idle.instances.load(Ordering::Relaxed) < self.idle_max_per_part;
@@ -98,7 +98,7 @@ impl Capacity {
         may
     }
 
-    /// An instance of so many bytes no longer waits in `part`.
+    /// An instance of `bytes` bytes no longer waits in `part`.
     pub(crate) fn end_idle(&self, part: usize, bytes: usize) {
         let Some(Part(idle)) = self.idle.get(part) else { return };
         idle.instances.fetch_sub(1, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! Folds the decisions of a chain into one verdict: the laws, in order.
+//! Folds the decisions of a chain into one verdict.
 
 use crate::clock;
 use crate::cors::{self, Cors};
@@ -19,7 +19,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Decides a request on its route. What is tried on it goes to `trials`.
+/// Decides a request on its route. The trials of it go to `trials`.
 pub(crate) async fn run(
     generation: &Arc<Generation>,
     request: Request,
@@ -138,7 +138,7 @@ impl Concluded {
 }
 
 /// Makes the verdict, and counts it. On a route that observes it is allow,
-/// whatever it would have been (law 3).
+/// whatever it would have been.
 fn conclude(generation: &Generation, route: &BuiltRoute, concluded: Concluded, began: Instant) -> Verdict {
     let Concluded { request, established, changes, steps, settlement, denied } = concluded;
     let form = Form::of(&request.head);
@@ -175,8 +175,8 @@ fn conclude(generation: &Generation, route: &BuiltRoute, concluded: Concluded, b
     }))
 }
 
-/// A truncated body never verifies, and what a chain needs must be there
-/// (law 8).
+/// A truncated body never verifies, and the body that a chain needs must be
+/// there.
 fn check_body(need: BodyNeed, body: &Body) -> Result<(), Refusal> {
     let BodyNeed::Whole { max_bytes } = need else { return Ok(()) };
     Err(match body {
@@ -186,7 +186,7 @@ fn check_body(need: BodyNeed, body: &Body) -> Result<(), Refusal> {
         }
         Body::NoRoom => HostReason::Overloaded.because("there is no room for its body"),
         Body::Truncated => HostReason::BodyTruncated.into(),
-        Body::NotCarried => HostReason::BodyNotCarried.because("its way in hands over no bodies"),
+        Body::NotCarried => HostReason::BodyNotCarried.because("its listener does not hand over bodies"),
         Body::Withheld(cause) => HostReason::BodyNotCarried.because(*cause),
     })
 }
@@ -199,7 +199,8 @@ struct Progress<'g> {
     vouched: bool,
     changes: Vec<Change>,
     steps: Vec<Step>,
-    /// What was established at the place of each shadow that was reached.
+    /// The principal and facts established at the place of each shadow that was
+    /// reached.
     reached: Vec<Established>,
     /// Whether no member denied.
     ended: bool,
@@ -212,7 +213,7 @@ impl<'g> Progress<'g> {
         Self { generation, shadows, vouched: false, changes, steps, reached, ended: false }
     }
 
-    /// The first deny wins, and later policies do not run (law 1).
+    /// The first deny wins, and later policies do not run.
     async fn run_chain(
         &mut self,
         mut session: Box<Session>,
@@ -243,7 +244,7 @@ impl<'g> Progress<'g> {
     }
 
     /// One member must allow. A losing member leaves nothing behind: what it
-    /// took is settled before the next one runs (law 1).
+    /// took is settled before the next one runs.
     async fn run_any_of(
         &mut self,
         mut session: Box<Session>,
@@ -285,7 +286,7 @@ impl<'g> Progress<'g> {
         }
         let result = self.judge(&mut session, policy, decision, took);
         if !matches!(result, Ok((Vote::Allow, _))) {
-            // What it verified was not vouched for.
+            // Nobody vouched for the signature that it verified.
             session.established.signed = signed;
         }
         let result = match result {
@@ -300,7 +301,7 @@ impl<'g> Progress<'g> {
         (session, result)
     }
 
-    /// Applies the laws to one answer, and notes the step.
+    /// Applies the rules of the chain to one answer, and notes the step.
     fn judge(
         &mut self,
         session: &mut Session,
@@ -322,7 +323,7 @@ impl<'g> Progress<'g> {
             }
             Ok(Decision::Deny(denial)) => Err(Denied::policy(denial)),
             Err(CheckError::Refused(reason, detail)) => Err(Denied::host(reason, detail)),
-            // INVARIANT (never allow): a failure denies or abstains (law 2).
+            // INVARIANT (never allow): a failure denies or abstains.
             Err(CheckError::Failed(failure)) => match policy.on_error {
                 OnError::Abstain => Ok((Vote::Abstain, Outcome::Failed(failure.reason), failure.detail)),
                 OnError::Deny => Err(Denied::host(failure.reason, failure.detail)),
@@ -340,7 +341,7 @@ impl<'g> Progress<'g> {
 }
 
 impl Established {
-    /// The principal and the facts are set once (law 9): both, or neither.
+    /// The principal and the facts are set once: both, or neither.
     pub(crate) fn add(&mut self, principal: Option<Principal>, facts: Option<Facts>) -> Result<(), String> {
         if let (Some(first), Some(principal)) = (&self.principal, &principal)
             && (&first.id, first.kind, &first.tenant) != (&principal.id, principal.kind, &principal.tenant)
@@ -359,7 +360,7 @@ impl Established {
     }
 }
 
-/// What a policy that did not deny said.
+/// The answer of a policy that did not deny.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Vote {
     Allow,

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Where the gate reads the time. It is read once per request (law 4).
+/// Where the gate reads the time. It is read once per request.
 pub trait Clock: Send + Sync {
     /// Time since 1970-01-01T00:00:00Z.
     fn now(&self) -> Duration;

@@ -31,16 +31,15 @@ pub(crate) const WARM_BYTES_MAX: usize = 1024 * 1024;
 /// Core instances of one check: the guest, and its adapter modules.
 const CORE_INSTANCES_PER_CHECK: u32 = 4;
 
-/// What can be chosen of an [`Engine`].
+/// The settings of an [`Engine`].
 #[derive(Clone, Debug)]
 pub struct EngineSettings {
     /// Checks at once, over all threads. Past it the answer is `overloaded`.
     pub concurrent_checks_max: u32,
-    /// Instances that wait for their next check, and memories that stay warm
-    /// for instances that are made anew: policies times processors (16 at most,
-    /// however few of them check). Each keeps
-    /// the memory of its policy, 64 KiB for most. With none, every check makes
-    /// its instances.
+    /// Idle instances, waiting for their next check, and memories that stay warm
+    /// for new instances: policies times processors (16 at most, however few of
+    /// them check). Each keeps the memory of its policy, 64 KiB for most. With
+    /// none, every check makes its instances.
     pub warm_slots: u32,
     /// Whether this engine ticks by itself. If not, the embedder calls
     /// [`Engine::tick`] once a millisecond, or no deadline ever ends.
@@ -69,8 +68,8 @@ pub struct EngineError(#[source] Box<dyn std::error::Error + Send + Sync>);
 pub struct Engine {
     /// Runs checks.
     pub(crate) run: wasmtime::Engine,
-    /// Runs `configure`, once, to take the snapshot: compiled in a hurry, and
-    /// outside the pool.
+    /// Runs `configure`, once, to take the snapshot: compiled without
+    /// optimization, and outside the pool.
     pub(crate) configure: wasmtime::Engine,
     pub(crate) cache: Option<Cache>,
     pub(crate) capacity: Arc<Capacity>,
@@ -150,8 +149,9 @@ pub struct PoolUse {
     pub warm_bytes: usize,
 }
 
-/// What components may use. Validation, the snapshot and execution must agree;
-/// renewal says of each how it undoes what that can change.
+/// The WebAssembly features that components may use. Validation, the snapshot
+/// and execution must agree; renewal says of each how it undoes what that can
+/// change.
 pub(crate) const fn features() -> WasmFeatures {
     WasmFeatures::WASM2
         .union(WasmFeatures::COMPONENT_MODEL)

@@ -31,7 +31,7 @@ pub struct Gate {
     trials: Arc<Trials>,
 }
 
-/// What a gate takes on at once.
+/// Bounds on the work that a gate takes on at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GateLimits {
     /// Requests that are decided or wait for it. A store that is far away keeps
@@ -106,8 +106,8 @@ impl Gate {
         self.bodies.room(intake.client(), intake.route())
     }
 
-    /// Room for what an adapter has to read before it knows what a request is
-    /// about: it counts by who calls.
+    /// Room for data that an adapter has to read before it knows what a request is
+    /// about: it counts by caller.
     pub fn caller_room(&self, caller: Option<IpAddr>) -> BodyRoom {
         self.bodies.room(caller, NO_ROUTE)
     }
@@ -259,7 +259,7 @@ fn find_route(generation: &Generation, request: &Request) -> Result<(usize, bool
         Matched::DependsOnCase(route) => {
             let name = &routes.get(route).name;
             let detail =
-                format!("route `{name}` has it in another case, in another spelling, or but for the last slash");
+                format!("route `{name}` has it in another case, in another spelling, or except for the last slash");
             return Err(HostReason::AmbiguousPath.because(detail));
         }
     };

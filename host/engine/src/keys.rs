@@ -13,8 +13,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use subtle::ConstantTimeEq;
 
-/// What a key is for. A key has exactly one algorithm, so that one cannot be
-/// confused for another.
+/// The algorithm that a key is for. A key has exactly one, so that keys cannot
+/// be confused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Algorithm {
     /// RFC 2104 with SHA-1.
@@ -129,7 +129,7 @@ pub(crate) enum Refusal {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// Signing with the empty key is something anybody can do.
+    /// Anybody can sign with the empty key.
     #[error("secret `{id}` is empty")]
     Empty {
         /// Which.
@@ -140,7 +140,7 @@ pub enum KeyError {
     Malformed {
         /// Which.
         id: String,
-        /// What it should be for.
+        /// The algorithm that it should be for.
         algorithm: Algorithm,
     },
     /// Each secret in force costs a MAC of the body.
@@ -234,7 +234,7 @@ impl Key {
         Self { algorithm, secrets: Vec::new() }
     }
 
-    /// What it is for.
+    /// The algorithm that it is for.
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
     }

@@ -10,7 +10,7 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let engine = Engine::new(&EngineSettings::default())?;
 //!
-//! // What decides: a policy, what it may use, and the route it guards.
+//! // The rules: a policy, its grants, and the route it guards.
 //! let mut signature = PolicySpec::new(std::fs::read("webhook-signature.wasm")?);
 //! signature.settings = serde_json::json!({ "provider": "github" });
 //! signature.grants.keys.insert("signing".into(), "github".into());
@@ -62,7 +62,7 @@
 //!
 //! Keys ([`KeySource`]), the store ([`LocalStore`], [`RemoteStore`]), the
 //! clock ([`Clock`]) and metrics ([`Metrics`]) are traits, so that an embedder
-//! brings its own. What an [`Engine`] does to the process is said there.
+//! brings its own. [`Engine`] documents its effects on the process.
 
 mod admission;
 mod body_room;
@@ -135,7 +135,7 @@ pub(crate) fn write_hex<const DIGITS: usize>(f: &mut std::fmt::Formatter<'_>, by
 /// Polls to the end, for futures that await nothing but their own turn.
 ///
 /// INVARIANT (local checks never wait): with a local store a check is ready at
-/// once, but for the turns that it gives to others while it hashes a large body.
+/// once, except for the turns that it gives to others while it hashes a large body.
 pub(crate) fn poll_on<T>(future: impl Future<Output = T>) -> T {
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     let mut future = std::pin::pin!(future);

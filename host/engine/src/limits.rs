@@ -56,9 +56,9 @@ pub const DEADLINE_MAX: Duration = Duration::from_secs(1);
 /// cost, in multiples of the deadline.
 pub const WALL_PER_DEADLINE: u32 = 20;
 
-/// What the host does for a policy is charged to the policy's deadline, by what
-/// about what it costs. Nanoseconds for a KiB that is hashed by SHA-1 or SHA-256,
-/// for which processors have instructions.
+/// Nanoseconds for a KiB that is hashed by SHA-1 or SHA-256, for which
+/// processors have instructions. The host's work for a policy is charged to the
+/// policy's deadline, at about what it costs.
 pub const HASH_NS_PER_KIB: u64 = 1_000;
 
 /// Nanoseconds for a KiB that is hashed by SHA-512, for which few have.
@@ -170,7 +170,7 @@ pub const SUBJECT_BYTES_MAX: usize = 1_024;
 /// Named inputs of a manifest, of each kind.
 pub const MANIFEST_ITEMS_MAX: usize = 64;
 
-/// How long a claim under way is held if nobody renews it. A gate that died
+/// How long a claim under way is held unless it is renewed. A gate that died
 /// leaves its deliveries in progress for as long: senders that try again within
 /// seconds are told to come back, and those that do after a minute are not.
 pub const LEASE: Duration = Duration::from_secs(30);
@@ -180,11 +180,11 @@ pub const LEASE_RENEWED_EVERY: Duration = Duration::from_secs(10);
 
 /// Entries of a nonce space or a quota that a store forgets with one call, when
 /// they have expired: more than a call adds, so that they never pile up, and few
-/// enough that a store which was idle for a day makes nobody wait.
+/// enough that no request waits after a store was idle for a day.
 pub const FORGOTTEN_AT_ONCE: usize = 8;
 
 /// By how much a sender's clock may be ahead of ours, at least: a policy that
-/// takes what was signed further ahead says so by the end of its claims.
+/// accepts a signature from further ahead says so by the end of its claims.
 pub const CLOCK_SKEW: Duration = Duration::from_secs(60);
 
 /// Quotas that are granted under one name: each is looked up by each take.
@@ -246,8 +246,8 @@ pub const ITEMS_MAX: u64 = 200_000;
 /// each pair. The largest function of a 2 MB guest has a million.
 pub const LOCALS_IN_BLOCKS_MAX: u64 = 32_000_000;
 
-/// Problems with its settings that a policy may have shown: whoever mends the
-/// first tens of them starts over.
+/// The most problems with its settings that are shown of a policy: after fixing
+/// the first tens of them, one starts over.
 pub const SETTING_PROBLEMS_MAX: usize = 64;
 
 /// Bytes of each text of such a problem: some lines.

@@ -1,4 +1,4 @@
-//! What benchmarks need and nobody else may use.
+//! An engine for benchmarks, which nobody else may use.
 
 use crate::engine::{Engine, EngineError, EngineSettings};
 
@@ -11,7 +11,7 @@ use crate::engine::{Engine, EngineError, EngineSettings};
 pub fn engine_that_keeps_instances(settings: &EngineSettings) -> Result<Engine, EngineError> {
     let mut engine = Engine::new(settings)?;
     engine.keeps_instances = true;
-    // What is compiled for it must not be found by others.
+    // Other engines must not find what is compiled for it.
     engine.cache = None;
     Ok(engine)
 }

@@ -1,4 +1,4 @@
-//! What happened, for whoever counts it.
+//! Reports of what happened, for metrics.
 
 use crate::reason::Reason;
 use crate::request::RequestId;
@@ -8,18 +8,19 @@ use std::time::Duration;
 /// Told of every verdict and of every failure. Implementations must be quick:
 /// they run on the request path.
 pub trait Metrics: Send + Sync {
-    /// A verdict: `reason` is `None` for an allow. A route that observes allows;
-    /// [`unenforced`](Self::unenforced) says what it would have denied.
+    /// A verdict: `reason` is `None` for an allow. An observing route allows
+    /// everything; [`unenforced`](Self::unenforced) reports what it would have
+    /// denied.
     fn verdict(&self, route: Option<&str>, policy: Option<&str>, reason: Option<&Reason>, took: Duration) {
         let _ = (route, policy, reason, took);
     }
 
-    /// What one policy of a chain decided.
+    /// The decision of one policy of a chain.
     fn step(&self, step: &Step) {
         let _ = step;
     }
 
-    /// Something was decided for the record only (law 3).
+    /// Something was decided for the record only.
     fn unenforced(&self, unenforced: &Unenforced<'_>) {
         let _ = unenforced;
     }
@@ -37,24 +38,24 @@ pub trait Metrics: Send + Sync {
     /// An effect could not be given back and stays used.
     fn undo_lost(&self) {}
 
-    /// A policy was quarantined since it kept missing its deadline, or is no
-    /// longer.
+    /// A policy was quarantined because it kept missing its deadline, or is no
+    /// longer quarantined.
     fn quarantine(&self, policy: &str, is_quarantined: bool) {
         let _ = (policy, is_quarantined);
     }
 
-    /// A line of a guest was dropped, since it logs too much.
+    /// A line of a guest was dropped because it logs too much.
     fn log_dropped(&self, policy: &str) {
         let _ = policy;
     }
 }
 
-/// The verdict as a shadow, or the chain of a route that observes, would have
-/// it, beside what became of the request.
+/// The verdict that a shadow, or the chain of an observing route, would have
+/// given, beside the outcome of the request.
 ///
-/// For a shadow that is the verdict had it stood enforced in its place in the
-/// chain: its own deny, or that it vouched where nobody else did, and otherwise
-/// what the chain decided.
+/// For a shadow that is the verdict if it had been enforced in its place in the
+/// chain: its own deny, or an allow where only the shadow vouched, and otherwise
+/// the decision of the chain.
 #[derive(Clone, Copy, Debug)]
 pub struct Unenforced<'a> {
     /// The route.
@@ -63,7 +64,7 @@ pub struct Unenforced<'a> {
     pub request: &'a RequestId,
     /// The generation that decided.
     pub generation: Digest,
-    /// The shadow policy; `None` for the chain of a route that observes.
+    /// The shadow policy; `None` for the chain of an observing route.
     pub policy: Option<&'a str>,
     /// Why the verdict would have been deny; `None` if it would have been allow.
     pub would: Option<&'a Reason>,
@@ -80,7 +81,7 @@ pub enum DeliveryOutcome {
     Refused,
     /// It is free again: the upstream failed, or was not reached.
     Failed,
-    /// It is free again: what would have been seen of its end was not.
+    /// It is free again: its end should have been seen, and was not.
     Unknown,
     /// It was used before.
     Duplicate,

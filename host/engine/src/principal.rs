@@ -1,8 +1,8 @@
-//! Who is asking, and what was verified about the request (law 9).
+//! Who is asking, and what was verified about the request.
 
 use std::fmt;
 
-/// What kind of party a principal is.
+/// The kind of party that a principal is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PrincipalKind {
     /// A person.
@@ -32,7 +32,7 @@ impl fmt::Display for PrincipalKind {
 pub struct Principal {
     /// Unique within its tenant.
     pub id: String,
-    /// What kind of party.
+    /// The kind of party.
     pub kind: PrincipalKind,
     /// Whose user or service it is.
     pub tenant: Option<String>,
@@ -69,7 +69,7 @@ impl Principal {
     }
 }
 
-/// What a signature was verified to cover.
+/// The facts that a verified signature covers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
     /// The sender's id for the message, when it is signed.

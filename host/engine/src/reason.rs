@@ -61,18 +61,18 @@ macro_rules! host_reasons {
 }
 
 host_reasons! {
-    /// The request target is no path (law 5).
+    /// The request target is not a path.
     MalformedTarget = "malformed-target", BAD_REQUEST;
     /// The target is longer than [`TARGET_BYTES_MAX`](crate::limits::TARGET_BYTES_MAX).
     TargetTooLong = "target-too-long", URI_TOO_LONG;
-    /// Backends could read the path in two ways (law 5).
+    /// Backends could read the path in two ways.
     AmbiguousPath = "ambiguous-path", BAD_REQUEST;
-    /// There is more than one host, or it could be read as another one (law 5).
+    /// There is more than one host, or it could be read as another one.
     AmbiguousAuthority = "ambiguous-authority", BAD_REQUEST;
     /// There is no host, where the version of HTTP or a route needs one.
     MissingHost = "missing-host", BAD_REQUEST;
     /// Methods are case-sensitive and in capitals; some backends read others
-    /// as if they were (law 5).
+    /// as if they were.
     MethodNotUppercase = "method-not-uppercase", BAD_REQUEST;
     /// The query names another method than the one that was decided about.
     MethodOverridden = "method-overridden", BAD_REQUEST;
@@ -81,13 +81,13 @@ host_reasons! {
     ConnectionNamesField = "connection-names-field", BAD_REQUEST;
     /// The body has a transfer coding besides `chunked`, which would be lost.
     TransferCodingUnsupported = "transfer-coding-unsupported", NOT_IMPLEMENTED;
-    /// CONNECT asks for a tunnel that could not be guarded (law 5).
+    /// CONNECT asks for a tunnel that could not be guarded.
     ConnectRefused = "connect-refused", METHOD_NOT_ALLOWED;
     /// More fields than [`HEADERS_MAX`](crate::limits::HEADERS_MAX).
     TooManyHeaders = "too-many-headers", REQUEST_HEADER_FIELDS_TOO_LARGE;
     /// More bytes than [`HEADERS_BYTES_MAX`](crate::limits::HEADERS_BYTES_MAX).
     HeadersTooLarge = "headers-too-large", REQUEST_HEADER_FIELDS_TOO_LARGE;
-    /// A field that a policy takes once came twice (law 9).
+    /// A field that a policy takes once came twice.
     DuplicateHeader = "duplicate-header", BAD_REQUEST;
     /// A field that a policy reads is not UTF-8.
     HeaderNotUtf8 = "header-not-utf8", BAD_REQUEST;
@@ -95,38 +95,38 @@ host_reasons! {
     DuplicateQueryParameter = "duplicate-query-parameter", BAD_REQUEST;
     /// A query parameter that a policy reads is not UTF-8.
     MalformedQuery = "malformed-query", BAD_REQUEST;
-    /// The body is longer than the route takes (law 8).
+    /// The body is longer than the route takes.
     BodyTooLarge = "body-too-large", PAYLOAD_TOO_LARGE;
-    /// The body did not arrive whole (law 8).
+    /// The body did not arrive whole.
     BodyTruncated = "body-truncated", BAD_REQUEST;
-    /// The caller of the gate sends no bodies, but the chain needs one (law 8).
+    /// The caller of the gate sends no bodies, but the chain needs one.
     BodyNotCarried = "body-not-carried", INTERNAL_SERVER_ERROR;
-    /// No route matches (law 1).
+    /// No route matches.
     NoRoute = "no-route", FORBIDDEN;
-    /// No policy vouched for the request (law 1).
+    /// No policy vouched for the request.
     NobodyVouched = "nobody-vouched", FORBIDDEN;
     /// A CORS preflight on a route that does not take them.
     PreflightRefused = "preflight-refused", FORBIDDEN;
-    /// A policy did what it was not granted (law 1, 9, 10).
+    /// A policy did something that it was not granted.
     ContractViolation = "contract-violation", INTERNAL_SERVER_ERROR;
-    /// Two policies named different principals (law 9).
+    /// Two policies named different principals.
     PrincipalConflict = "principal-conflict", FORBIDDEN;
-    /// A policy trapped (law 2).
+    /// A policy trapped.
     PolicyTrapped = "policy-trapped", INTERNAL_SERVER_ERROR;
-    /// A policy did not answer in time (law 2).
+    /// A policy did not answer in time.
     DeadlineExceeded = "deadline-exceeded", SERVICE_UNAVAILABLE;
-    /// A policy kept missing its deadline, and was not asked (law 2).
+    /// A policy kept missing its deadline, and was not asked.
     Quarantined = "quarantined", SERVICE_UNAVAILABLE;
-    /// A policy wanted more memory than it may have (law 2).
+    /// A policy wanted more memory than it may have.
     MemoryExceeded = "memory-exceeded", INTERNAL_SERVER_ERROR;
     /// A policy called the host more often, or with more, than it may.
     HostCallsExceeded = "host-calls-exceeded", INTERNAL_SERVER_ERROR;
     /// There was no instance to be had: too many checks at once.
     Overloaded = "overloaded", SERVICE_UNAVAILABLE;
-    /// The store did not answer, or is full (law 2).
+    /// The store did not answer, or is full.
     StoreUnavailable = "store-unavailable", SERVICE_UNAVAILABLE;
-    /// The store lost what it remembered, and this was signed before: it may
-    /// have been used. Whatever the policy's `on-error`, it is refused.
+    /// The store lost its contents, and this was signed before: it may have been
+    /// used. Whatever the policy's `on-error`, it is refused.
     SignedBeforeLoss = "signed-before-loss", SERVICE_UNAVAILABLE;
     /// A policy would take this for longer than its nonce space remembers it.
     /// Whatever the policy's `on-error`, it is refused.

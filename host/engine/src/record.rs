@@ -6,8 +6,8 @@ use crate::verdict::{Digest, Step};
 use bytes::Bytes;
 use std::time::Duration;
 
-/// Everything a verdict followed from, but for the store's answers, which
-/// show in the steps.
+/// Everything a verdict followed from, except the store's answers, which show
+/// in the steps.
 #[derive(Clone, Copy, Debug)]
 pub struct Decided<'a> {
     /// The generation that decided.
@@ -20,7 +20,7 @@ pub struct Decided<'a> {
     pub body: Option<&'a Bytes>,
     /// Time since 1970: what every policy saw.
     pub now: Duration,
-    /// What each policy decided.
+    /// The decision of each policy.
     pub steps: &'a [Step],
     /// The principal and facts that were established.
     pub principal: Option<&'a Principal>,

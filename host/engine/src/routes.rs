@@ -18,19 +18,19 @@ pub(crate) struct RouteTable {
 }
 
 /// A route whose policies are loaded: what decides its requests, and apart from
-/// it what is tried on them (law 3).
+/// it what is tried on them.
 #[derive(Debug)]
 pub(crate) struct BuiltRoute {
     pub(crate) name: Arc<str>,
     pub(crate) matches: BuiltMatch,
     pub(crate) deciding: Deciding,
     pub(crate) trials: Tried,
-    /// Of how many requests that are let in one is logged.
+    /// Logs one in this many allowed requests.
     pub(crate) log_allowed: Option<NonZeroU32>,
     pub(crate) upstream: Option<Arc<str>>,
 }
 
-/// What decides. Nothing of a trial is known here.
+/// The part of a route that decides. It knows nothing of trials.
 #[derive(Debug)]
 pub(crate) struct Deciding {
     pub(crate) chain: Vec<BuiltMember>,
@@ -47,7 +47,7 @@ pub(crate) struct Deciding {
     pub(crate) reads_method: bool,
 }
 
-/// What is tried: it changes nothing but the record.
+/// The part of a route that is tried: it changes nothing but the record.
 #[derive(Debug)]
 pub(crate) struct Tried {
     /// Whether the verdict is recorded, and not kept to.
@@ -82,7 +82,7 @@ impl BuiltMember {
     }
 }
 
-/// What came of looking for a route.
+/// The outcome of looking for a route.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Matched {
     One {
@@ -290,7 +290,7 @@ struct BuiltPath {
     exact: bool,
     /// An exact one as a whole, a prefix without a final slash.
     normal: String,
-    /// What a backend may make of it at most: folded, and without a final
+    /// The most that a backend may make of it: folded, and without a final
     /// slash.
     folded: String,
 }

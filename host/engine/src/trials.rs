@@ -1,5 +1,5 @@
-//! Trials are trials (law 3): shadows are asked beside the answer, on what was
-//! there anyway, and change nothing but the record.
+//! Trials: shadows are asked beside the answer, on data that was there anyway,
+//! and change nothing but the record.
 //!
 //! One thread of each gate makes them, at a low priority and within a share of
 //! one processor. A trial for which there is no room is dropped, and
@@ -37,9 +37,10 @@ pub(crate) struct Trials {
 
 /// The course that a request took through its chain.
 pub(crate) struct Course {
-    /// What was established at the place of each shadow that was reached.
+    /// The principal and facts established at the place of each shadow that was
+    /// reached.
     pub(crate) reached: Vec<Established>,
-    /// What was established in the end.
+    /// The principal and facts established in the end.
     pub(crate) settled: Established,
     /// Why the request was denied, if it was.
     pub(crate) did: Option<Reason>,
@@ -80,7 +81,7 @@ fn size_of(subject: &Subject) -> usize {
     let head = &subject.request.head;
     let fields: usize = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     let body = subject.body().map_or(0, bytes::Bytes::len);
-    // What a request takes besides its text is of this order.
+    // The memory of a request, besides its text, is of this order.
     2_048 + head.target.len() + 2 * fields + body
 }
 
@@ -145,8 +146,8 @@ fn make_beside(trial: Trial) -> Duration {
         trial.make().await;
         drop(done);
     });
-    // It hears that nobody can say anything any more: the trial was made, or
-    // the store has stopped.
+    // An error means that the sender is gone: the trial was made, or the store
+    // has stopped.
     let _ = is_done.recv();
     began.elapsed()
 }

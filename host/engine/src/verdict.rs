@@ -1,4 +1,4 @@
-//! What a chain decided, and the two types that carry it to an adapter.
+//! The verdict of a chain, and the two types that carry it to an adapter.
 
 use crate::effects::Settlement;
 use crate::metrics::Unenforced;
@@ -35,7 +35,7 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// What a chain of policies folded to.
+/// The outcome of a chain of policies.
 #[derive(Debug)]
 #[must_use = "a verdict that nobody looks at guards nothing"]
 pub enum Verdict {
@@ -54,7 +54,7 @@ impl Verdict {
         }
     }
 
-    /// What each policy of the chain decided, in the order they ran.
+    /// The decision of each policy of the chain, in the order they ran.
     pub fn steps(&self) -> &[Step] {
         match self {
             Self::Allow(permit) => &permit.steps,
@@ -63,21 +63,21 @@ impl Verdict {
     }
 }
 
-/// What one policy decided, for logs and for `barmkin eval`.
+/// The decision of one policy, for logs and for `barmkin eval`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
     /// The policy.
     pub policy: Arc<str>,
-    /// Its decision, after the laws.
+    /// Its decision, as it counts in the chain.
     pub outcome: Outcome,
-    /// What the policy had to say to the operator.
+    /// The policy's message to the operator.
     pub detail: String,
-    /// What its check took, where
+    /// The cost of its check, where
     /// [`Services::for_authors`](crate::Services::for_authors) asks for it.
     pub took: Option<Took>,
 }
 
-/// What a check took.
+/// The cost of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Took {
     /// How long it was, an instance made for it included.
@@ -92,7 +92,7 @@ pub struct Took {
 pub enum Outcome {
     /// It vouched.
     Allow,
-    /// It had nothing against the request.
+    /// It did not object.
     Abstain,
     /// It denied.
     Deny(Reason),
@@ -159,7 +159,7 @@ impl Permit {
         self.principal.as_deref()
     }
 
-    /// What would have been the verdict, on a route that only observes (law 3).
+    /// The verdict that a route which only observes would have given.
     pub fn observed(&self) -> Option<&Denial> {
         self.observed.as_deref()
     }
@@ -257,7 +257,7 @@ impl Denial {
         self.generation
     }
 
-    /// This denial on a route that only observes (law 3).
+    /// This denial on a route that only observes.
     pub(crate) fn unenforced(&self) -> Unenforced<'_> {
         Unenforced {
             route: self.route.as_deref().unwrap_or_default(),

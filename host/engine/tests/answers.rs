@@ -1,4 +1,4 @@
-//! What the upstream gets, and what the client gets.
+//! The upstream's request, and the client's answer.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "tests")]
 

@@ -83,7 +83,7 @@ fn settings(cache: &Path) -> EngineSettings {
     }
 }
 
-/// What a gate in a new process would decide, and by which manifest.
+/// The decision of a gate in a new process, and the manifest it decides by.
 fn decide(cache: &Path) -> (Option<String>, String) {
     let spec = spec(vec![("only", scripted(0, true, OnError::Deny))], vec![route("r", &[policy("only")])], 9);
     let key = Key::new(Algorithm::HmacSha256).with_secret("test", SECRET, None).unwrap();
@@ -147,7 +147,7 @@ fn what_others_can_write_or_is_damaged_is_not_run() {
     fs::set_permissions(&entry, PermissionsExt::from_mode(0o666)).unwrap();
     assert_eq!(decide(&cache), compiled);
     let mode = fs::metadata(&entry).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o600, "it was compiled and written anew");
+    assert_eq!(mode & 0o777, 0o600, "it was compiled and written again");
 
     for length in [0, 3, 40, 400] {
         fs::File::options().write(true).open(&entry).unwrap().set_len(length).unwrap();
@@ -157,13 +157,13 @@ fn what_others_can_write_or_is_damaged_is_not_run() {
     fs::set_permissions(&cache, PermissionsExt::from_mode(0o777)).unwrap();
     let error = Engine::new(&settings(&cache)).err().unwrap();
     let source = std::error::Error::source(&error).unwrap().to_string();
-    assert!(source.starts_with("others may write to the cache folder"), "{source}");
+    assert!(source.starts_with("others can write to the cache folder"), "{source}");
 
     // Nor when they may put another folder in its place.
     fs::set_permissions(&cache, PermissionsExt::from_mode(0o700)).unwrap();
     fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o777)).unwrap();
     let error = Engine::new(&settings(&cache)).err().unwrap();
     let source = std::error::Error::source(&error).unwrap().to_string();
-    assert!(source.starts_with("others may write to the cache folder"), "{source}");
+    assert!(source.starts_with("others can write to the cache folder"), "{source}");
     fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o700)).unwrap();
 }

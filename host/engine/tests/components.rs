@@ -1,4 +1,4 @@
-//! Components that are no policies, or not what they seem: each is refused
+//! Components that are not policies, or not what they seem: each is refused
 //! with its reason, and nothing else happens.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "tests")]

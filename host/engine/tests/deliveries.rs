@@ -1,4 +1,4 @@
-//! What makes two deliveries one, and what becomes of each.
+//! The identity of deliveries, and the fate of each.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, missing_docs, reason = "tests")]
 

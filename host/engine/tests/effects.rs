@@ -1,4 +1,4 @@
-//! Effects follow the verdict (law 6), and what identifies a delivery.
+//! Effects follow the verdict, and what identifies a delivery.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, missing_docs, reason = "tests")]
 
@@ -40,7 +40,7 @@ fn run(gate: &Gate, acts: &[(usize, String)]) -> Verdict {
     gate.check_now(head("/r", &fields), Body::Whole(BODY)).unwrap()
 }
 
-/// As [`run`], by an adapter that sees so much of the end.
+/// As [`run`], by an adapter that sees as much of the end as `sees` says.
 fn run_seen(sees: Sees, gate: &Gate, acts: &[(usize, String)]) -> Verdict {
     let fields: Vec<_> = acts.iter().map(|(position, what)| act(*position, what.clone())).collect();
     let mut head = head("/r", &fields);
@@ -99,7 +99,7 @@ fn what_is_kept_always_stays_when_it_is_refused() {
 fn without_a_verified_delivery_there_is_nothing_to_claim() {
     let gate = gate(&pair(NonceSpace::default(), Keep::OnAllow), MemoryStore::default());
     assert_eq!(reason(&run(&gate, &[(0, "allow".into()), (1, "claim".into())])), "unidentified-delivery");
-    // What a policy verified but did not vouch for does not count.
+    // A signature that a policy verified but did not vouch for does not count.
     let acts = [(0, format!("verify:{}", signature(&BODY))), (0, "abstain".into()), (1, "claim".into())];
     assert_eq!(reason(&run(&gate, &acts)), "unidentified-delivery");
 }
@@ -152,7 +152,7 @@ fn of_an_unknown_outcome_the_claim_is_free_again_and_the_units_are_used() {
 }
 
 /// A remote store of which every call takes three polls, and acts between the
-/// first two. What it is to run beside the caller advances by a poll for each
+/// first two. Its background work advances by a poll for each
 /// [`step`](Remote::step).
 struct Remote {
     store: Mutex<Arc<MemoryStore>>,

@@ -1,4 +1,5 @@
-//! What decides keeps what bounds it, whatever handles its caller drops.
+//! The parts that decide keep what bounds them, whichever handles the caller
+//! drops.
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
 

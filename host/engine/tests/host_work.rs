@@ -1,4 +1,5 @@
-//! What a policy can have the host do is bounded, whatever it asks for.
+//! The work that a policy can have the host do is bounded, whatever it asks
+//! for.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "tests")]
 
@@ -15,8 +16,8 @@ use std::time::Duration;
 
 static DEMANDING: LazyLock<Arc<[u8]>> = LazyLock::new(|| fixture("demanding"));
 
-/// What hashing a byte may cost in a build without optimisations, beside other
-/// tests.
+/// The most that hashing a byte may cost in a build without optimizations,
+/// beside other tests.
 const HASHED_BYTE: Duration = Duration::from_nanos(20);
 
 /// The last call was within the budget when it began: the most that one can

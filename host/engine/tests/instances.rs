@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-/// A gate of so many scripted policies on an engine of its own.
+/// A gate of scripted policies on an engine of its own.
 struct Trial {
     engine: Engine,
     gate: Gate,
@@ -149,7 +149,7 @@ fn past_the_checks_at_once_the_answer_is_overloaded_however_many_wait() {
     let second = start(&waits);
     assert_eq!((&second.1, trial.instances()), (&Poll::Pending, (2, 1)));
     assert_eq!(start(&[]).1, Poll::Ready("overloaded".to_owned()));
-    // Whoever is no longer waited for makes room, and leaves nothing behind.
+    // A check that nobody waits for any longer makes room, and leaves nothing behind.
     drop(first);
     assert_eq!(trial.instances(), (1, 1));
     assert_eq!(start(&[]).1, decided);

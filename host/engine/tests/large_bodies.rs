@@ -11,8 +11,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-/// What users need: a large body under the two secrets of a rotation, in time
-/// that is not the policy's, with turns for others while it is hashed.
+/// The case that users need: a large body under the two secrets of a rotation,
+/// in time that is not the policy's, with turns for others while it is hashed.
 #[test]
 fn a_signed_body_of_25_mb_passes_under_two_secrets_and_lets_others_on() {
     let key = Key::new(Algorithm::HmacSha256)

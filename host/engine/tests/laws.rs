@@ -10,7 +10,7 @@ use common::{act, gate, head, policy, route, scripted, spec};
 use proptest::prelude::*;
 use std::sync::{Arc, LazyLock};
 
-/// What a policy is told to do.
+/// The instructions to a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Script {
     take: u32,
@@ -100,7 +100,7 @@ impl Bench {
     }
 }
 
-/// What the laws make of one policy's answer.
+/// The laws' reading of one policy's answer.
 #[derive(Debug, PartialEq, Eq)]
 enum Vote {
     Allow,

@@ -1,5 +1,5 @@
-//! More requests than can be decided: the line in front of the gate has an
-//! end, and whoever stands behind it is told so at once.
+//! More requests than can be decided: the queue in front of the gate is bounded,
+//! and a request that finds it full is refused at once.
 
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests")]
 

@@ -1,4 +1,4 @@
-//! What is said of a policy that dies, and to whom.
+//! Reports of a policy that dies, and who gets them.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests")]
 
 mod common;

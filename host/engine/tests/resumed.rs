@@ -42,7 +42,7 @@ fn a_check_that_is_polled_again_after_a_while_ends_at_its_deadline() {
     assert_eq!(reason.as_deref(), Some("deadline-exceeded"));
 }
 
-/// What other tasks do on the thread while it is suspended is not its own.
+/// Work that other tasks do on the thread while it is suspended is not its own.
 #[test]
 fn a_check_does_not_pay_for_what_others_do_in_between() {
     let mut route = route("r", &[policy("honest")]);

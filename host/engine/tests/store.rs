@@ -1,5 +1,5 @@
-//! What only the memory store promises: its bounds. What every store promises,
-//! `tests/tests/stores` shows of all of them.
+//! The memory store's own promise: its bounds. `tests/tests/stores` tests the
+//! promises that all stores make.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "tests")]
 

@@ -1,5 +1,4 @@
-//! Trials are trials: shadows and routes that observe change nothing but the
-//! record (law 3).
+//! Trials: shadows and routes that observe change nothing but the record.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, missing_docs, reason = "tests")]
 
@@ -13,7 +12,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-/// What was told, as text: `shadow: would, did`, and the name of each verdict.
+/// The reports, as text: `shadow: would, did`, and the name of each verdict.
 #[derive(Default)]
 struct Record {
     lines: Mutex<Vec<String>>,
@@ -99,7 +98,7 @@ fn no_body_is_read_for_a_shadow() {
     assert_eq!(gate.generation().routes_with_body().count(), 0);
     assert_eq!(check(&gate, &[act(0, "allow")]).reason(), None);
     assert_eq!(record.wait(1), ["second: no-body"]);
-    // What is there anyway can be tried on.
+    // A body that is there anyway can be tried on.
     let body = Body::Whole(Bytes::from_static(b"{}"));
     let verdict = gate.check_now(head("/r", &[act(0, "allow"), act(1, "deny:no:403")]), body).unwrap();
     assert_eq!(verdict.reason(), None);
@@ -116,8 +115,8 @@ fn no_field_is_stripped_for_a_shadow() {
     assert_eq!(permit.into_forwarded().0.headers["x-set-1"], "the client's");
 }
 
-/// What is read on trial only is nobody's: the client may spell it as it likes,
-/// and have its connection drop it.
+/// A field that is only read on trial is nobody's: the client may spell it as
+/// it likes, and have its connection drop it.
 #[test]
 fn no_field_is_guarded_for_a_trial() {
     let fields = [
@@ -311,7 +310,7 @@ fn a_route_that_observes_forwards_whatever_its_verdict_is() {
         assert_eq!(record.lines.lock().unwrap().pop(), Some(format!("the chain: {would}, allow differs")));
         assert_eq!(record.verdicts.lock().unwrap().pop().as_deref(), Some("allow"), "{would} is counted as it ended");
     }
-    // What cannot be read in one way has no route, and so nothing observes it.
+    // A request with more than one reading has no route, so nothing observes it.
     let unread = gate.check_now(head("/r/../x", &[]), whole(0)).unwrap();
     assert_eq!(unread.reason(), Some(&HostReason::AmbiguousPath.into()));
 }

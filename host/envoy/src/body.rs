@@ -1,4 +1,4 @@
-//! Whether what Envoy sends is all of the body (law 8).
+//! Whether what Envoy sends is all of the body.
 
 use barmkin_host::Body;
 use bytes::Bytes;
@@ -9,8 +9,8 @@ use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 /// Envoy adds it when it sends a body, and says whether that is a part only.
 const PARTIAL: &str = "x-envoy-auth-partial-body";
 
-/// What may stand in a text for bytes that are none: U+FFFD, and what
-/// `sanitizeUtf8String` of Envoy writes.
+/// The characters that may stand in a text for invalid bytes: U+FFFD, and the
+/// one that Envoy's `sanitizeUtf8String` writes.
 const REPLACEMENTS: [char; 2] = ['!', '\u{fffd}'];
 
 const NOT_AS_BYTES: &str = "Envoy sends the body as text, which is not always its bytes: write `pack_as_bytes: true` in its `with_request_body`";
@@ -53,7 +53,8 @@ fn announces_body(headers: &HeaderMap) -> bool {
     headers.contains_key(TRANSFER_ENCODING) || headers.get_all(CONTENT_LENGTH).iter().any(|length| length != "0")
 }
 
-/// What the client declared; an unreadable declaration matches no length.
+/// The length that the client declared; an unreadable declaration matches no
+/// length.
 fn declared_length(headers: &HeaderMap) -> Option<u64> {
     let declared = headers.get(CONTENT_LENGTH)?;
     Some(declared.to_str().ok().and_then(|length| length.parse().ok()).unwrap_or(u64::MAX))

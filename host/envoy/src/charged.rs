@@ -24,11 +24,11 @@ pub(crate) struct Charging<S> {
 }
 
 /// There was no room for a check's message: among the extensions of one that
-/// stands for it, since its answer is a denial and no gRPC error.
+/// stands for it, since its answer is a denial and not a gRPC error.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NoRoom;
 
-/// An empty message, by gRPC's framing.
+/// An empty message, in gRPC's framing.
 const NOTHING: &[u8] = &[0; 5];
 
 const CHECK: &str = "/envoy.service.auth.v3.Authorization/Check";
@@ -78,8 +78,8 @@ struct Account {
     is_full: AtomicBool,
 }
 
-/// The body of a call. Most come whole at once, and are then charged by whoever
-/// decides: this charges those that keep one waiting.
+/// The body of a call. Most come whole at once, and are then charged when they are
+/// decided: this charges those that keep one waiting.
 pub(crate) struct Charged<B> {
     message: Message<B>,
     account: Arc<Account>,

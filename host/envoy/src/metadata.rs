@@ -1,5 +1,5 @@
-//! What Envoy's access log and later filters learn, as dynamic metadata of
-//! `envoy.filters.http.ext_authz`.
+//! The dynamic metadata of `envoy.filters.http.ext_authz`, for Envoy's access
+//! log and later filters.
 
 use barmkin_host::{Denial, Digest, Permit, RequestId};
 use envoy_types::pb::google::protobuf::value::Kind;

@@ -14,7 +14,7 @@ use tonic::transport::{Channel, Endpoint};
 #[derive(Clone, Debug)]
 pub struct Probe(AuthorizationClient<Channel>);
 
-/// What a service answered.
+/// The answer of a service.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Probed {
     /// The generation that decided.

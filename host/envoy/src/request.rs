@@ -15,7 +15,7 @@ pub(crate) enum Unreadable {
     Incomplete,
     Method,
     Field,
-    /// What it says in two places is not the same.
+    /// Two places in it contradict each other.
     Contradiction(&'static str),
 }
 

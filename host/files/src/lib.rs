@@ -117,8 +117,8 @@ pub fn read_text(path: &Path, max: usize) -> io::Result<String> {
     String::from_utf8(read(path, max)?).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))
 }
 
-/// Whether `error` says that what is looked for is not there: nothing is, or
-/// something that is no such file. Other errors (no permission, no room for one
+/// Whether `error` says that the file is not there: nothing is, or something that
+/// is not such a file. Other errors (no permission, no room for one
 /// more open file) say nothing of that.
 pub fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::InvalidFilename)

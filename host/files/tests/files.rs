@@ -1,4 +1,4 @@
-//! What can be read, and what is refused at once.
+//! Files that can be read, and files that are refused at once.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
 

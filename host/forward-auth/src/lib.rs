@@ -28,7 +28,7 @@
 //! different things, and one for a change of protocol that
 //! [`upgrades`](Options::upgrades) does not list.
 //!
-//! Whoever can reach the endpoint can claim anything about a request, and can
+//! A client that reaches the endpoint can claim anything about a request, and can
 //! use up quotas and nonces. Callers outside
 //! [`trusted_proxies`](Options::trusted_proxies) are refused.
 //!
@@ -52,7 +52,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use tower::service_fn;
 
-/// What the endpoint has to be told.
+/// The options of the endpoint.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Which proxy calls.
@@ -70,7 +70,7 @@ pub struct Options {
     pub upgrades: Vec<Box<str>>,
     /// Its name, for routes that name their listeners.
     pub listener: Option<Arc<str>>,
-    /// What the server bears.
+    /// The bounds of the server.
     pub bounds: Bounds,
 }
 

@@ -61,7 +61,7 @@ fn all() -> [Dialect; 5] {
     [Dialect::Nginx, Dialect::Caddy, Dialect::Traefik, Dialect::Haproxy, envoy()]
 }
 
-/// What a status of 500 becomes.
+/// The status that stands for 500.
 fn failing(dialect: &Dialect) -> &'static str {
     if matches!(dialect, Dialect::Nginx | Dialect::EnvoyHttp { .. }) { "403" } else { "500" }
 }
@@ -199,7 +199,8 @@ async fn everything_that_a_call_lacks_is_named_at_once() {
     }
 }
 
-/// What ingress-nginx's template sends (`auth-url`), for `GET` of `url`.
+/// The request that ingress-nginx's template sends (`auth-url`), for `GET` of
+/// `url`.
 fn ingress(url: &str) -> String {
     format!(
         "GET / HTTP/1.1\r\nhost: gate.example\r\nx-forwarded-proto: \r\nx-request-id: 6f\r\n\
@@ -259,8 +260,8 @@ async fn two_dialects_that_differ_are_refused() {
     contradicting(raw(nginx, &format!("{ingress}x-forwarded-host: elsewhere\r\n")).await, "x-forwarded-host");
 }
 
-/// What Traefik sends for `GET` of `target`: its own fields, and all of the
-/// client's.
+/// Traefik sends its own fields, and all of the client's, for `GET` of
+/// `target`.
 #[tokio::test]
 async fn a_call_as_traefik_makes_it_is_understood() {
     let traefik = dialect(Dialect::Traefik).await;

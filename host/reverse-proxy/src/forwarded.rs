@@ -9,8 +9,8 @@ const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const HOST_AS_ASKED: HeaderName = HeaderName::from_static("x-forwarded-host");
 
-/// What else servers take for the client's address, the connection's scheme, or
-/// their own surroundings (CGI has `proxy` as `HTTP_PROXY`).
+/// Other fields that servers take for the client's address, the connection's
+/// scheme, or their own surroundings (CGI has `proxy` as `HTTP_PROXY`).
 const OTHER_CLAIMS: [&str; 15] = [
     "cf-connecting-ip",
     "fastly-client-ip",

@@ -44,7 +44,7 @@ async fn upstream() -> (SocketAddr, oneshot::Receiver<String>) {
     (address, told)
 }
 
-/// What the upstream gets of a request that a client with `identity` sends.
+/// The request that the upstream gets when a client with `identity` sends one.
 async fn received(names_principal: bool, ca: &Ca, clients: &Ca, identity: Option<&Identity>) -> String {
     let (address, received) = upstream().await;
     let folder = Folder::new();

@@ -2,8 +2,8 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// A client, as far as its address tells it from others: an IPv4 address, or the
-/// first half of an IPv6 address, since whoever has one of those has the 2^64
-/// beside it.
+/// first half of an IPv6 address, since a client that has one of those has the
+/// 2^64 beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Client(IpAddr);
 

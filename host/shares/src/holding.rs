@@ -1,4 +1,4 @@
-//! What is shared, and what one holds of it.
+//! The shared resource, and the parts of it that are held.
 
 use crate::clock::now;
 use crate::group::Id;
@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 /// Turns that one waits for those that are leaving, which are woken before it:
-/// each needs one, and not all executors take them in order. It is no time, since
+/// each needs one, and not all executors take them in order. It is not a time, since
 /// one that is leaving may still be forwarded what it holds.
 const TURNS: usize = 32;
 
@@ -32,14 +32,14 @@ impl<K: Copy + Ord + Hash, const D: usize> Shares<K, D> {
         Arc::new(Self(Mutex::new(State { ledger: Ledger::new(max), waiting: Vec::new() })))
     }
 
-    /// Takes `weight`, if there is room, or somebody gives way to who counts by
-    /// `keys`.
+    /// Takes `weight` for a holder that counts by `keys`, if there is room or
+    /// another holder gives way to it.
     pub fn take(self: &Arc<Self>, keys: Option<[K; D]>, weight: usize) -> Option<Holding<K, D>> {
         self.try_take(keys, weight, None).ok()
     }
 
-    /// The same, and waits where as many are leaving as may at a time: those that
-    /// arrive at once must not be refused for arriving at once.
+    /// The same, and waits while as many are leaving as may at a time: holders that
+    /// arrive together must not be refused for that.
     pub async fn take_in_turn(self: &Arc<Self>, keys: Option<[K; D]>, weight: usize) -> Option<Holding<K, D>> {
         poll_fn(|context| match self.try_take(keys, weight, Some(context.waker())) {
             Ok(holding) => Poll::Ready(Some(holding)),
@@ -90,7 +90,7 @@ impl<K, const D: usize> fmt::Debug for Shares<K, D> {
     }
 }
 
-/// What one holds: given back when this is dropped.
+/// A held part of the resource: given back when this is dropped.
 pub struct Holding<K: Copy + Ord + Hash, const D: usize = 1> {
     shares: Arc<Shares<K, D>>,
     id: Id,
@@ -98,15 +98,15 @@ pub struct Holding<K: Copy + Ord + Hash, const D: usize = 1> {
 }
 
 impl<K: Copy + Ord + Hash, const D: usize> Holding<K, D> {
-    /// Takes `by` more, and says whether it has. One that has to give way gets
-    /// no more.
-    #[must_use = "what there is no room for must not be held"]
+    /// Takes `by` more, and says whether it could. A holder that has to give way
+    /// gets no more.
+    #[must_use = "without room nothing may be held"]
     pub fn grow(&self, by: usize) -> bool {
         self.try_grow(by).is_ok()
     }
 
-    /// The same, and lets those that are leaving do so where as many are as may at
-    /// a time.
+    /// The same, and waits for leaving holders while as many are leaving as may at a
+    /// time.
     pub async fn grow_in_turn(&self, by: usize) -> bool {
         let mut turns_left = TURNS;
         poll_fn(|context| match self.try_grow(by) {
@@ -145,7 +145,7 @@ impl<K: Copy + Ord + Hash, const D: usize> Holding<K, D> {
         self.shares.with(|state| state.ledger.resume(self.id, now));
     }
 
-    /// It gives way to nobody from here on.
+    /// It does not give way from here on.
     pub fn keep(&self) {
         self.shares.with(|state| state.ledger.keep(self.id));
     }
@@ -182,7 +182,7 @@ impl<K: Copy + Ord + Hash, const D: usize> fmt::Debug for Holding<K, D> {
     }
 }
 
-/// What a holder and the ledger both know.
+/// The state that a holder and the ledger share.
 #[derive(Debug)]
 struct Held {
     mark: AtomicU64,

@@ -1,4 +1,4 @@
-//! Who holds what, without a clock and without locks.
+//! The holders and their weights, without a clock and without locks.
 
 use crate::group::{Groups, Id};
 use std::collections::{BTreeSet, HashMap};
@@ -6,8 +6,8 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Bytes a second at which a holder does not fall behind: a telephone line's.
-/// What is slower only gives way earlier than others, and only under pressure.
+/// Bytes a second at which a holder does not fall behind: a telephone line's. A
+/// slower one only gives way earlier than others, and only under pressure.
 pub const RATE: u64 = 16 * 1024;
 
 /// A holder whose mark is this far in the past gives way to a key that holds as
@@ -34,7 +34,7 @@ pub(crate) fn moved(mark: Duration, bytes: usize, now: Duration) -> Duration {
     mark.max(now.saturating_sub(REMEMBERED)).saturating_add(worth).min(now)
 }
 
-/// What the ledger asks of the other side of a holder.
+/// The ledger's view of the other side of a holder.
 pub(crate) trait Mark {
     /// Its true mark.
     fn mark(&self) -> Duration;
@@ -55,8 +55,8 @@ struct Holder<K, M, const D: usize> {
     keys: Option<[K; D]>,
     weight: usize,
     state: State,
-    /// Whether it has shown what it is there for: one that has not must not
-    /// keep anybody out who will.
+    /// Whether it has done anything yet: one that has not must not keep out one that
+    /// will.
     has_begun: bool,
     mark: Arc<M>,
 }
@@ -79,7 +79,7 @@ pub(crate) struct Ledger<K, M, const D: usize> {
 /// Why there is no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NoRoom {
-    /// Nobody gives way.
+    /// No holder gives way.
     Taken,
     /// As much is leaving as may at a time: there is room when it is gone.
     Leaving,
@@ -199,7 +199,7 @@ impl<K: Copy + Ord + Hash, M: Mark, const D: usize> Ledger<K, M, D> {
                         }
                     });
                 }
-                // What holds nothing has nothing to give.
+                // A holder of nothing has nothing to give.
                 if let State::Moving(at) = state
                     && weight > 0
                 {

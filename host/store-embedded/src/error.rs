@@ -8,12 +8,12 @@ pub enum OpenError {
     /// Another process has it open.
     #[error("the store `{}` is in use by another process", .0.display())]
     InUse(PathBuf),
-    /// Something that was acknowledged is not there any more.
+    /// Something that was acknowledged is no longer there.
     #[error("the store `{}` is damaged: {detail}", folder.display())]
     Damaged {
         /// The store.
         folder: PathBuf,
-        /// What is wrong with it.
+        /// The damage.
         detail: String,
     },
     /// There was a store, and its folder is empty or not there.
@@ -21,7 +21,7 @@ pub enum OpenError {
     Missing {
         /// The store.
         folder: PathBuf,
-        /// What says so.
+        /// The file that says so.
         witness: PathBuf,
     },
     /// Users outside the owner's group can write to it.
@@ -38,7 +38,7 @@ pub enum OpenError {
     /// The file system refuses.
     #[error("`{}` cannot be used", path.display())]
     Io {
-        /// What was to be read or written.
+        /// The file that was to be read or written.
         path: PathBuf,
         /// Why it was not.
         #[source]
@@ -47,15 +47,15 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    /// What to do about it, where there is one thing to do.
+    /// The remedy, where there is a single one.
     pub fn help(&self) -> Option<&'static str> {
         match self {
             Self::Damaged { .. } => Some(
-                "restore it, or start once with `--accept-loss`: what was signed before that start is then refused",
+                "restore it, or start once with `--accept-loss`: requests signed before that start are then refused",
             ),
             Self::Missing { .. } => Some(
-                "mount or restore it, or start once with `--accept-loss`: what was signed before that start is then \
-                 refused; if nothing was ever let in with it, remove the witness",
+                "mount or restore it, or start once with `--accept-loss`: requests signed before that start are then \
+                 refused; if it never let anything in, remove the witness",
             ),
             Self::Exposed { .. } => Some(
                 "find out who could have changed it, and run `chmod -R go= FOLDER`, or start with a new store and \

@@ -18,7 +18,7 @@ const SLOT_BYTES: usize = 512;
 /// Two slots.
 pub(crate) const HEAD_BYTES: usize = 2 * SLOT_BYTES;
 
-/// What the head says.
+/// The contents of the head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Head {
     /// Counts the writes: the higher slot is the later one.

@@ -18,8 +18,8 @@ pub(crate) struct Threads {
     flush: Option<Thread>,
 }
 
-/// A thread that works when it is told, and ends when nobody can tell it any
-/// more.
+/// A thread that works when it is told, and ends when nobody can tell it to any
+/// longer.
 struct Thread {
     tell: Option<SyncSender<()>>,
     handle: Option<JoinHandle<()>>,
@@ -55,7 +55,8 @@ impl Thread {
         Ok(Self { tell: Some(tell), handle: Some(handle) })
     }
 
-    /// What it is told while it works, it does afterwards; once is enough.
+    /// Tells it to work. A call while it works makes it work once more
+    /// afterwards.
     fn tell(&self) {
         if let Some(tell) = &self.tell {
             let _ = tell.try_send(());
@@ -72,8 +73,8 @@ impl Drop for Thread {
     }
 }
 
-/// Rewrites the log. Requests wait while the next log is begun, and not longer
-/// the more is live: what was written is read back here, beside them.
+/// Rewrites the log. Requests wait while the next log is begun, but no longer for
+/// a larger state: the log is read back here, in the background.
 fn rewrite(shared: &Shared) {
     if let Err(error) = try_rewrite(shared) {
         tracing::warn!(%error, "the store's log could not be rewritten and goes on growing");
@@ -104,7 +105,7 @@ fn try_rewrite(shared: &Shared) -> io::Result<()> {
     };
     let state = recover::replay(&folder, base, last, Ledger::new(shared.limits))?;
     if let Some(damage) = state.damage {
-        // What is in memory is whole, and the head names what is missing: a
+        // The state in memory is whole, and the head names what is missing: a
         // restart would find it.
         return Err(io::Error::other(format!("its files were changed: {damage}")));
     }
@@ -127,10 +128,10 @@ fn flush(shared: &Shared) {
     };
     let flushed = file.sync_data().and_then(|()| shared.lock().log.witness(end)).and_then(|()| head_file.sync_data());
     if let Err(error) = flushed {
-        // What the kernel could not write it may have dropped: nothing that is
+        // The kernel may have dropped what it could not write: nothing that is
         // acknowledged from here on could be relied on.
-        tracing::error!(%error, "the store's disk fails: it refuses everything until a restart");
-        shared.lock().broken = Some(format!("its disk fails: {error}"));
+        tracing::error!(%error, "the store's disk has failed: it refuses everything until a restart");
+        shared.lock().broken = Some(format!("its disk has failed: {error}"));
     }
     shared.synced.publish(written);
 }

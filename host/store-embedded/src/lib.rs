@@ -1,17 +1,17 @@
 //! A store of Barmkin in a folder of this machine.
 //!
-//! What it remembers is in memory, bounded, and every change of it is also
-//! appended to a log before it is answered (law 6). A restart reads the log:
+//! Its state is in memory, bounded, and every change of it is also appended to a
+//! log before the call is answered. A restart reads the log:
 //! it opens no replay window and fills no quota.
 //!
-//! # What it survives, and at what cost
+//! # Durability, and its cost
 //!
 //! | durability | survives | costs a claim or a take |
 //! |---|---|---|
 //! | [`Process`](Durability::Process) | death of the process at any moment (`kill -9`, a crash), a torn write, a full disk | two writes to the page cache; nothing waits |
 //! | [`Power`](Durability::Power) | also power loss and death of the kernel | two flushes of the disk, shared by all requests that wait at once |
 //!
-//! With `Process` a power loss may lose the last seconds before it. The store
+//! With `Process` a power loss may lose the last seconds before. The store
 //! then finds that its log is shorter than what it acknowledged, and refuses to
 //! start rather than let a used nonce in again.
 //!
@@ -28,8 +28,8 @@
 //! [`Settings::accept_loss`] it starts with what can be read; then everything
 //! that was signed before that start is refused with `signed-before-loss`, and
 //! what bears no signing time until its nonce space's `retain` has passed, since
-//! the nonces that were lost would be forgotten by then. What was damaged stays
-//! in a folder beside, with `.damaged` added to its name; the store itself never
+//! the nonces that were lost would be forgotten by then. The damaged store stays
+//! in a folder beside it, with `.damaged` added to its name; the store itself never
 //! leaves its place, so that a crash at any moment leaves the damaged one or the
 //! new one.
 //!
@@ -41,15 +41,15 @@
 //!
 //! The folder and its files are for this user alone, whatever the umask. Subjects
 //! of quotas are hashed: no client, address or principal is named. (A hash hides
-//! no name from somebody who can guess it.) What release 0.1.0 wrote in clear
-//! counts on, and is rewritten at the first start.
+//! no name from somebody who can guess it.) Subjects that release 0.1.0 wrote in
+//! clear still count, and are rewritten at the first start.
 //!
 //! # Growth
 //!
 //! The log is rewritten when it has grown to twice what is live (at least
 //! 8 MiB): by a thread that reads it back, so that no request waits for that. It
-//! takes as much memory again while it does. With the disk full the store
-//! refuses, and goes on when there is room again.
+//! takes twice the memory while it does. With the disk full the store refuses,
+//! and goes on when there is room again.
 
 mod error;
 mod head;

@@ -104,7 +104,7 @@ impl Log {
         let open = |path: PathBuf| File::options().write(true).open(path).map(Arc::new);
         let (file, head_file) = (open(folder.log(head.active))?, open(folder.head())?);
         let mut log = Self { folder, head, end, file, head_file, witness_each, buffer: Vec::new() };
-        // What was read beyond the head counts from now on.
+        // Records that were read beyond the head count from now on.
         log.file.set_len(end)?;
         log.witness(end)?;
         Ok(log)

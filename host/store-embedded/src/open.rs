@@ -16,20 +16,20 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// What a store is opened with.
+/// The settings with which a store is opened.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Its folder, which belongs to the store alone.
     pub folder: PathBuf,
     /// How much it may hold, in memory and so on the disk.
     pub limits: MemoryLimits,
-    /// What an answer survives.
+    /// The failures that an answer survives.
     pub durability: Durability,
     /// Whether it starts although something that was acknowledged is lost.
     pub accept_loss: bool,
 }
 
-/// What the answer to a claim or a take survives.
+/// The failures that the answer to a claim or a take survives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Durability {
     /// The death of the process. It answers at once.
@@ -87,7 +87,7 @@ impl EmbeddedStore {
             tracing::warn!(
                 folder = %settings.folder.display(),
                 detail,
-                "the store lost what it remembered: what was signed before now is refused"
+                "the store lost its contents: requests signed before now are refused"
             );
             replace(&folder, &recovered, lost_at).map_err(io())?;
             (head, recovered) = read(&folder, settings)?;
@@ -127,7 +127,7 @@ fn is_absent(folder: &Folder) -> Result<bool, OpenError> {
     }
 }
 
-/// What says that there was a store where there is none.
+/// The file that shows that there was a store where there is none.
 fn trace(folder: &Folder, witness: &Witness) -> Option<PathBuf> {
     if witness.was_made() {
         return Some(beside(&folder.0, "witness"));
@@ -155,7 +155,7 @@ fn create(place: &Folder, lost_at: Option<Duration>) -> io::Result<File> {
     Ok(lock)
 }
 
-/// Puts what could be read of a damaged store in its place: beside the damaged
+/// Replaces a damaged store with what could be read of it: beside the damaged
 /// files at first, which the head goes on naming. Replacing the head is the one
 /// step by which the store becomes another.
 fn replace(folder: &Folder, recovered: &Recovered, lost_at: Duration) -> io::Result<()> {
@@ -209,7 +209,7 @@ fn lock(folder: &Folder) -> Result<File, OpenError> {
     }
 }
 
-/// What the head says, and all that can be read.
+/// The contents of the head, and all that can be read.
 fn read(folder: &Folder, settings: &Settings) -> Result<(Head, Recovered), OpenError> {
     let ledger = Ledger::new(settings.limits);
     let path = folder.head();

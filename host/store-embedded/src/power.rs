@@ -49,7 +49,7 @@ impl Synced {
 /// A store whose answers wait for the disk.
 pub(crate) struct Durable {
     store: EmbeddedStore,
-    /// Where calls go on that nobody waits for any more.
+    /// Where calls go on when nobody waits for them any longer.
     runtime: Option<Handle>,
 }
 
@@ -59,8 +59,8 @@ impl Durable {
         Self { store, runtime: Handle::try_current().ok() }
     }
 
-    /// Makes a change, and waits until the disk has it if `binds` says that its
-    /// answer must be relied on.
+    /// Makes a change, and waits until the disk has it if `binds` says that callers
+    /// will rely on its answer.
     async fn change<T>(
         &self,
         change: impl FnOnce(&mut Inner, Duration) -> Result<T, StoreError> + Send,

@@ -1,5 +1,5 @@
-//! Files and folders for this user alone, whatever the umask: what is in them
-//! tells who came when, and whoever can write to them can let a nonce in again.
+//! Files and folders for this user alone, whatever the umask: their contents show
+//! who came when, and a user who can write to them can let a nonce in again.
 
 use crate::error::OpenError;
 use std::fs::{DirBuilder, File, Metadata, Permissions};
@@ -55,11 +55,13 @@ pub(crate) fn judge(folder: &Path) -> Result<(), OpenError> {
     if (of_folder | of_files) & NOT_OWNER != 0 {
         let folder_name = folder.display();
         match close(folder) {
-            Ok(()) => tracing::warn!(folder = %folder_name, "the store was open to other users, and is closed now"),
+            Ok(()) => {
+                tracing::warn!(folder = %folder_name, "the store was accessible to other users, and no longer is")
+            }
             Err(error) => tracing::warn!(
                 folder = %folder_name,
                 %error,
-                "the store is open to other users and cannot be closed: run `chmod -R go= FOLDER`"
+                "the store is accessible to other users and its mode cannot be changed: run `chmod -R go= FOLDER`"
             ),
         }
     }

@@ -1,4 +1,4 @@
-//! What is written down: one record for each change.
+//! The log's records: one for each change.
 //!
 //! A record is framed by its length, its checksum and the store's time. The
 //! checksum also covers where the record stands, so that one that was moved is
@@ -254,7 +254,7 @@ impl<'b> Decoder<'b> {
 
     fn record(&mut self) -> Option<Record> {
         let kind = self.byte()?;
-        // Release 0.1.0 wrote subjects in clear. What it counted still counts.
+        // Release 0.1.0 wrote subjects in clear. Its counts still count.
         self.names_somebody = matches!(kind, 4..=6);
         Some(match kind {
             1 => Record::Claimed { nonce: self.nonce()?, claimed: self.claimed()? },

@@ -23,7 +23,7 @@ pub(crate) struct Recovered {
     /// Bytes of the logs, and of the base.
     pub(crate) log_bytes: u64,
     pub(crate) base_bytes: u64,
-    /// What is missing, if anything is.
+    /// The damage, if anything is missing.
     pub(crate) damage: Option<String>,
     /// Whether there are subjects in clear among it.
     pub(crate) names_somebody: bool,

@@ -1,4 +1,4 @@
-//! The store itself: what is in memory, with the log beside it.
+//! The store itself: the state in memory, with the log beside it.
 
 use crate::keeper::Threads;
 use crate::log::Log;
@@ -36,7 +36,7 @@ pub(crate) struct Shared {
     pub(crate) _lock: File,
 }
 
-/// What is in memory, and the log that says the same.
+/// The state in memory, and the log that says the same.
 pub(crate) struct Inner {
     pub(crate) ledger: Ledger,
     pub(crate) log: Log,
@@ -44,7 +44,7 @@ pub(crate) struct Inner {
     log_bytes: u64,
     /// When they are to be rewritten.
     rewrite_at: u64,
-    /// Why nothing can be written any more.
+    /// Why nothing can be written any longer.
     pub(crate) broken: Option<String>,
 }
 
@@ -185,7 +185,7 @@ impl Inner {
         Ok(())
     }
 
-    /// A rewrite came to nothing: another is due when the log has grown again.
+    /// A rewrite failed: another is due when the log has grown again.
     pub(crate) fn postpone_rewrite(&mut self) {
         self.rewrite_at = self.log_bytes + LOG_BYTES_MIN;
     }

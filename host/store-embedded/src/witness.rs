@@ -1,8 +1,8 @@
-//! A file beside the folder of a store, which remembers that there was one.
+//! A file beside the folder of a store, which shows that there was one.
 //!
-//! A folder that is not there may be that of a store which is started for the
-//! first time, or of one whose disk is not mounted. The second must not begin
-//! empty: everything that it remembers would be let in again.
+//! A missing folder may be that of a store which is started for the first time, or
+//! of one whose disk is not mounted. The second must not begin empty: every nonce
+//! that it remembers would be let in again.
 
 use crate::private;
 use std::fs::File;

@@ -23,8 +23,8 @@ const ATTEMPTS_MAX: usize = 16;
 /// Requests under way on the connection; more wait for them.
 const UNDER_WAY_MAX: usize = 4_096;
 
-/// How long a server is relied on before it is asked again whether it keeps what
-/// it is given: its settings can be changed and its keys removed while it runs.
+/// How long a server is relied on before it is asked again whether it keeps its
+/// keys: its settings can be changed and its keys removed while it runs.
 const PROVEN_FOR: Duration = Duration::from_secs(10);
 
 /// Keys that a server looks at for one page, which takes it a millisecond, and
@@ -89,15 +89,14 @@ impl Connection {
         Ok(())
     }
 
-    /// When the server lost what it remembered, if it did since this store was
-    /// opened.
+    /// When the server lost its contents, if it did since this store was opened.
     pub(crate) fn lost_at(&self) -> Option<Duration> {
         let lost_at = self.lost_at.load(Ordering::Acquire);
         (lost_at > 0).then(|| Duration::from_micros(lost_at))
     }
 
-    /// Runs a script, within the time-out. What it came to is unknown after an
-    /// error: it is not tried again.
+    /// Runs a script, within the time-out. Its outcome is unknown after an error: it
+    /// is not tried again.
     pub(crate) async fn run<T: FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Result<T, StoreError> {
         let mut manager = ConnectionManager::clone(&self.manager.load());
         let run = async {
@@ -149,7 +148,7 @@ impl Connection {
         let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1);
         let proven = self.proven.load(Ordering::Acquire);
         let is_due = now.saturating_sub(proven) >= u64::try_from(PROVEN_FOR.as_millis()).unwrap_or(u64::MAX);
-        // Of those who find that it is due one asks; of a new server all do.
+        // One of the calls that find it due asks; a new server is asked by all.
         if proven > 0
             && (!is_due || self.proven.compare_exchange(proven, now, Ordering::AcqRel, Ordering::Acquire).is_err())
         {
@@ -171,19 +170,19 @@ impl Connection {
         let since = since.parse().unwrap_or(1);
         let before = self.since.load(Ordering::Acquire);
         if before == 0 && info.get::<u8>("aof_enabled") == Some(0) {
-            tracing::warn!("Redis runs without `appendonly yes`: a restart of it can forget what was used");
+            tracing::warn!("Redis runs without `appendonly yes`: it can forget used nonces when it restarts");
         }
         if before != 0 && before != since {
             self.lost_at.store(since, Ordering::Release);
-            tracing::error!("Redis lost what it remembered: what was signed before now is refused");
+            tracing::error!("Redis lost its contents: requests signed before now are refused");
         }
-        // Only now: nobody finds it remembered before it is known to be lost.
+        // Only now: no call may see the new value before the loss is known.
         self.since.store(since, Ordering::Release);
         Ok(())
     }
 }
 
-/// Why a call came to nothing.
+/// Why a call failed.
 pub(crate) enum Failure {
     Redis(RedisError),
     Late,
@@ -205,7 +204,7 @@ impl From<Failure> for StoreError {
     fn from(failure: Failure) -> Self {
         Self::Unavailable(match failure {
             Failure::Redis(error) if error.kind() == ErrorKind::Io => format!("Redis cannot be reached: {error}"),
-            Failure::Redis(error) => format!("Redis refuses: {error}"),
+            Failure::Redis(error) => format!("Redis refused: {error}"),
             Failure::Late => "Redis did not answer in time".to_owned(),
             Failure::Evicts(policy) => format!("Redis may drop nonces: its `maxmemory-policy` is `{policy}`"),
         })

@@ -3,7 +3,7 @@
 #[non_exhaustive]
 pub enum OpenError {
     /// The address, or the certificates.
-    #[error("the settings of the Redis server do not make sense")]
+    #[error("the settings of the Redis server are not valid")]
     Settings(#[source] redis::RedisError),
     /// The server drops keys when its memory is full.
     #[error("the Redis server may drop nonces: its `maxmemory-policy` is `{policy}`")]
@@ -14,7 +14,7 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    /// What to do about it, where there is one thing to do.
+    /// The remedy, where there is a single one.
     pub fn help(&self) -> Option<&'static str> {
         match self {
             Self::Evicts { .. } => Some("set `maxmemory-policy noeviction`"),

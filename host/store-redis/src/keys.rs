@@ -1,4 +1,4 @@
-//! What the keys are called.
+//! The names of the keys.
 
 use barmkin_host::{Draw, NonceId, QuotaRule};
 use sha2::{Digest, Sha256};
@@ -43,23 +43,23 @@ fn literal(text: &str) -> String {
     text.chars().flat_map(escape).collect()
 }
 
-/// What the keys of a subject's quotas have in common. Subjects are hashed:
-/// they may be long, and name people.
+/// The common part of the keys of a subject's quotas. Subjects are hashed: they
+/// may be long, and name people.
 pub(crate) fn subject(prefix: &str, subject: &str) -> String {
     let digest = Sha256::digest(subject.as_bytes());
     let (half, _) = digest.split_at(16);
     format!("{prefix}:q:{{{}}}", hex::encode(half))
 }
 
-/// The keys of a quota: its tally, and the sum of what that remembers. A quota
-/// that counts otherwise than before begins anew, under another key.
+/// The keys of a quota: its tally, and the sum of the takes in it. A quota that
+/// counts in another way than before starts from scratch, under another key.
 pub(crate) fn quota(subject: &str, draw: &Draw) -> [String; 2] {
     let tally = format!("{subject}:{}:{}", kind(&draw.rule), draw.quota);
     let sum = format!("{tally}:sum");
     [tally, sum]
 }
 
-/// What the scripts call a rule.
+/// The scripts' name for a rule.
 pub(crate) fn kind(rule: &QuotaRule) -> &'static str {
     match rule {
         QuotaRule::Gcra(_) => "rate",

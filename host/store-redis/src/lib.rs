@@ -2,7 +2,7 @@
 //! shares: each nonce is accepted once by all of them, and a quota is one quota.
 //!
 //! Every operation is one script, so that checking and claiming, or looking and
-//! taking, are one step on the server (law 7). Time is the server's.
+//! taking, are one step on the server. Time is the server's.
 //!
 //! # Keys
 //!
@@ -10,11 +10,12 @@
 //! for a quota, where `SUBJECT` is a hash of the subject. The keys of one script
 //! share what is in braces, and so a slot of a cluster. All of them expire.
 //!
-//! # What a server must be
+//! # Requirements
 //!
 //! Its `maxmemory-policy` must be `noeviction`: any other may drop a nonce that
-//! was used. That is asked on every new connection, and a server with another
-//! policy is not used. It is asked again every ten seconds. When it is full, it refuses, and so does the store.
+//! was used. It is checked on every new connection and then every ten seconds, and a
+//! server with another policy is not used. When the server is full, it refuses, and
+//! so does the store.
 //!
 //! # How much it holds
 //!
@@ -23,17 +24,17 @@
 //! holds at most as many times the bound as it has gates. Without one, only the
 //! server's memory keeps one space from refusing the requests of another.
 //!
-//! # What can be lost
+//! # Losses
 //!
 //! Redis answers a write before its replicas have it, and before its disk has it
 //! unless it runs with `appendfsync always`. So a failover to a replica, or a
 //! restart of the server, can lose the writes of its last moments: about the
 //! replication lag, or one second with `appendfsync everysec`. A delivery whose
 //! claim was lost can be accepted once more within its freshness window, and
-//! what was taken in those moments can be taken again. A server without
+//! units that were taken in those moments can be taken again. A server without
 //! persistence that restarts, or one that is flushed, forgets everything: a gate
 //! that was there before finds that out by `PREFIX:since` within ten seconds, says
-//! so, and refuses what was signed before. One that was started since cannot know,
+//! so, and refuses requests signed before. One that was started since cannot know,
 //! and no gate can after a failover that lost a moment. Run it with `appendonly yes`;
 //! with `appendfsync always` and without automatic failover nothing is lost.
 //!

@@ -113,7 +113,7 @@ impl Mirror {
     }
 }
 
-/// Whether a claim was counted, and must not be if it comes to nothing.
+/// Whether a claim was counted, and must not be if it fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Counted {
     Now,

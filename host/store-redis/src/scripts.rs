@@ -1,10 +1,9 @@
-//! The scripts. They are loaded by the first call that needs them, on every
-//! server anew.
+//! The scripts. They are loaded by the first call that needs them, on each server.
 
 use barmkin_host::limits::CONCURRENCY_RETRY;
 use redis::Script;
 
-/// What runs on the server.
+/// The scripts that run on the server.
 pub(crate) struct Scripts {
     pub(crate) claim: Script,
     pub(crate) renew: Script,

@@ -24,11 +24,11 @@ const FOUND_MAX: usize = 8;
 pub struct Settings {
     /// `redis://host:port/db`, with TLS `rediss://`, or `redis+unix:///path`.
     pub url: String,
-    /// Who logs in; the default user if `None`.
+    /// The user who logs in; the default user if `None`.
     pub username: Option<String>,
     /// Their password.
     pub password: Option<String>,
-    /// What every key begins with.
+    /// The prefix of every key.
     pub prefix: String,
     /// How long one call may take, with connecting.
     pub timeout: Duration,
@@ -39,7 +39,7 @@ pub struct Settings {
 /// Certificates, as PEM.
 #[derive(Clone, Default)]
 pub struct Tls {
-    /// Who may certify the server; the machine's own list unless given.
+    /// Who may certify the server. Defaults to the machine's own list.
     pub root_pem: Option<Vec<u8>>,
     /// The certificate and key with which the gate identifies itself.
     pub client_pem: Option<(Vec<u8>, Vec<u8>)>,
@@ -144,7 +144,7 @@ impl RedisStore {
         call
     }
 
-    /// What the scripts take for the time.
+    /// The time for the scripts; empty for the server's own.
     fn now(&self) -> String {
         self.clock.as_ref().map_or_else(String::new, |clock| clock().as_micros().to_string())
     }
@@ -166,7 +166,7 @@ impl RemoteStore for RedisStore {
                 0 => return Ok(Claim::FirstUse),
                 1 => Claim::InProgress,
                 2 => Claim::Replayed,
-                _ => return counted.and(Err(StoreError::Unavailable("it refuses without a reason".to_owned()))),
+                _ => return counted.and(Err(StoreError::Unavailable("it refused without a reason".to_owned()))),
             };
             if counted == Ok(Counted::Now) {
                 self.mirror.remove(nonce);

@@ -24,7 +24,7 @@ const RUN_OUT: [Errno; 4] = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::N
 /// That one connection is gone, and others may be waiting.
 const OF_ONE: [ErrorKind; 3] = [ErrorKind::ConnectionAborted, ErrorKind::ConnectionReset, ErrorKind::Interrupted];
 
-/// What a listener does when accepting fails.
+/// The reaction of a listener when accepting fails.
 #[derive(Debug, Default)]
 pub struct Shortage {
     told: Option<Instant>,

@@ -1,4 +1,4 @@
-//! What the layer has to be told about its surroundings.
+//! The layer's options: its surroundings.
 
 use crate::secured::Secured;
 use barmkin_host::{Client, ClientAddress, Sees};
@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What the layer has to be told about its surroundings.
+/// The options of the layer: its surroundings.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Which address counts as the client's, and which proxies are trusted.
@@ -74,7 +74,7 @@ pub fn peer_from_connect_info(extensions: &Extensions) -> Option<SocketAddr> {
     extensions.get::<axum::extract::ConnectInfo<SocketAddr>>().map(|info| info.0)
 }
 
-/// What a trusted proxy says, if it says one thing.
+/// The claim of a trusted proxy, if it makes only one.
 fn came_by_tls(headers: &HeaderMap) -> bool {
     let mut values = headers.get_all("x-forwarded-proto").iter();
     values.next().is_some_and(|value| value == "https") && values.next().is_none()

@@ -1,4 +1,4 @@
-//! What a server knows of a connection that it has no place for.
+//! The mark of a connection that the server has no place for.
 
 /// The server has no place for the request's connection: among its extensions,
 /// put there by the server. The answer is `overloaded`, whatever is asked.

@@ -171,7 +171,7 @@ async fn a_connection_cannot_take_the_principal_away() {
     }
 }
 
-/// Comes one byte at a time, and makes whoever reads it wait for each.
+/// Comes one byte at a time, and makes its reader wait for each.
 struct Slow {
     left: usize,
     waits: bool,

@@ -17,7 +17,7 @@ pub(crate) enum Segment {
     Any,
 }
 
-/// What is wrong with a pattern, and what to do about it.
+/// The problem with a pattern, and its remedy.
 pub(crate) type Fault = (String, &'static str);
 
 impl Pattern {

@@ -78,7 +78,7 @@ impl Scope {
     }
 }
 
-/// What a rule needs.
+/// The scopes that a rule needs.
 #[derive(Debug)]
 pub(crate) struct Needed {
     pub(crate) all_of: Box<[Scope]>,
@@ -87,7 +87,8 @@ pub(crate) struct Needed {
 }
 
 impl Needed {
-    /// What somebody with too little is told (RFC 6750, section 3.1).
+    /// The challenge to a principal with too few scopes (RFC 6750, section
+    /// 3.1).
     pub(crate) fn challenge(&self) -> String {
         // Of a choice the first is named: a client must not ask for all.
         let named = self.all_of.iter().chain(self.any_of.first()).map(|scope| scope.name.as_str());
@@ -95,8 +96,8 @@ impl Needed {
         format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\"")
     }
 
-    /// What the operator is told: the scopes that are needed, and what the
-    /// principal has.
+    /// The message to the operator: the scopes that are needed, and those that
+    /// the principal has.
     pub(crate) fn shortfall(&self, principal: &Principal, roles: &Roles) -> String {
         let names = |scopes: &[Scope]| scopes.iter().map(|scope| format!("`{}`", scope.name)).collect::<Vec<_>>();
         let mut needed = names(&self.all_of);

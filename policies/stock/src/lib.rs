@@ -11,7 +11,7 @@
 /// A stock policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stock {
-    /// What configurations call it, after `stock:`.
+    /// Its name in configurations, after `stock:`.
     pub name: &'static str,
     /// The component, in binary form.
     pub component: &'static [u8],

@@ -1,4 +1,4 @@
-//! What running vector files came to.
+//! The results of running vector files.
 
 use std::fmt;
 use std::path::PathBuf;

@@ -196,7 +196,7 @@ impl Case {
     }
 }
 
-/// What an operator would write for these cases.
+/// The settings that an operator would write for these cases.
 fn settings(vectors: &WebhookVectors, tolerance_s: Option<u64>) -> Value {
     let provider = match vectors.provider.as_str() {
         "generic_hmac_list" => "generic".to_owned(),

@@ -12,7 +12,7 @@ use std::process::Command;
 /// A way in.
 #[derive(Clone, Copy, Debug)]
 pub enum ListenerKind {
-    /// Envoy's ext_authz by gRPC, on a port.
+    /// Envoy's ext_authz over gRPC, on a port.
     ExtAuthz,
     /// The same, on a Unix socket.
     ExtAuthzUnix,
@@ -105,7 +105,7 @@ impl Barmkin {
         self.process.kill();
     }
 
-    /// What it has logged.
+    /// The log so far.
     pub fn output(&self) -> String {
         self.process.output()
     }

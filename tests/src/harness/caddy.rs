@@ -13,7 +13,7 @@ pub struct Caddy {
     address: SocketAddr,
 }
 
-/// What imports the printed lines: it speaks HTTP/2 without TLS, too.
+/// The file that imports the printed lines: it enables HTTP/2 without TLS, too.
 const MAIN: &str = "{
     admin off
     auto_https off
@@ -44,7 +44,7 @@ impl Caddy {
             std::fs::write(folder.join("barmkin.caddy"), lines).expect("a file for its configuration");
             let mut command = Command::new(program);
             command.args(["run", "--adapter", "caddyfile", "--config"]).arg(file);
-            // What it would otherwise keep in the user's home.
+            // It would otherwise keep its files in the user's home.
             command.env("HOME", folder).env("XDG_CONFIG_HOME", folder).env("XDG_DATA_HOME", folder);
             command
         });

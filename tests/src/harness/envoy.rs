@@ -54,7 +54,7 @@ pub enum Gate<'a> {
     Tcp(SocketAddr),
     /// On a Unix socket.
     Unix(&'a Path),
-    /// On a port, asked by HTTP and not by gRPC: without bodies.
+    /// On a port, asked over HTTP and not gRPC: without bodies.
     Http(SocketAddr),
 }
 
@@ -74,7 +74,7 @@ fn ext_authz(address: &str) -> String {
     format!("kind = \"ext-authz\"\naddress = \"{address}\"\nbody-limit = \"{kilobytes}KiB\"")
 }
 
-/// What the harness adds to the printed configuration: how it learns that
+/// The harness's addition to the printed configuration: how it learns that
 /// Envoy is ready.
 fn admin_at(address: SocketAddr) -> String {
     format!(

@@ -1,4 +1,4 @@
-//! Ports, and waiting for whoever listens on them.
+//! Ports, and waiting for the servers that listen on them.
 
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};

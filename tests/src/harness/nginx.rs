@@ -75,7 +75,7 @@ impl Nginx {
     }
 }
 
-/// What includes the printed lines.
+/// The file that includes the printed lines.
 fn main(folder: &Path) -> String {
     let folder = folder.display();
     // One process, which ends when it is killed. Temporary files stay in its

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
-/// What the operator of a gate with `listener` runs as `proxy`, which listens
-/// `at` an address, in front of `upstream`.
+/// The configuration that the operator of a gate with `listener` runs as
+/// `proxy`, which listens `at` an address, in front of `upstream`.
 ///
 /// No policy is asked for, so that nothing has to be compiled: the fields are
 /// those that every gate sets.

@@ -52,7 +52,7 @@ impl Process {
         assert!(sent.is_ok_and(|sent| sent.success()), "`kill -{name}` failed");
     }
 
-    /// What it has written so far.
+    /// The output so far.
     pub(super) fn output(&self) -> String {
         std::fs::read(self.folder.path().join("output"))
             .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())

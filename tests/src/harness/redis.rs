@@ -13,7 +13,7 @@ pub struct Redis {
     address: SocketAddr,
     program: PathBuf,
     settings: Vec<String>,
-    /// What it has written down: a restart finds it.
+    /// The folder of its files: a restart finds them.
     folder: TempDir,
 }
 

@@ -8,7 +8,7 @@ pub fn github_signature(secret: &str, body: &[u8]) -> String {
     format!("sha256={}", hmac_sha256(secret, body))
 }
 
-/// What is kept of an API key.
+/// The hash that is kept of an API key.
 pub fn keyed_hash(pepper: &str, key: &str) -> String {
     hmac_sha256(pepper, key.as_bytes())
 }

@@ -1,4 +1,5 @@
-//! What tests need from outside, and the one line for where it is missing.
+//! The programs that tests need from outside, and the one line for where one is
+//! missing.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

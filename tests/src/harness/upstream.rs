@@ -46,7 +46,7 @@ impl Recorder {
         Ok(response)
     }
 
-    /// What has arrived since the last call.
+    /// The requests that have arrived since the last call.
     pub fn take(&self) -> Vec<Received> {
         std::mem::take(&mut self.0.lock().expect("nobody panics with the lock"))
     }
@@ -75,7 +75,7 @@ impl Upstream {
         self.server.address()
     }
 
-    /// What has arrived since the last call.
+    /// The requests that have arrived since the last call.
     pub fn take_received(&self) -> Vec<Received> {
         self.recorder.take()
     }
@@ -85,7 +85,7 @@ async fn accept(listener: TcpListener, recorder: Recorder) {
     while let Ok((stream, _)) = listener.accept().await {
         let recorder = recorder.clone();
         let service = service_fn(move |request| recorder.clone().answer(request));
-        // A client that goes away is no concern of this server.
+        // A client that goes away does not concern this server.
         tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service));
     }
 }

@@ -11,7 +11,7 @@ static GUEST: LazyLock<Arc<[u8]>> = LazyLock::new(|| fixture("demanding"));
 /// Bytes of the body that [`request`] carries.
 pub const BODY_BYTES: usize = 1024 * 1024;
 
-/// What it can be asked to demand: each host function at its most.
+/// The demands that it can be asked to make: each host function at its most.
 pub const DEMANDS: [&str; 22] = [
     "body under an hmac key",
     "body under a public key",

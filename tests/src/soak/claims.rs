@@ -1,4 +1,4 @@
-//! What a claim costs, by what it survives.
+//! The cost of a claim, by the failures it survives.
 
 use super::Verdict;
 use anyhow::{Result, ensure};
@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 /// How long each is measured.
 const MEASURED: [Duration; 2] = [Duration::from_secs(3), Duration::from_millis(100)];
 
-/// Who claims at once: one alone, and so many that they share flushes.
+/// Concurrent claimers: one alone, and enough of them to share flushes.
 const CLAIMERS: [usize; 2] = [1, 16];
 
 /// How long a nonce is kept. Those that have expired make room, so that no store
@@ -48,7 +48,7 @@ pub(super) fn measure(folder: &Path, short: bool, verdict: &mut Verdict) -> Resu
     Ok(())
 }
 
-/// How long each of the claims took that so many make within `span`.
+/// How long each claim took that `claimers` make within `span`.
 async fn claim(store: Store, claimers: usize, span: Duration) -> Result<Vec<Duration>> {
     let next = Arc::new(AtomicU64::new(0));
     let mut running = JoinSet::new();

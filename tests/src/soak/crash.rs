@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime};
 const KILLS: [u64; 2] = [50, 8];
 const DAMAGES: [u64; 2] = [200, 60];
 
-/// Senders at once: so many requests can be in flight when the gate dies.
+/// Concurrent senders: as many requests can be in flight when the gate dies.
 const SENDERS: usize = 8;
 
 /// Requests a day on the route that is counted: fewer than are sent.
@@ -56,7 +56,7 @@ fn kills(store: &Path, pick: usize, random: &mut Random, verdict: &mut Verdict) 
     for _ in 0..KILLS[pick] {
         let mut gate = serve(store, COUNTED[pick], upstream.address(), &[]);
         let address = gate.address("edge");
-        // What was let in before stays used.
+        // A delivery that was let in before stays used.
         for _ in 0..20_usize.min(sent.accepted.len()) {
             let back = random.below(sent.accepted.len().min(200) as u64);
             let delivery = sent.accepted[sent.accepted.len() - 1 - usize::try_from(back)?];
@@ -159,14 +159,14 @@ fn accept_loss(store: &Path, accepted: &[u64], verdict: &mut Verdict) -> Result<
     let now = SystemTime::UNIX_EPOCH.elapsed()?.as_secs();
     let before = dated(address, now - 60)?;
     verdict.require("dated_before_the_loss", before.as_str(), before == "signed-before-loss", "it may have been used");
-    // What may be signed ahead of the clock may have been used before it. (That
-    // what was signed later still is let in, a test shows by a clock of its own.)
+    // A delivery that is signed ahead of the clock may have been used before. (A
+    // test with a clock of its own shows that one signed even later is let in.)
     let ahead = dated(address, now + 120)?;
     verdict.require("dated_ahead_of_the_loss", ahead.as_str(), ahead == "signed-before-loss", "it may have been used");
     Ok(())
 }
 
-/// What a delivery that was signed at `time` is refused for, if it is.
+/// The reason why a delivery signed at `time` is refused, if it is.
 fn dated(address: SocketAddr, time: u64) -> Result<String> {
     let body = format!("{{\"dated\":{time}}}");
     let mut mac = Hmac::<Sha256>::new_from_slice(senders::SECRET.as_bytes())?;

@@ -23,10 +23,10 @@ const RECOVERY: Duration = Duration::from_secs(10);
 pub(super) fn run(short: bool) -> Result<Verdict> {
     let pick = usize::from(short);
     let program = Tool::Redis.find("soak fleet").context("there is no Redis here")?;
-    // What it has answered it has written: nothing of it is lost by a kill.
+    // It has written all that it has answered: nothing is lost by a kill.
     let mut redis = Redis::start(&program, &["--appendonly", "yes", "--appendfsync", "always"]);
     let upstream = Upstream::start();
-    // A busy machine is no fault of the store's: an answer that is late leaves
+    // A busy machine is not the store's fault: an answer that is late leaves
     // its nonce used, and then nobody lets the delivery in.
     let section = format!("kind = \"redis\"\nurl = \"{}\"\ntimeout = \"1s\"", redis.url());
     let rules = senders::rules(&section, COUNTED[pick]);
@@ -101,7 +101,7 @@ impl Calm {
 }
 
 impl Fleet {
-    /// Sends so many new deliveries, each to all gates at once.
+    /// Sends new deliveries, each to all gates at once.
     fn send(&self, deliveries: u64) -> Result<Calm> {
         let mut calm = Calm::default();
         for _ in 0..deliveries {

@@ -28,12 +28,13 @@ const TICK: Duration = Duration::from_millis(4);
 /// How often each demand on the host is made.
 const DEMANDED: [u32; 2] = [40, 4];
 
-/// What hashing a KiB of a body under one secret may cost: what it is charged with
-/// where it is, and more in a build without optimisations.
+/// The most that hashing a KiB of a body under one secret may cost: its charge,
+/// or more in a build without optimizations.
 const BODY_KIB: Duration = Duration::from_nanos(if cfg!(debug_assertions) { 20_480 } else { SHA512_NS_PER_KIB });
 
-/// What a call that was within the budget when it began may take besides: its
-/// bytes are copied before they are charged, which takes long without optimisations.
+/// The most that a call which was within the budget when it began may take
+/// besides: its bytes are copied before they are charged, which takes long
+/// without optimizations.
 const ONE_CALL: Duration = if cfg!(debug_assertions) { Duration::from_millis(80) } else { Duration::ZERO };
 
 /// Bytes by which the process may grow, whatever is demanded: the policy's

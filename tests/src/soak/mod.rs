@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use std::fmt;
 use std::path::Path;
 
-/// What a gate is put through.
+/// The conditions that a gate is put through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Scenario {
     /// Every hostile policy at once, beside a good one.
@@ -32,12 +32,12 @@ pub enum Scenario {
     Siege,
 }
 
-/// What a scenario showed.
+/// The results of a scenario.
 #[derive(Debug)]
 pub struct Verdict {
     scenario: Scenario,
     figures: Map<String, Value>,
-    /// What fell short.
+    /// The requirements that were not met.
     short_of: Vec<String>,
 }
 

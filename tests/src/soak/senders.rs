@@ -11,7 +11,7 @@ use std::thread::{Scope, ScopedJoinHandle};
 pub(super) const SECRET: &str = "It's a Secret to Everybody";
 
 /// Keys, nonces and routes of all gates: `/hook` takes each delivery once, and
-/// `/counted` so many requests a day.
+/// `/counted` takes `counted` requests a day.
 pub(super) fn rules(store: &str, counted: u64) -> String {
     format!(
         r#"version = 1
@@ -82,7 +82,7 @@ chain = ["lenient"]
     )
 }
 
-/// What every gate finds below `secrets/`.
+/// The secrets that every gate finds below `secrets/`.
 pub(super) const SECRETS: [(&str, &str); 1] = [("github", SECRET)];
 
 /// The body of a delivery, which is all that is signed of it.
@@ -132,13 +132,13 @@ impl Reached {
     }
 }
 
-/// What senders share while they send.
+/// The state that senders share while they send.
 #[derive(Default)]
 pub(super) struct Sending {
     pub(super) next: AtomicU64,
 }
 
-/// What came of sending.
+/// The results of sending.
 #[derive(Default)]
 pub(super) struct Sent {
     /// Let in.

@@ -1,4 +1,4 @@
-//! What this process uses.
+//! The resources that this process uses.
 
 use anyhow::Context;
 use rustix::time::{ClockId, clock_gettime};

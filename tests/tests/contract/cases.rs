@@ -1,13 +1,14 @@
-//! What a policy declares, what it does then, and what comes of it.
+//! Declarations of a policy, its acts, and their outcomes.
 
 use serde_json::{Value, json};
 
 /// A line of the table.
 pub(crate) struct Case {
     pub(crate) name: String,
-    /// What the policy declares: a part of the settings of `fixtures/declared`.
+    /// The policy's declarations: a part of the settings of
+    /// `fixtures/declared`.
     pub(crate) declares: Value,
-    /// What it is asked to do and to answer.
+    /// The acts it is asked to do, and the answer.
     pub(crate) asks: Value,
     /// `allow`, `abstain`, the code of a denial, or [`NOT_LOADED`].
     pub(crate) expected: &'static str,

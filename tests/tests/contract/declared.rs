@@ -1,5 +1,5 @@
-//! What was declared is what counts: on the host and in the SDK's double of
-//! it, whatever another policy of the chain declares.
+//! Declarations are what counts: on the host and in the SDK's double of it,
+//! whatever another policy of the chain declares.
 
 use crate::cases::{Case, MESSAGE, NOT_LOADED, PRINCIPAL, cases};
 use crate::gate::{NOW_UNIX_MS, ask};
@@ -24,7 +24,7 @@ const QUERY: &str = "?a=1&b=1&b=2";
 const FIELDS: [(&str, &str); 3] = [("x-a", "1"), ("x-b", "1"), ("x-b", "2")];
 const BODY: &[u8] = b"body";
 
-/// What came of a case: the outcome, and the status where it was denied.
+/// The outcome of a case, and the status where it was denied.
 type Came = (String, Option<u16>);
 
 #[test]
@@ -57,7 +57,7 @@ fn status_of(case: &Case) -> Option<u16> {
     }
 }
 
-/// What a case is asked for, below `/path`.
+/// The target that asks for a case, below `/path`.
 fn target(path: &str, case: &Case) -> String {
     let asks = case.asks.to_string();
     format!("/{path}{QUERY}&asks={}", percent_encoding::utf8_percent_encode(&asks, percent_encoding::NON_ALPHANUMERIC))

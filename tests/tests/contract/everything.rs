@@ -14,7 +14,7 @@ fn everything(body: &str, sets: bool) -> PolicySpec {
     policy("everything", json!({ "body": body, "more": if sets { "sets" } else { "" } }), &GRANTS, fields)
 }
 
-/// What it says that it saw when it did `act`.
+/// The input that it reports when it did `act`.
 #[track_caller]
 fn saw(body: &str, fields: &[(&str, &str)], act: &str) -> String {
     let gate = gate(vec![("everything", everything(body, false))]).unwrap();

@@ -21,7 +21,7 @@ use std::path::Path;
 /// Of the packages of 0.1.0, without their documentation.
 const WIT_0_1_0: &str = "fa0b3de268f5cf6c5a332620d95337264f80a314f17ed4fc9bf27dc808adbae2";
 
-/// Of each component of 0.1.0, so that nobody mends them.
+/// Of each component of 0.1.0, so that nobody changes them.
 const COMPONENTS_0_1_0: [(&str, &str); 6] = [
     ("api-key", "6705137a814eda23b1128900b127a29222c9648f3b6cd481d2d8742b8ce4cd8b"),
     ("everything", "cc0c0cc06c5633a6e7ffc88d133aebc6613527baae3c2cc60048f5e2874c200e"),

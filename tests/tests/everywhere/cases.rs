@@ -13,11 +13,11 @@ pub(crate) struct Case {
     pub(crate) name: String,
     /// The request.
     pub(crate) request: Request,
-    /// What must come of it. Path tricks are held against the engine only.
+    /// The required outcome. Path tricks are held against the engine only.
     pub(crate) expected: Option<Expected>,
 }
 
-/// What must come of a request.
+/// The required outcome of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Expected {
     /// It passes, with this principal.
@@ -264,7 +264,7 @@ fn delivery(body: &[u8], signed: &[u8]) -> Request {
         .with_body(body)
 }
 
-/// Bytes of every value, so many that 0x00 and 0xff are among them.
+/// Bytes of awkward values: enough that 0x00 and 0xff are among them.
 fn bytes(length: usize) -> Vec<u8> {
     [0, 0xff, 0x80, b'\r', b'\n'].into_iter().cycle().take(length.max(5)).collect()
 }

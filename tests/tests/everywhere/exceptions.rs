@@ -1,9 +1,9 @@
-//! What ways in cannot carry, and why that lets nothing through.
+//! Requests that some ways in cannot carry, and why that lets nothing through.
 
 use crate::ways::{Seen, Way};
 use std::borrow::Cow;
 
-/// What a way in did instead.
+/// The outcome there instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Allow,

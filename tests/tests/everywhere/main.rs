@@ -70,14 +70,14 @@ fn decides_alike(way: Way) {
     }
     for (index, exception) in EXCEPTIONS.iter().enumerate().filter(|(_, exception)| exception.ways.contains(&way)) {
         for begin in exception.cases.iter().filter(|begin| !needed.contains(&(index, **begin))) {
-            differences.push(format!("`{begin}` is no exception any more, although {}", exception.why));
+            differences.push(format!("`{begin}` is no longer an exception, although {}", exception.why));
         }
     }
     assert!(differences.is_empty(), "{} differences:\n{}", differences.len(), differences.join("\n"));
 }
 
-/// What the engine says, asked directly; for all but path tricks it must be
-/// what the case says.
+/// The engine's decision, asked directly; for all but path tricks it must be
+/// the one that the case names.
 fn decide(gate: &ReferenceGate, case: &Case) -> (Outcome, Option<String>) {
     let request = &case.request;
     let fields: Vec<_> = request.fields.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
@@ -94,8 +94,8 @@ fn decide(gate: &ReferenceGate, case: &Case) -> (Outcome, Option<String>) {
     decided
 }
 
-/// What passes arrives whole, with the principal that was established and no
-/// other.
+/// A request that passes arrives whole, with the principal that was established
+/// and no other.
 fn check_arrival(way: Way, case: &Case, expected: Option<&str>, seen: &Seen) {
     let Seen::Allow { received, principal } = seen else { return };
     assert_eq!(principal.as_deref(), expected, "{way:?}: the principal of `{}`", case.name);

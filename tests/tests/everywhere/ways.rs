@@ -18,7 +18,7 @@ pub(crate) enum Way {
     Eval,
 }
 
-/// What came of a request.
+/// The outcome of a request.
 #[derive(Clone, Debug)]
 pub(crate) enum Seen {
     /// It passed; this is what arrived, where there is an upstream, and the
@@ -113,8 +113,8 @@ fn send(address: SocketAddr, received: &impl Fn() -> Vec<Received>, case: &Case)
     }
 }
 
-/// What the upstream would take for the principal: every copy of the field, as
-/// a server that merges them would read them.
+/// The value that the upstream would take for the principal: every copy of the
+/// field, as a server that merges them would read them.
 fn principal(received: &Received) -> Option<String> {
     let spellings = received.fields.iter().filter(|(name, _)| name.as_str().replace('_', "-") == "barmkin-principal");
     let values: Vec<_> = spellings.map(|(_, value)| String::from_utf8_lossy(value.as_bytes())).collect();

@@ -15,7 +15,7 @@ pub(crate) static ENGINE: LazyLock<Engine> = LazyLock::new(|| Engine::new(&Engin
 /// When it is, unless a test says otherwise.
 pub(crate) const NOW_UNIX_MS: u64 = 1_700_000_000_000;
 
-/// What was to be seen from outside.
+/// The effects that show from outside.
 pub(crate) struct Seen {
     pub(crate) log_lines_dropped: u64,
     pub(crate) detail_bytes: usize,
@@ -156,7 +156,7 @@ pub(crate) fn refused_as_component(name: &str, message: &str) {
 
 #[track_caller]
 fn refused_policy(policy: PolicySpec, message: &str) {
-    // What goes on deciding while the other is tried.
+    // The gate that goes on deciding while the other is tried.
     let before = Trial::of(program("behaves"), 2).unwrap();
     let generation = before.gate.generation().digest();
     before.beside_others(|| {

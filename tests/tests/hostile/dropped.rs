@@ -72,7 +72,7 @@ fn eval_and_test_end() {
     assert!(tested.contains("1 passed, 0 failed"), "{tested}");
 }
 
-/// What a command prints that ends in time.
+/// The output of a command, which must end in time.
 fn ended(folder: &Path, arguments: &[&str]) -> String {
     // `timeout` is of coreutils: a command that hangs must not hang the test.
     let mut command = Command::new("timeout");

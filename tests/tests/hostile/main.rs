@@ -1,6 +1,6 @@
-//! What hostile policies do, and what comes of it: the request is denied with
-//! a reason of its own (or the policy is refused when it is loaded), the
-//! process lives, nothing is left behind, and others go on.
+//! Hostile policies, and the outcome of each: the request is denied with a
+//! reason of its own (or the policy is refused when it is loaded), the process
+//! lives, nothing is left behind, and others go on.
 
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests")]
 

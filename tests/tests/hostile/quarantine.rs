@@ -85,7 +85,7 @@ fn a_reload_of_something_else_leaves_it_there() {
     reload(&trial, &other);
     assert_eq!(reason(&trial.check("/hostile", false)), "quarantined");
     assert!(trial.counts.quarantined.load(Ordering::Relaxed));
-    // What its failure counts as does not change how it behaves.
+    // Its `on-error` does not change how it behaves.
     reload(&trial, &spec(spinning(OnError::Abstain), 2));
     let verdict = trial.check("/hostile", false);
     assert_eq!(verdict.steps().first().map(|step| &step.outcome), Some(&Outcome::Failed(HostReason::Quarantined)));

@@ -1,5 +1,5 @@
 //! A crash between an effect and its verdict leaves the effect used, and what
-//! was decided stays as it was (law 6).
+//! was decided stays as it was.
 
 use crate::claims::nonce;
 use crate::subjects::{Kind, Subject, each};

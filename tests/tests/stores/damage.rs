@@ -108,8 +108,7 @@ fn one_process_has_it_at_a_time() {
     assert!(matches!(open(&settings).map(drop), Err(OpenError::NotAStore(_))));
 }
 
-/// What is live is little, and so is what is on the disk, however much came and
-/// went.
+/// Little is live, and so the disk holds little, however much came and went.
 #[test]
 fn the_log_is_rewritten() {
     let bound = 12 * 1024 * 1024;

@@ -64,7 +64,7 @@ fn takes(store: &dyn LocalStore, id: usize) -> bool {
     store.take(&format!("subject-{id}").into(), &draw, 1).is_ok()
 }
 
-/// What a call takes in the middle, and the longest of many.
+/// The median time of a call, and the longest of many.
 #[derive(Debug)]
 struct Costs {
     median: Duration,
@@ -83,8 +83,8 @@ fn costs(store: &dyn LocalStore, ids: std::ops::Range<usize>, call: Call, expect
     Costs { median: costs[costs.len() / 2], longest: costs[costs.len() - 1] }
 }
 
-/// What a machine does to one of so many calls it does not do again and again; a
-/// store that moves or looks through everything does.
+/// A delay that the machine causes hits one call and not the next; a store that
+/// moves or looks through everything delays all of them.
 #[test]
 fn no_call_costs_more_the_more_is_stored() {
     let mut problems = Vec::new();

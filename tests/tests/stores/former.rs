@@ -1,5 +1,5 @@
-//! What release 0.1.0 wrote down still counts: `tests/store/0.1.0` is the folder
-//! that it left when it was killed.
+//! Records of release 0.1.0 still count: `tests/store/0.1.0` is the folder that
+//! it left when it was killed.
 
 use crate::subjects::{block_on, settings};
 use barmkin_host::{Claim, Draw, Gcra, Hold, Holder, Lapse, LocalStore, NonceId, QuotaRule, RemoteStore, Window};

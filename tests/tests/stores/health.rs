@@ -1,4 +1,4 @@
-//! What the operators of a running gate see of a store that goes away.
+//! The operators' view of a store that goes away from a running gate.
 
 use crate::subjects::block_on;
 use barmkin_admin::Answer;
@@ -20,7 +20,7 @@ public = true
 chain = ["stock:rate-quota"]
 "#;
 
-/// A gate by [`RULES`] whose store is at `server`, and may take so long.
+/// A gate by [`RULES`] whose store is at `server`, and may take `timeout` to answer.
 fn serve(server: &Redis, timeout: &str) -> Barmkin {
     let store = format!("kind = \"redis\"\nurl = \"{}\"\ntimeout = \"{timeout}\"", server.url());
     let rules = format!("{RULES}\n[store]\n{store}\n");

@@ -103,7 +103,7 @@ impl Case {
         })
     }
 
-    /// What is used once a request has ended so.
+    /// The units used once a request has ended this way.
     fn end(&self, gate: &Gate, store: &Subject, end: End) -> [u64; 2] {
         if let End::Denied = end {
             store.take(&self.subject(), &[Draw { quota: "last".into(), rule: day(1) }], 1);
@@ -117,7 +117,7 @@ impl Case {
             }
             (Verdict::Allow(permit), End::Unanswered) => {
                 drop(permit);
-                // What counts requests at once is given back beside.
+                // Units of concurrency are given back in the background.
                 while rules()[self.rule].is_concurrency() && self.used(store) != [0; 2] {
                     block_on(tokio::task::yield_now());
                 }
@@ -128,7 +128,7 @@ impl Case {
     }
 }
 
-/// What becomes of a request that passed the first policy.
+/// The end of a request that passed the first policy.
 #[derive(Clone, Copy, Debug)]
 enum End {
     Denied,

@@ -246,8 +246,8 @@ fn gate(store: impl LocalStore + 'static, window: &str, on_error: OnError, now_s
     Gate::new(Generation::build(&ENGINE, &spec, &KeyRing::default().with("signing", key), services).unwrap())
 }
 
-/// The reason for which a delivery is refused that was signed so many seconds
-/// after [`START`].
+/// The reason for refusing a delivery that was signed `signed_s` seconds after
+/// [`START`].
 fn deliver(gate: &Gate, signed_s: u64) -> String {
     let time = START.as_secs() + signed_s;
     let mut mac = Hmac::<sha2::Sha256>::new_from_slice(SECRET).unwrap();
@@ -283,8 +283,8 @@ fn what_was_signed_ahead_of_a_loss_is_refused_after_it() {
     }
 }
 
-/// The operator says for how long the store remembers. What would have to be
-/// remembered longer is not taken, nor remembered for less.
+/// The operator says for how long the store remembers. A nonce that would have to
+/// be remembered longer is not taken, nor remembered for less.
 #[test]
 fn a_claim_beyond_what_is_retained_is_refused() {
     for on_error in [OnError::Deny, OnError::Abstain] {

@@ -1,7 +1,7 @@
 //! One suite for all stores: memory, embedded with either durability, and Redis.
 //!
-//! What they promise is said at `LocalStore`; this holds them to it, against
-//! plain models of it.
+//! Their promises are documented at `LocalStore`; this holds them to those,
+//! against plain models.
 
 #![allow(
     clippy::unwrap_used,

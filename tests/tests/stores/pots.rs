@@ -43,7 +43,7 @@ fn a_space_that_is_full_refuses_and_leaves_its_neighbour_alone() {
     });
 }
 
-/// What was given back takes no room, on whichever shard it was.
+/// A claim that was given back takes no room, on whichever shard it was.
 #[test]
 fn a_claim_that_is_released_makes_room() {
     each("claims that are released", |kind| {

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use std::time::Duration;
 
-/// What is written so plainly that it is right: all takes, ever.
+/// A model so plain that it is right: all takes, ever.
 struct Reference {
     rule: QuotaRule,
     takes: Vec<(u64, u64)>,

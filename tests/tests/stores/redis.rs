@@ -62,7 +62,7 @@ fn it_comes_back_with_its_server() {
         assert!(matches!(claim(&store, &nonce(2)).await, Err(StoreError::Unavailable(_))));
         assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
         server.signal("CONT");
-        // What was under way may have happened: then it is used, not free.
+        // A call that was under way may have happened: then it is used, not free.
         back(&store, &nonce(3)).await;
         assert_eq!(claim(&store, &nonce(1)).await, Ok(Claim::Replayed));
 

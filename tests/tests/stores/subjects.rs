@@ -89,9 +89,9 @@ impl Subject {
         Self { kind, store, hand_ms, folder }
     }
 
-    /// What a process finds that starts after this one died at once: the files
-    /// of an embedded store as they are now, and Redis as it is. This one may be
-    /// dropped later, as the dead are not.
+    /// The store that a new process finds if this one dies at once: the files
+    /// of an embedded store as they are now, and Redis as it is. This one may
+    /// be dropped later, as the dead are not.
     pub(crate) fn crash(&self) -> Self {
         let (kind, hand_ms) = (self.kind, self.hand_ms.clone());
         let Some(folder) = &self.folder else {

@@ -8,7 +8,7 @@ use std::time::Duration;
 /// How long an answer may take.
 const ANSWER: Duration = Duration::from_secs(20);
 
-/// What the demo looks at in an answer.
+/// The parts of an answer that the demo looks at.
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) reason: Option<String>,
@@ -23,7 +23,7 @@ pub(super) fn send(address: SocketAddr, line: &str, fields: &[(&str, &str)], bod
     write!(stream, "{line} HTTP/1.1\r\n{frame}{fields}\r\n{body}")?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
-    parse(&answer).with_context(|| format!("`{line}` was not answered by HTTP"))
+    parse(&answer).with_context(|| format!("`{line}` was not answered over HTTP"))
 }
 
 fn parse(answer: &str) -> Option<Answer> {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-/// What the rules say, and what is put there for this run.
+/// The rules; the addresses in them are replaced for this run.
 const RULES: &str = include_str!("../../demo/barmkin.toml");
 const LISTENER: &str = "127.0.0.1:8080";
 const UPSTREAM: &str = "127.0.0.1:8081";

@@ -1,4 +1,4 @@
-//! What the demo asks, and what it expects to be told.
+//! The demo's requests, and the answers that it expects.
 
 use super::client::{self, Answer};
 use super::gate::STRIPE_SECRET;

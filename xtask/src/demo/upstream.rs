@@ -1,4 +1,4 @@
-//! What the gate stands before: it says hello to whoever comes through.
+//! The server behind the gate: it says hello to every client that comes through.
 
 use anyhow::Result;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -10,7 +10,7 @@ pub(super) fn start() -> Result<SocketAddr> {
     let address = listener.local_addr()?;
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            // A client that goes away early is no concern of the demo.
+            // A client that goes away early does not concern the demo.
             let _ = answer(stream);
         }
     });

@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 use std::process::{Command, ExitCode};
 
-/// What a gate is put through.
+/// The conditions that a gate is put through.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Scenario {
     /// Every hostile policy at once, beside a good one.

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use tally::Tally;
 
-/// What the conformance runner is held to.
+/// The vectors that the conformance runner must pass.
 const VECTORS: [&str; 10] = [
     "webhooks/github.json",
     "webhooks/stripe.json",

@@ -1,4 +1,4 @@
-//! What the steps of a test run came to.
+//! The results of the steps of a test run.
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;

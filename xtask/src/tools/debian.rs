@@ -15,7 +15,7 @@ pub(crate) struct Package {
     others: &'static [&'static str],
     program: &'static str,
     version: &'static str,
-    /// What else it links to, for machines that have nothing.
+    /// Packages of libraries that it links to, for machines that have nothing.
     libraries: &'static [&'static str],
 }
 

@@ -1,4 +1,5 @@
-//! What tests and demo use besides cargo: found, or fetched into the project.
+//! Programs that tests and demo use besides cargo: found, or fetched into the
+//! project.
 
 mod backends;
 mod debian;
@@ -13,7 +14,7 @@ use std::process::Command;
 
 /// Something from outside: where it is, or why it is not there.
 pub(crate) struct Tool {
-    /// What it is called in `SKIP` lines.
+    /// Its name in `SKIP` lines.
     pub(crate) name: &'static str,
     /// The environment variable by which tests find it.
     pub(crate) variable: &'static str,
@@ -61,7 +62,7 @@ impl Tools {
         }
     }
 
-    /// What is missing.
+    /// The missing tools.
     pub(crate) fn missing(&self) -> impl Iterator<Item = &Tool> {
         self.0.iter().filter(|tool| tool.found.is_err() && !tool.optional)
     }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 /// Name, method, and what its paths begin with.
 static ROLES: &[(&str, &str, &str)] = include!(concat!(env!("OUT_DIR"), "/roles.rs"));
 
-/// What it reads of the request; serde passes over the rest.
+/// The fields of the request that it reads; serde passes over the rest.
 #[derive(Deserialize)]
 struct Request {
     method: String,

@@ -2,7 +2,7 @@ use crate::benches::measured::{Steady, serve_all, serve_gate, serve_http, suspen
 use clap::Subcommand;
 use std::path::PathBuf;
 
-/// What a child is.
+/// The work of a child process.
 #[derive(Subcommand)]
 pub(crate) enum Role {
     /// A gate in its steady state.

@@ -7,7 +7,7 @@ mod run;
 use barmkin_benches as benches;
 use clap::{Parser, Subcommand};
 
-/// What a check costs.
+/// Measures what a check costs.
 #[derive(Parser)]
 struct Arguments {
     #[command(flatten)]

@@ -10,7 +10,7 @@ use clap::ValueEnum;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// What to run, and with what.
+/// The benchmarks to run, and the programs they need.
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Only these groups.

@@ -19,7 +19,7 @@ impl Collector for Tally {
         let help = "Effects of denied requests that could not be given back and stay used";
         let mut undo_lost = encoder.encode_descriptor("barmkin_undo_lost", help, None, Counter)?;
         undo_lost.encode_counter::<NoLabelSet, _, u64>(&read(&self.undo_lost), None)?;
-        let help = "Kept samples of what was not enforced and would have changed a verdict";
+        let help = "Kept samples of decisions that were not enforced and would have changed a verdict";
         let samples = u64::try_from(lock(&self.differences).len()).unwrap_or(u64::MAX);
         encoder.encode_descriptor("barmkin_difference_samples", help, None, Gauge)?.encode_gauge(&samples)
     }
@@ -27,7 +27,7 @@ impl Collector for Tally {
 
 impl Tally {
     fn encode_routes(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let help = "Verdicts by route; of a deny also the policy and the reason. Routes that observe allow";
+        let help = "Verdicts by route; for a deny also by policy and reason. Observing routes allow everything";
         let mut verdicts = encoder.encode_descriptor("barmkin_verdicts", help, None, Counter)?;
         self.routes.each(|route, counts: &RouteCounts| {
             let labels = [("route", route), ("verdict", "allow"), ("policy", ""), ("reason", "")];
@@ -39,7 +39,7 @@ impl Tally {
                 })
             })
         })?;
-        let help = "Denies that routes which observe did not keep to";
+        let help = "Denies that observing routes did not enforce";
         let mut observed = encoder.encode_descriptor("barmkin_observed_denies", help, None, Counter)?;
         self.routes.each(|route, counts| count(&mut observed, &[("route", route)], read(&counts.observed)))?;
         let help = "From a request's header (and body, where the chain needs it) to its verdict, in seconds";
@@ -66,7 +66,7 @@ impl Tally {
                 .failed
                 .each(|reason, failed| count(&mut failures, &[("policy", policy), ("reason", reason)], read(failed)))
         })?;
-        let help = "1 while a policy is not asked, since it kept missing its deadline";
+        let help = "1 while a policy is quarantined because it kept missing its deadline";
         let mut quarantined = encoder.encode_descriptor("barmkin_policy_quarantined", help, None, Gauge)?;
         self.policies.each(|policy, counts| {
             let is_quarantined = u64::from(counts.quarantined.load(Ordering::Relaxed));
@@ -89,7 +89,7 @@ impl Tally {
                 count(&mut untried, &[("policy", policy), ("why", why.as_str())], read(requests))
             })
         })?;
-        let help = "Lines of policies that were not logged, since they log too much";
+        let help = "Log lines that were dropped because their policy logs too much";
         let mut dropped = encoder.encode_descriptor("barmkin_log_lines_dropped", help, None, Counter)?;
         self.policies.each(|policy, counts| count(&mut dropped, &[("policy", policy)], read(&counts.lines_dropped)))
     }

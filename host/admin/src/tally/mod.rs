@@ -82,7 +82,7 @@ struct Failure {
     detail: String,
 }
 
-/// What was not enforced and would have changed what became of a request.
+/// A decision that was not enforced and would have changed a request's outcome.
 #[derive(Clone, Debug)]
 struct Difference {
     at: Duration,

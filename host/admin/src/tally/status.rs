@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::sync::atomic::Ordering;
 
 impl Tally {
-    /// What was counted of each policy, and how it last failed, by its name.
+    /// The counts of each policy, and how it last failed, by its name.
     pub fn policies(&self) -> Map<String, Value> {
         let mut policies = Map::new();
         let Ok(()) = self.policies.each(|name, counts| {
@@ -31,8 +31,8 @@ impl Tally {
         policies
     }
 
-    /// What was counted of each route, by its name. Requests without a route
-    /// are under the empty name.
+    /// The counts of each route, by its name. Requests without a route are
+    /// under the empty name.
     pub fn routes(&self) -> Map<String, Value> {
         let mut routes = Map::new();
         let Ok(()) = self.routes.each(|name, counts| {
@@ -50,8 +50,8 @@ impl Tally {
         routes
     }
 
-    /// Where what was not enforced would have changed what became of a
-    /// request: the latest of them, oldest first.
+    /// Requests whose outcome would have changed if all had been enforced: the
+    /// latest of them, oldest first.
     pub fn differences(&self) -> Vec<Value> {
         let kept = lock(&self.differences);
         let sample = |difference: &super::Difference| {

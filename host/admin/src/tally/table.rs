@@ -5,7 +5,7 @@ use std::sync::{PoisonError, RwLock};
 const OTHERS: &str = "(others)";
 
 /// Rows by name, at most `MAX` of them: names outlive the configuration they
-/// came from, and policies make up their own reason codes. What comes later is
+/// came from, and policies make up their own reason codes. Later names are
 /// counted in one further row.
 #[derive(Debug)]
 pub(super) struct Table<T, const MAX: usize> {
@@ -21,7 +21,7 @@ impl<T, const MAX: usize> Default for Table<T, MAX> {
 impl<T: Default, const MAX: usize> Table<T, MAX> {
     /// Uses the row of `name`. A row that is there costs one lookup.
     pub(super) fn with<R>(&self, name: &str, row: impl FnOnce(&T) -> R) -> R {
-        // What panics under the lock has counted too little at worst.
+        // After a panic under the lock a count is too low at worst.
         let rows = self.rows.read().unwrap_or_else(PoisonError::into_inner);
         let found = rows.get(name).or_else(|| if rows.len() < MAX { None } else { rows.get(OTHERS) });
         if let Some(found) = found {

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// What is said of a key.
+/// The properties of a key.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The id of the key, which logs name: `acme-2026`. Each key has its own.

@@ -40,7 +40,7 @@ pub(super) struct Past {
     pub(super) number: u64,
     pub(super) spec: Arc<Spec>,
     pub(super) configuration: Digest,
-    /// What its keys were for.
+    /// The algorithms of its keys.
     algorithms: BTreeMap<String, Algorithm>,
     loaded: Value,
 }
@@ -60,7 +60,7 @@ impl History {
         self.compiled.truncate(1 + COMPILED_KEPT);
     }
 
-    /// What was compiled for generation `number`, if it is kept.
+    /// The policies compiled for generation `number`, if they are kept.
     pub(super) fn compiled(&self, number: u64) -> Images {
         let kept = self.compiled.iter().find(|(of, _)| *of == number);
         kept.map(|(_, images)| images.clone()).unwrap_or_default()
@@ -119,7 +119,7 @@ impl History {
         }));
     }
 
-    /// What became of the last attempts, the latest last.
+    /// The outcomes of the last attempts, the latest last.
     pub(super) fn attempts(&self) -> Value {
         self.attempts.iter().cloned().collect()
     }

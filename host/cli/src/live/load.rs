@@ -8,7 +8,7 @@ use barmkin_config::{Config, Files, LoadOptions, Report};
 use barmkin_host::{Clock, Generation, SystemClock};
 use serde_json::json;
 
-/// What was on disk.
+/// The configuration that was on disk, and its files.
 pub(super) type Read = (Result<Config, Report>, Files);
 
 /// How what is on disk is to be taken.
@@ -195,7 +195,7 @@ impl Live {
             state.history.note(Attempt::Refused, by, SystemClock.now(), Some(&problem));
             self.reloads.ended(Attempt::Refused);
         }
-        // Whoever reads the log and asks finds it so.
+        // A client that has read the log and asks finds it so.
         self.show(&state);
         drop(state);
         if is_told {

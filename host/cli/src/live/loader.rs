@@ -11,8 +11,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
-/// Reloads that wait. One takes seconds at worst; whoever asks more often is
-/// told to wait.
+/// Reloads that wait. One takes seconds at worst; further ones are refused until
+/// then.
 const WAITING_MAX: usize = 16;
 
 /// After a change: files that belong together come one after the other.
@@ -122,7 +122,7 @@ impl Thread {
     fn load(&mut self, by: &By, turn: Turn, reply: oneshot::Sender<Answered>) {
         let answered = self.live.reload(by, turn, &mut self.watch);
         self.withdrawer.look();
-        // Whoever asked may be gone; the outcome is in the log.
+        // The client may be gone; the outcome is in the log.
         let _ = reply.send(answered);
     }
 }

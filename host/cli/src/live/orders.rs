@@ -1,5 +1,5 @@
-//! What operators order, and the thread that carries out what must not wait
-//! for what is loaded.
+//! The operators' commands, and the thread that carries out those that must not
+//! wait for a load.
 
 use super::loader::Loader;
 use super::{Live, Turn};
@@ -36,7 +36,7 @@ impl Orders {
         let carries_out = live.clone();
         let run = move || {
             for Rollback { to, by, turn, reply } in waiting {
-                // Whoever asked may be gone; the outcome is in the log.
+                // The client may be gone; the outcome is in the log.
                 let _ = reply.send(carries_out.roll_back(to, &by, turn));
             }
         };

@@ -37,7 +37,7 @@ impl Watch {
     pub(super) fn follow(&mut self, watched: Watched) {
         let Some(watcher) = &mut self.watcher else { return };
         for gone in self.folders.iter().filter(|folder| !watched.folders().any(|watched| watched == *folder)) {
-            // One that is no more is not watched any more.
+            // A removed folder is no longer watched.
             let _ = watcher.unwatch(gone);
         }
         let mut folders = BTreeSet::new();
@@ -57,8 +57,8 @@ impl Watch {
 }
 
 fn may_be_a_change(event: &notify::Event, watched: &Watched) -> bool {
-    // Reading the files, as a reload does, is no change of them; an event that
-    // says nothing may be one.
+    // Reading the files, as a reload does, does not change them; an event without
+    // details may be a change.
     let is_read = matches!(event.kind, EventKind::Access(access) if access != AccessKind::Close(AccessMode::Write));
     !is_read && (event.paths.is_empty() || event.need_rescan() || event.paths.iter().any(|path| watched.concerns(path)))
 }

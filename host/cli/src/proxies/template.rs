@@ -3,7 +3,7 @@
 /// The values of one item of a list, by the names that stand for them.
 pub(super) type Item = Vec<(&'static str, String)>;
 
-/// What a template's places stand for.
+/// The values of a template's places.
 #[derive(Default)]
 pub(super) struct Values {
     texts: Item,

@@ -35,7 +35,7 @@ pub(super) fn entries_max(given: Option<usize>, site: &Site, context: &mut Conte
     given
 }
 
-/// Bounds that are more than the store's are no bounds: one space or quota could
+/// Bounds that are more than the store's are not bounds: one space or quota could
 /// fill it for the others.
 pub(super) fn check_bounds(store: &StoreConfig, spec: &Spec, document: &Document, context: &mut Context<'_>) {
     let nonces = spec.nonces.iter().map(|(name, space)| (space.entries_max, document.nonces.get(name).map(site)));

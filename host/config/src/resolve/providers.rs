@@ -1,5 +1,5 @@
-//! What is known of the providers of webhooks, and whether keys are written as
-//! they hand their secrets out.
+//! The known providers of webhooks, and whether keys are written as they hand
+//! their secrets out.
 
 use crate::document::{self, Encoding, Entry};
 use crate::resolve::{Context, Secret};
@@ -8,7 +8,7 @@ use barmkin_host::{PolicySpec, Spec};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// What is known of a provider, besides the scheme by which it signs.
+/// A known provider: all but the scheme by which it signs.
 #[derive(Clone, Copy)]
 pub(super) struct Provider {
     written: Written,

@@ -1,11 +1,11 @@
-//! Work that ends although nobody waits for it any more.
+//! Work that goes on to its end when nobody waits for it any longer.
 
 use crate::store::Store;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 /// Work that goes on to its end, on the store's executor, if this is dropped
-/// before: a call that was begun may have been made, and nobody else would know.
+/// before: a call that was begun may have been made, and nothing else would know.
 pub(super) struct Enduring<T: Send + 'static> {
     store: Store,
     work: Option<Pin<Box<dyn Future<Output = T> + Send>>>,

@@ -23,8 +23,8 @@ pub(crate) struct Journal {
     effects: Vec<Effect>,
     /// When the leases of its claims were last renewed.
     renewed: Option<Instant>,
-    /// Whether it is being settled: dropped then, with the executor of a remote
-    /// store, nobody could settle it.
+    /// Whether it is being settled: if it is dropped then, with the executor of a
+    /// remote store, it cannot be settled any longer.
     is_ending: bool,
 }
 
@@ -160,8 +160,8 @@ impl Journal {
         self.effects.iter().any(|effect| effect.held().is_some())
     }
 
-    /// Gives back what happened since `mark`, newest first, but for what is
-    /// kept always.
+    /// Gives back the effects since `mark`, newest first, except those that are
+    /// always kept.
     pub(crate) async fn undo(&mut self, mark: usize) {
         let undone = self.effects.split_off(mark.min(self.effects.len()));
         if !undone.iter().all(Effect::stays)
@@ -208,8 +208,8 @@ impl Journal {
         Self { store, metrics, holder: *holder, effects, renewed: *renewed, is_ending: false }
     }
 
-    /// The request has ended: settles what it did, whether or not anybody waits
-    /// for the rest of that. In a local store there is none.
+    /// The request has ended: settles its effects, whether or not anybody waits
+    /// for the rest of the work. With a local store there is none.
     pub(super) fn end(mut self, ended: Ended) -> Option<Enduring<()>> {
         self.is_ending = true;
         let store = self.store.clone();
@@ -254,7 +254,7 @@ impl Journal {
         }
     }
 
-    /// Counts what came of a delivery, and says which came to nothing.
+    /// Counts the outcome of a delivery, and logs one that failed.
     fn tell(&self, effect: &Effect, ended: Ended) {
         let (Some(nonce), EffectKind::Claimed { lapse, .. }) = (effect.held(), &effect.kind) else { return };
         let outcome = match ended {
@@ -267,13 +267,13 @@ impl Journal {
         if *lapse == Lapse::Free && matches!(outcome, DeliveryOutcome::Failed | DeliveryOutcome::Unknown) {
             tracing::warn!(
                 space = %nonce.space, delivery = %nonce, outcome = outcome.as_str(),
-                "a delivery came to nothing; its sender may send it again"
+                "a delivery failed; its sender may send it again"
             );
         }
     }
 
     fn count(&self, nonce: &NonceId, lapse: Lapse, outcome: DeliveryOutcome) {
-        // Nothing of a trial counts (law 3).
+        // Nothing of a trial counts.
         if lapse == Lapse::Free && !nonce.space.is_trial() {
             self.metrics.delivery(nonce.space.name(), outcome);
         }

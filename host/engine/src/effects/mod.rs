@@ -1,7 +1,7 @@
-//! Effects follow the verdict (law 6).
+//! Effects follow the verdict.
 //!
-//! An effect is in the store before the verdict. What must not stay is given
-//! back, also where the request goes away while a remote store is awaited: a call
+//! An effect is in the store before the verdict. One that must not stay is given
+//! back, even if the request goes away while a remote store is awaited: a call
 //! that was begun goes on to its end. A lost give-back leaves an effect used; a
 //! delivery is free again when its lease ends.
 
@@ -29,7 +29,7 @@ pub(crate) struct Terms {
 }
 
 impl Terms {
-    /// An effect that is always kept is held by nobody.
+    /// An effect that is always kept has no holder.
     fn hold(&self, holder: Holder) -> Option<Hold> {
         (self.keep != Keep::Always).then_some(Hold { holder, lapse: self.lapse })
     }
@@ -74,7 +74,7 @@ impl Effect {
 enum Ended {
     /// It was not let in.
     Refused,
-    /// It was let in, and nobody sees what comes of it.
+    /// It was let in, and its outcome is not seen.
     LetIn,
     /// The upstream's answer was whole, and had this status.
     Answered(StatusCode),
@@ -87,7 +87,7 @@ enum Ended {
 impl Ended {
     /// Whether `effect` stays. Of an unknown outcome a delivery is free again, for
     /// a lost event is worse than one that is seen twice; what was taken is not,
-    /// or hanging up in time would cost nothing (law 6).
+    /// or hanging up in time would cost nothing.
     fn keeps(self, effect: &Effect) -> bool {
         let is_kept = match (self, &effect.kind) {
             (Self::Refused | Self::Failed, _) => false,

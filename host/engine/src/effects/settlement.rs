@@ -7,14 +7,14 @@ use http::StatusCode;
 /// The effects of an allowed request that wait for its end, as far as its
 /// adapter sees that (see [`Sees`](crate::Sees)).
 ///
-/// Dropped without a word of the end, it frees deliveries where the adapter would
-/// have seen it, for an event that is seen twice is better than one that is lost,
-/// and keeps everything else. Units of a concurrency quota are given back either
+/// Dropped without a report of the end, it frees deliveries where the adapter
+/// would have seen it, because an event that is seen twice is better than one that
+/// is lost, and keeps everything else. Units of a concurrency quota are given back either
 /// way.
-#[must_use = "tell it how the request ended"]
+#[must_use = "report how the request ended"]
 pub struct Settlement {
     journal: Option<Box<Journal>>,
-    /// The end that is assumed when there is no word of it.
+    /// The end that is assumed when none is reported.
     unseen: Ended,
 }
 
@@ -49,16 +49,16 @@ impl Settlement {
     }
 
     /// The upstream answered with `status`, and its answer was whole. Deliveries
-    /// are used by 2xx, and by what their nonce space says besides; quotas that
-    /// count successes count what is below 400.
+    /// are used by 2xx, and by the other statuses of their nonce space; quotas that
+    /// count successes count statuses below 400.
     ///
-    /// Settling begins at once, and ends also where nobody awaits it.
+    /// Settling begins at once, and goes on even if the future is dropped.
     pub fn answered(self, status: StatusCode) -> impl Future<Output = ()> + Send + use<> {
         self.end(Ended::Answered(status))
     }
 
     /// Nothing was forwarded, or the upstream failed, or its answer broke off:
-    /// deliveries are free again, and what counts successes is given back.
+    /// deliveries are free again, and units that count successes are given back.
     pub fn failed(self) -> impl Future<Output = ()> + Send + use<> {
         self.end(Ended::Failed)
     }
@@ -69,8 +69,9 @@ impl Settlement {
         self.end(Ended::LetIn)
     }
 
-    /// The part that lasts as long as the exchange, whatever became of the rest: units
-    /// of concurrency, for what outlives the response, such as a tunnel.
+    /// The part that lasts as long as the exchange, whatever the fate of the rest:
+    /// units of concurrency, for an exchange that outlives the response, such as a
+    /// tunnel.
     pub fn split_lasting(&mut self) -> Self {
         match &mut self.journal {
             None => Self::default(),

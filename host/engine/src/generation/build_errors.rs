@@ -7,9 +7,9 @@ use std::fmt;
 /// about it on a line of its own.
 #[derive(Debug, thiserror::Error)]
 pub struct BuildError {
-    /// What it is about.
+    /// The part of the configuration that it is about.
     pub at: At,
-    /// What is wrong.
+    /// The problem itself.
     pub problem: Problem,
 }
 
@@ -26,9 +26,9 @@ impl fmt::Display for BuildError {
 
 /// Everything that keeps a generation from being built.
 ///
-/// What to do about it is not lost on the way through `?`, whoever prints it: it is
-/// the [`source`](std::error::Error::source), so that the chain has it in one line,
-/// as `{:#}` of an `anyhow::Error`. `{:#}` and `{:?}` of the errors themselves, and
+/// The help is not lost on the way through `?`: it is the
+/// [`source`](std::error::Error::source), so that the chain has it in one line, as
+/// `{:#}` of an `anyhow::Error`. `{:#}` and `{:?}` of the errors themselves, and
 /// of a `Box<dyn Error>`, which `main` may return, write each problem with its help
 /// below it.
 pub struct BuildErrors {
@@ -79,7 +79,7 @@ impl std::error::Error for BuildErrors {
     }
 }
 
-/// What to do about all of the problems, in one line.
+/// The remedies for all of the problems, in one line.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Help(String);

@@ -1,4 +1,4 @@
-//! What can be wrong with a generation, and who must act.
+//! The problems that a generation can have, and who must act.
 
 use crate::keys::{Algorithm, KeyError};
 use crate::limits::COMPILE_BUDGET_MAX;
@@ -6,7 +6,7 @@ use crate::policy::is_older;
 use std::fmt;
 use std::time::Duration;
 
-/// What an error is about.
+/// The part of a configuration that an error is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum At {
     /// A policy, by name.
@@ -19,7 +19,8 @@ pub enum At {
     Quota(String),
     /// The field in which the upstream learns the principal.
     PrincipalField,
-    /// What a nonce space or a quota may hold of the store, by name.
+    /// The number of entries that a nonce space or a quota may hold, by its
+    /// name.
     Store(String),
 }
 
@@ -36,8 +37,8 @@ impl fmt::Display for At {
     }
 }
 
-/// What is wrong. Problems of components are the policy author's to mend, all
-/// others the operator's.
+/// A problem with a component, for the policy author to fix, or with the rest
+/// of the configuration, for the operator.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {
@@ -52,7 +53,7 @@ pub enum Problem {
         named: usize,
         /// How many have none.
         others: usize,
-        /// What the store holds.
+        /// Entries that the store holds.
         room: usize,
     },
     /// Not WebAssembly, or cut off, or with features that are off.
@@ -133,9 +134,9 @@ pub enum Problem {
     Setting {
         /// Where in the settings, in backticks.
         setting: String,
-        /// What the policy says is wrong.
+        /// The problem, in the policy's words.
         problem: String,
-        /// What the policy says to do.
+        /// The remedy, in the policy's words.
         help: String,
     },
     /// As [`Setting`](Self::Setting), of more settings than are listed.
@@ -172,7 +173,7 @@ pub enum Problem {
     /// A grant names what does not exist.
     #[error("there is no {kind} `{name}`")]
     Unknown {
-        /// What kind of thing.
+        /// The kind of thing.
         kind: &'static str,
         /// The name.
         name: String,
@@ -185,11 +186,11 @@ pub enum Problem {
     WrongAlgorithm {
         /// The operator's key.
         key: String,
-        /// What it is for.
+        /// The algorithm that it is for.
         algorithm: Algorithm,
         /// The policy's name for it.
         need: String,
-        /// What the policy takes.
+        /// The algorithms that the policy takes.
         accepted: String,
     },
     /// A key cannot be used.
@@ -245,14 +246,14 @@ pub enum Problem {
     #[error("policy `{0}` reads the path, which can be read in several ways where exceptions are made")]
     ExceptionsRead(String),
     /// A field that frames or routes a message, or that the gate reads.
-    #[error("the principal cannot be told in `{0}`, which servers read for what it is")]
+    #[error("the principal cannot be sent in `{0}`: servers give that field a meaning of its own")]
     PrincipalField(String),
     /// A limit that is out of range.
     #[error("{what} is {value}, but must be from {min} to {max}")]
     OutOfRange {
         /// Which.
         what: &'static str,
-        /// What it is.
+        /// Its value.
         value: String,
         /// The least.
         min: String,
@@ -262,12 +263,12 @@ pub enum Problem {
 }
 
 impl Problem {
-    /// What to do about it, where there is one thing to do.
+    /// The remedy, where there is a single one.
     pub fn help(&self) -> Option<String> {
         Some(match self {
             Self::InvalidComponent(_) => "build it again with `barmkin build`".into(),
             Self::CoreModule => "make a component of it with `barmkin build`".into(),
-            Self::TooMany { .. } => "make the component simpler: no tool for policies makes that".into(),
+            Self::TooMany { .. } => "simplify the component: no build tool for policies makes that many".into(),
             Self::CompileBudget { estimate, .. } if *estimate > COMPILE_BUDGET_MAX => format!(
                 "make it smaller, or split its largest functions: a policy may be given {COMPILE_BUDGET_MAX:?} at most"
             ),
@@ -308,8 +309,7 @@ impl Problem {
                 kind => format!("declare it as `[{kind}s.{name}]`"),
             },
             Self::GrantedQuotas(_) => {
-                "let a policy of its own take from the other: what it took is given back if the request is denied"
-                    .into()
+                "let a separate policy take from the other: what it took is given back if the request is denied".into()
             }
             Self::FieldSetTwice { .. } => "let one of them set it".into(),
             Self::EmptyChain => "name at least one policy, or delete the route".into(),

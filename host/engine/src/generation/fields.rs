@@ -1,5 +1,5 @@
-//! The fields that somebody here reads or sets, and what else servers behind
-//! could take for them.
+//! The fields that the gate or a policy reads or sets, and other names that
+//! servers behind could take for them.
 
 use crate::generation::spec::NonceSpace;
 use crate::policy::Policy;
@@ -63,8 +63,8 @@ pub(crate) fn is_reserved(name: &HeaderName) -> bool {
     is_of_servers(name) || OF_PROXIES.contains(&name.as_str())
 }
 
-/// Whether the principal cannot be told in field `name`, since it means
-/// something else already.
+/// Whether the principal cannot be sent in field `name`, because it already means
+/// something else.
 pub(super) fn is_taken(name: &HeaderName) -> bool {
     is_reserved(name) || all(&[&OF_EVERYBODY, &METHOD_OVERRIDES, &TARGET_OVERRIDES]).any(|taken| taken == name.as_str())
 }
@@ -80,7 +80,8 @@ pub(crate) struct KnownFields {
 }
 
 impl KnownFields {
-    /// `policies` are those that decide: what is read on trial is nobody's yet.
+    /// `policies` are those that decide: a field that is only read on trial is not
+    /// guarded.
     pub(super) fn new<'p>(
         gate_fields: &[HeaderName],
         nonces: &BTreeMap<String, NonceSpace>,
@@ -124,7 +125,7 @@ fn all<'a>(lists: &'a [&'a [&'static str]]) -> impl Iterator<Item = &'static str
 /// build.
 fn has_punctuation(name: &str) -> bool {
     const PUNCTUATION: AsciiSet = NON_ALPHANUMERIC.remove(b'-');
-    // What has none is one piece, itself.
+    // A name without any is one piece, itself.
     utf8_percent_encode(name, &PUNCTUATION).next() != Some(name)
 }
 

@@ -31,16 +31,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// What a generation works with, besides its [`Spec`].
+/// The services that a generation uses, besides its [`Spec`].
 #[derive(Clone)]
 pub struct Services {
     /// Where nonces and quotas live.
     pub store: Store,
     /// Where the time comes from.
     pub clock: Arc<dyn Clock>,
-    /// Who counts.
+    /// Where verdicts and failures are counted.
     pub metrics: Arc<dyn Metrics>,
-    /// Who records decisions, if anybody.
+    /// Where decisions are recorded, if anywhere.
     pub recorder: Option<Arc<dyn Recorder>>,
     /// Whether steps say what authors of policies want to know: the message of a
     /// panic, which may hold parts of the request, and what each check
@@ -77,7 +77,7 @@ pub struct Images(Vec<Arc<Image>>);
 pub struct Loaded<'g> {
     /// Its name.
     pub name: &'g str,
-    /// What it reads and uses.
+    /// The manifest: its inputs, and the things that it uses.
     pub manifest: &'g Manifest,
     /// Bytes of linear memory that `configure` left, and each check begins with.
     pub memory_bytes: usize,
@@ -132,9 +132,9 @@ impl Generation {
     }
 
     /// Builds the generation that follows this one, on the same services.
-    /// Policies whose component, settings and memory are as they were are only
-    /// granted anew: when nothing but keys has changed, nothing is compiled.
-    /// Those whose grants and deadline are, too, stay in quarantine.
+    /// Policies whose component, settings and memory are unchanged only get new
+    /// grants: when nothing but keys has changed, nothing is compiled. Those
+    /// whose grants and deadline are unchanged, too, stay in quarantine.
     ///
     /// # Errors
     /// As for [`build`](Self::build). This generation stays as it is.
@@ -327,7 +327,7 @@ impl Generation {
     }
 
     /// Fields that this gate sets for the upstream. Clients' own copies are
-    /// removed, always (law 10).
+    /// removed, always.
     pub fn gate_fields(&self) -> &[HeaderName] {
         &self.gate_fields
     }
@@ -342,7 +342,7 @@ impl Generation {
         })
     }
 
-    /// Tells whoever counts of policies that `next` begins anew with.
+    /// Reports to metrics the policies whose quarantine `next` does not keep.
     pub(crate) fn give_way_to(&self, next: &Self) {
         for released in self.policies.iter().filter(|policy| policy.is_released_by(&next.policies)) {
             self.metrics.quarantine(&released.name, false);
@@ -358,7 +358,7 @@ impl Generation {
         &self.policies[index]
     }
 
-    /// The fields that are read or set by anybody here.
+    /// The fields that the gate or a policy reads or sets.
     pub(crate) fn known_fields(&self) -> &KnownFields {
         &self.known_fields
     }

@@ -13,7 +13,7 @@ pub(crate) struct Shares {
 }
 
 impl Shares {
-    /// Divides `room`. What does not fit is said in `errors`.
+    /// Divides `room`. Bounds that do not fit are reported in `errors`.
     pub(super) fn of(spec: &Spec, room: Option<MemoryLimits>, errors: &mut Vec<BuildError>) -> Self {
         let Some(room) = room else { return Self::default() };
         let mut divide = |kind, room, bounds: Vec<(&String, Option<usize>)>| match share(

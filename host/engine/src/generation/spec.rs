@@ -1,4 +1,4 @@
-//! What a generation is built from: plain data, by name.
+//! The specification that a generation is built from: plain data, by name.
 
 use crate::cors::Cors;
 use crate::limits;
@@ -29,7 +29,7 @@ pub struct Spec {
     pub documentation: Option<String>,
 }
 
-/// When an effect stays although the request did not go through (law 6).
+/// When an effect stays although the request did not go through.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Keep {
     /// It stays when the verdict is allow, and is given back otherwise.
@@ -52,7 +52,7 @@ pub struct NonceSpace {
     /// The most live nonces; `None` for an equal part of what the spaces that
     /// say a number leave of the store's room.
     pub entries_max: Option<usize>,
-    /// What counts as the same delivery.
+    /// Which deliveries count as the same.
     pub same_delivery: SameDelivery,
     /// Fields that were not signed and tell apart deliveries which are the same
     /// otherwise.
@@ -60,7 +60,7 @@ pub struct NonceSpace {
     /// The treatment of a repeated delivery. By default it is acknowledged
     /// where it is known that the upstream took the first, and denied elsewhere.
     pub on_duplicate: Option<OnDuplicate>,
-    /// When a claim stays. Unless said, a delivery stays `OnSuccess` where
+    /// When a claim stays. By default a delivery stays `OnSuccess` where
     /// responses are seen and `OnAllow` elsewhere, and what a policy claims by
     /// itself stays `Always`.
     pub keep: Option<Keep>,
@@ -69,7 +69,7 @@ pub struct NonceSpace {
 }
 
 impl NonceSpace {
-    /// When a delivery stays that came by an adapter which `sees` so much.
+    /// When a delivery stays, for an adapter that sees as much as `sees` says.
     pub fn delivery_keep(&self, sees: Sees) -> Keep {
         match (self.keep, sees) {
             (None | Some(Keep::OnSuccess), Sees::Response) => Keep::OnSuccess,
@@ -93,8 +93,8 @@ impl NonceSpace {
     }
 }
 
-/// Which statuses of the upstream besides 2xx say that it took a delivery. What
-/// it answers with 5xx may come again.
+/// The statuses of the upstream besides 2xx that say that it took a delivery. A
+/// delivery that it answers with 5xx may come again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SuccessStatuses {
     /// 3xx.
@@ -115,8 +115,8 @@ impl SuccessStatuses {
     }
 }
 
-/// A field that was not signed, by which deliveries differ all the same. Who has
-/// a delivery can send it once with each of the values.
+/// A field that was not signed, but still tells deliveries apart. Anyone who has a
+/// delivery can send it once with each of the values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TellApart {
     /// The field.
@@ -139,7 +139,7 @@ impl Default for NonceSpace {
     }
 }
 
-/// What counts as the same delivery.
+/// Which deliveries count as the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SameDelivery {
     /// Everything that was signed: the digest of the signature base. Unlike
@@ -147,11 +147,11 @@ pub enum SameDelivery {
     /// signed.
     #[default]
     Signature,
-    /// The verified message id: a sender that signs anew to repeat is caught.
+    /// The verified message id: a sender that signs again to repeat is caught.
     MessageId,
 }
 
-/// What a delivery that comes again gets.
+/// The answer to a repeated delivery.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnDuplicate {
     /// A deny.
@@ -228,9 +228,9 @@ pub struct PolicySpec {
     pub component: Arc<[u8]>,
     /// Its settings: a JSON object.
     pub settings: serde_json::Value,
-    /// What it may use.
+    /// The things that it may use.
     pub grants: Grants,
-    /// What its failure counts as.
+    /// The effect of its failure.
     pub on_error: OnError,
     /// CPU time of one check.
     pub deadline: Duration,
@@ -255,7 +255,8 @@ impl PolicySpec {
     }
 }
 
-/// What a policy may use: its own names to the operator's.
+/// The things that a policy may use: its own names for them, mapped to the
+/// operator's.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Grants {
     /// Keys.
@@ -273,7 +274,7 @@ pub struct Grants {
     pub vouch: bool,
 }
 
-/// What a policy's failure counts as (law 2). There is no third.
+/// The effect of a policy's failure: it denies or abstains, and never allows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnError {
     /// A deny with the failure's reason.
@@ -294,22 +295,23 @@ pub struct Route {
     pub chain: Vec<Member>,
     /// Whether it is meant for everyone: allowed when nobody denies.
     pub public: bool,
-    /// Whether it forwards whatever the verdict is, and records it (law 3).
+    /// Whether it forwards every request, and only records the verdict.
     pub observe: bool,
-    /// What becomes of CORS preflights, which carry no credentials.
+    /// The treatment of CORS preflights, which carry no credentials.
     pub preflight: Preflight,
-    /// Bytes of body that the chain takes, if it needs the body; unless given,
+    /// Bytes of body that the chain takes, if it needs the body. Defaults to
     /// what all its policies can use, and [`BODY_BYTES_DEFAULT`] at most.
     ///
     /// [`BODY_BYTES_DEFAULT`]: limits::BODY_BYTES_DEFAULT
     pub body_bytes_max: Option<usize>,
-    /// What the backend folds in paths, besides what every path is refused for:
-    /// such a path is refused on this route.
+    /// The foldings of paths that the backend does, besides those that every
+    /// path is refused for: a path that they would change is refused on this
+    /// route.
     pub backend_foldings: Vec<BackendFolding>,
-    /// What becomes of fields that replace the method or the target.
+    /// The treatment of fields that replace the method or the target.
     pub overrides: Overrides,
-    /// Of how many requests that are let in one is logged, with who sent it;
-    /// `None` for no log of them.
+    /// Logs one in this many allowed requests, with its sender; `None` logs none of
+    /// them.
     pub log_allowed: Option<NonZeroU32>,
     /// Where its requests go, by a name that means something to the listener; to
     /// the listener's own upstream if there is none here.
@@ -358,8 +360,8 @@ pub enum PathException {
 }
 
 /// How a backend makes one path of two that have one reading each to others.
-/// Many paths that are as good as any other look like that, so that only the
-/// operator of such a backend can say that they are to be refused.
+/// Many legitimate paths look like that, so only the operator of such a backend
+/// can say that they are to be refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BackendFolding {
     /// It serves files of Windows, which drops dots and spaces at the end of a
@@ -370,7 +372,7 @@ pub enum BackendFolding {
     FormatSuffixes,
 }
 
-/// What becomes of fields by which a client replaces its request's method
+/// The treatment of fields by which a client replaces its request's method
 /// (`x-http-method-override`) or target (`x-original-url`) for frameworks that
 /// believe them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -389,7 +391,7 @@ pub enum Overrides {
 pub enum Member {
     /// A policy.
     Policy(String),
-    /// A policy that is run for the record only (law 3).
+    /// A policy that is run for the record only.
     Shadow(String),
     /// Policies of which one must allow; the first that does, decides.
     AnyOf(Vec<String>),
@@ -405,7 +407,7 @@ impl Member {
     }
 }
 
-/// What becomes of a CORS preflight.
+/// The treatment of a CORS preflight.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Preflight {
     /// It is refused.

@@ -1,4 +1,4 @@
-//! What becomes known of a verdict: to metrics, and to the operator's log.
+//! Reports of a verdict: to metrics, and to the operator's log.
 
 use crate::clock::monotonic;
 use crate::generation::Generation;
@@ -22,8 +22,8 @@ impl Generation {
         self.lines.denied.admit(monotonic().saturating_duration_since(self.built))
     }
 
-    /// Reports to metrics and to the operator's log a deny that a route which
-    /// observes did not keep to.
+    /// Reports to metrics and to the operator's log a deny that an observing
+    /// route did not enforce.
     pub(crate) fn count_observed(&self, denial: &Denial, began: Instant) {
         if self.lines.denied.admit(began.saturating_duration_since(self.built)) {
             tracing::info!(
@@ -40,7 +40,7 @@ impl Generation {
         self.metrics.unenforced(&denial.unenforced());
     }
 
-    /// Tells whoever counts of a verdict, and the operator's log of a deny.
+    /// Reports a verdict to metrics, and a deny to the operator's log.
     pub(crate) fn count(&self, route: Option<&str>, denial: Option<&Denial>, began: Instant) {
         let policy = denial.and_then(Denial::policy);
         if let Some(denial) = denial
@@ -60,8 +60,8 @@ impl Generation {
         self.metrics.verdict(route, policy, denial.map(Denial::reason), began.elapsed());
     }
 
-    /// Writes who was let in, where the route says that such requests are logged,
-    /// and this is one of those that are picked.
+    /// Logs an allowed request with its sender, if the route logs such requests and
+    /// this one is picked.
     pub(crate) fn note_allowed(
         &self,
         route: &BuiltRoute,

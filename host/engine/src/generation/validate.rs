@@ -122,7 +122,7 @@ fn check_chain(route: &Route, spec: &Spec, loaded: &BTreeMap<&str, &Policy>) -> 
         // One that could not be loaded is complained of elsewhere.
         spec.policies.contains_key(name) && loaded.get(name.as_str()).is_none_or(|policy| policy.manifest.vouches())
     };
-    // Nothing of a trial is held against what decides (law 3).
+    // Nothing of a trial is held against what decides.
     let deciding: Vec<_> = route.chain.iter().filter(|member| !matches!(member, Member::Shadow(_))).collect();
     let decide = || deciding.iter().copied().flat_map(Member::policies);
     if !route.public && !decide().any(vouches) && problems.is_empty() {

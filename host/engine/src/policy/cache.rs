@@ -26,7 +26,7 @@ const ENTRIES_MAX: usize = 512;
 /// was configured with.
 const ENTRY_BYTES_MAX: usize = 256 * 1024 * 1024;
 
-/// After this long nobody is writing an entry any more: its writer has died.
+/// An unfinished entry that is older than this is abandoned: its writer has died.
 const UNFINISHED_MAX: Duration = Duration::from_secs(60 * 60);
 
 const EXTENSION: &str = "policy";
@@ -34,8 +34,8 @@ const UNFINISHED: &str = "unfinished";
 
 /// A folder of configured and compiled components.
 ///
-/// INVARIANT (trusted cache): what is read from it runs as machine code, so
-/// that nobody but this process's user may have written it.
+/// INVARIANT (trusted cache): an entry runs as machine code, so only this
+/// process's user may have written it.
 #[derive(Clone, Debug)]
 pub(crate) struct Cache {
     folder: PathBuf,
@@ -47,14 +47,14 @@ pub(crate) enum CacheError {
     #[error("the cache folder `{}` cannot be used", folder.display())]
     Folder { folder: PathBuf, source: io::Error },
     #[error(
-        "others may write to the cache folder, or put another in its place, since they may change `{}`: what is in it \
-         runs",
+        "others can write to the cache folder, or replace it, because they can change `{}`: the code in it is \
+         run",
         .0.display()
     )]
     Writable(PathBuf),
 }
 
-/// What is found by [`Cache::find`].
+/// An entry found by [`Cache::find`].
 pub(super) struct Cached {
     pub(super) manifest: Manifest,
     pub(super) memory_bytes: usize,
@@ -76,7 +76,7 @@ impl Cache {
     pub(super) fn find(&self, engine: &Engine, key: &Key) -> Option<Cached> {
         let path = self.path(key);
         let unusable = |problem: &dyn std::fmt::Display| {
-            tracing::warn!(%problem, entry = %path.display(), "an entry of the cache is not used, and made again");
+            tracing::warn!(%problem, entry = %path.display(), "a cache entry cannot be used and is made again");
         };
         let file = match Regular::open(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
@@ -134,8 +134,8 @@ impl Cache {
         written.inspect_err(|_| drop(fs::remove_file(&unfinished)))
     }
 
-    /// Makes room for one more: the oldest goes first, and what nobody will
-    /// finish. Another process may be faster to remove one.
+    /// Makes room for one more: the oldest goes first, and with it abandoned
+    /// files. Another process may be faster to remove one.
     fn prune(&self) -> io::Result<()> {
         let (mut entries, mut left) = (Vec::new(), Vec::new());
         for path in fs::read_dir(&self.folder)?.flatten().map(|entry| entry.path()) {

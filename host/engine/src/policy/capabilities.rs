@@ -1,4 +1,4 @@
-//! What guests can ask of the host.
+//! The host functions that guests can call.
 //!
 //! Each capability is written once, as if it could wait. With a local store
 //! none does, and it is linked as a plain function; with a remote one the
@@ -104,7 +104,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<Sandbox>, suspends: bool) -> Res
     Ok(())
 }
 
-/// What the host does for the guest without a break, and a look at the time.
+/// Does work for the guest that needs no waiting, then looks at the time.
 fn at_once<T>(cx: &mut Cx<'_>, work: impl FnOnce(&mut Sandbox) -> Result<T, Failure>) -> Result<(T,)> {
     let sandbox = cx.data_mut();
     let answer = work(sandbox)?;

@@ -1,5 +1,5 @@
 //! The call of a policy's `check`.
-#![allow(unsafe_code, reason = "the one place that calls a guest without comparing types anew")]
+#![allow(unsafe_code, reason = "the one place that calls a guest without comparing types again")]
 
 use crate::policy::bindings::barmkin::policy::types as wire;
 use crate::policy::component::CONTRACT;

@@ -1,4 +1,4 @@
-//! What a component is, before anything of it runs.
+//! The static look at a component, before anything of it runs.
 
 use crate::engine::features;
 use crate::generation::error::Problem;
@@ -29,7 +29,8 @@ pub(super) static CONTRACT_DIGEST: LazyLock<[u8; 32]> = LazyLock::new(|| {
     digest.finalize().into()
 });
 
-/// What a policy may import: capabilities, and the types they are made of.
+/// The imports that a policy may have: capabilities, and the types they are
+/// made of.
 const IMPORTS: [&str; 6] = [
     "barmkin:policy/types@0.1.0",
     "barmkin:keys/types@0.1.0",
@@ -45,7 +46,7 @@ pub(super) const PAGE_BYTES: usize = 64 * 1024;
 /// Pages that the snapshotter needs besides the guest's.
 pub(super) const HEADROOM_PAGES: u64 = 2;
 
-/// What can be read off a component without running it.
+/// The properties of a component that show without running it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Inspection {
     /// Names of its imports.
@@ -131,8 +132,8 @@ pub(crate) fn is_older(one: &str, other: &str) -> Option<bool> {
     Some(version(one)? < version(other)?)
 }
 
-/// What `component`, which this host made of one that was inspected, consists
-/// of.
+/// The properties of `component`, which this host made of one that was
+/// inspected.
 pub(super) fn validated(component: &[u8]) -> Result<Inspection, Problem> {
     let invalid = |error: wasmparser::BinaryReaderError| Problem::InvalidComponent(error.message().to_owned());
     Validator::new_with_features(features()).validate_all(component).map_err(invalid)?;

@@ -2,8 +2,8 @@
 //!
 //! Two accounts, each of which ends at the deadline. The time that its thread
 //! took is measured, at every tick of the [pulse](crate::pulse) that finds it
-//! running and around the host's large pieces of work. What it has the host do
-//! is charged by what that costs ([`limits`]), before it is done: that needs no
+//! running and around the host's large pieces of work. The host's work for it is
+//! charged by its cost ([`limits`]), before it is done: that needs no
 //! clock, bounds calls that no tick comes between, and is the same in every run.
 
 use crate::clock::monotonic;
@@ -32,15 +32,15 @@ const MEASURED_FROM: Duration = Duration::from_micros(100);
 pub(super) struct Deadline {
     budget: Duration,
     meter: Arc<Meter>,
-    /// What the meter read when none of the budget was used: not known before
+    /// The meter's reading when none of the budget was used: not known before
     /// the first look.
     zero: Option<i64>,
-    /// What the host was asked to do, by what it costs.
+    /// The cost of the work that the host was asked for.
     charged: Duration,
     began: Instant,
 }
 
-/// What was used of a budget, and what is left.
+/// The used and the remaining part of a budget.
 pub(super) struct Look {
     pub(super) used: Duration,
     pub(super) left: Duration,
@@ -131,7 +131,7 @@ impl Deadline {
 pub(super) struct Meter(AtomicI64);
 
 impl Meter {
-    /// Nanoseconds. Relaxed, as all of it: whoever resumes a task sees what it did.
+    /// Nanoseconds. Relaxed, as all of it: the thread that resumes a task sees what it did.
     fn read(&self) -> i64 {
         thread_cpu_time() + self.0.load(Ordering::Relaxed)
     }

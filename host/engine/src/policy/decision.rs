@@ -9,7 +9,7 @@ use crate::verdict::Change;
 use http::{HeaderName, HeaderValue, StatusCode};
 use std::sync::Arc;
 
-/// What a policy answered, within what it declared.
+/// The answer of a policy, within what it declared.
 #[derive(Debug)]
 pub(crate) enum Decision {
     Allow(Allowance),
@@ -34,20 +34,20 @@ pub(crate) struct PolicyDenial {
 }
 
 impl PolicyDenial {
-    /// Adds what the host noticed.
+    /// Adds a remark of the host.
     pub(crate) fn add(&mut self, remark: &str) {
         let separator = if self.detail.is_empty() { "" } else { "; " };
         self.detail = format!("{}{separator}{remark}", self.detail);
     }
 }
 
-/// What a policy may say: what its manifest declares.
+/// The decisions that a policy may give, as its manifest declares.
 pub(super) struct DecisionScope<'a> {
     pub(super) vouch: bool,
     pub(super) sets: &'a [HeaderName],
 }
 
-/// What a guest said that it may not: a sentence for the operator.
+/// A claim that a guest may not make, as a sentence for the operator.
 type Violation = String;
 
 impl DecisionScope<'_> {

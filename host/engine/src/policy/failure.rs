@@ -1,10 +1,10 @@
-//! Why a policy gave no decision (law 2).
+//! Why a policy gave no decision.
 
 use crate::policy::sandbox::Sandbox;
 use crate::reason::HostReason;
 use wasmtime::{PoolConcurrencyLimitError, Trap};
 
-/// Why a policy gave no decision (law 2), for the operator.
+/// Why a policy gave no decision, for the operator.
 #[derive(Debug, thiserror::Error)]
 #[error("{reason}: {detail}")]
 pub(crate) struct Failure {
@@ -29,7 +29,7 @@ impl Failure {
 }
 
 impl From<Failure> for CheckError {
-    /// What may be a replay is refused, whatever the policy's `on-error` says.
+    /// A possible replay is refused, whatever the policy's `on-error` says.
     fn from(failure: Failure) -> Self {
         match failure.reason {
             HostReason::SignedBeforeLoss | HostReason::RetentionExceeded => {

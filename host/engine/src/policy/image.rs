@@ -159,7 +159,7 @@ fn configure(engine: &Engine, policy: &PolicySpec, source: &Source) -> Result<Ca
         _ if engine.keeps_instances => (configured.component, None),
         Ok(component) => (component, None),
         Err(why) => {
-            tracing::info!(component = %source.component, why, "each check makes an instance of the policy anew");
+            tracing::info!(component = %source.component, why, "each check creates a new instance of the policy");
             (configured.component, Some(why.to_owned()))
         }
     };

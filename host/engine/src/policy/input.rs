@@ -1,4 +1,4 @@
-//! What crosses into a sandbox: the declared inputs, and nothing else.
+//! The data that crosses into a sandbox: the declared inputs, and nothing else.
 
 use crate::policy::bindings::barmkin::policy::types as wire;
 use crate::policy::manifest::{BodyInput, Manifest, NamedInput};

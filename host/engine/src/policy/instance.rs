@@ -40,8 +40,8 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
-    /// Grants `image`, which was made from `policy`: what is done anew for
-    /// every generation.
+    /// Grants `image`, which was made from `policy`: done again for every
+    /// generation.
     pub(crate) fn grant(
         image: Arc<Image>,
         name: &str,
@@ -135,7 +135,7 @@ impl Policy {
         };
         let (session, result) = self.instances.decide(session, input, || self.sandbox()).await;
         let result = result.and_then(|decision| {
-            // What is declared was granted, or there were no policy.
+            // All that it declares was granted, or the policy would not exist.
             DecisionScope { vouch: self.manifest.vouches(), sets: self.manifest.sets() }
                 .check(decision)
                 .map_err(|violation| Failure::new(HostReason::ContractViolation, violation))

@@ -1,4 +1,4 @@
-//! What guests have to say to the operator: bounded, cleaned, rate-limited.
+//! Log lines of guests for the operator: bounded, cleaned, rate-limited.
 
 use crate::limits;
 use crate::metrics::Metrics;
@@ -32,7 +32,7 @@ impl LogRate {
     }
 }
 
-/// What one check may log.
+/// The log lines that one check may still write.
 pub(super) struct LogBudget {
     rate: Arc<LogRate>,
     metrics: Arc<dyn Metrics>,

@@ -1,4 +1,4 @@
-//! What a policy says it will use, checked against what it was granted.
+//! The declarations of a policy, checked against its grants.
 
 use crate::generation::error::Problem;
 use crate::generation::fields::is_reserved;
@@ -36,7 +36,7 @@ pub struct NamedInput<N> {
     pub many: bool,
 }
 
-/// What a policy needs of the body.
+/// The part of the body that a policy needs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum BodyInput {
     /// Nothing.
@@ -118,7 +118,7 @@ impl Manifest {
         };
         let field = |name: &String| {
             HeaderName::from_lowercase(name.as_bytes())
-                .map_err(|_| Problem::Manifest(format!("`{name}` is no field name in lower case")))
+                .map_err(|_| Problem::Manifest(format!("`{name}` is not a field name in lower case")))
         };
         let many = |cardinality| cardinality == wire::Cardinality::Many;
         let manifest = Self {

@@ -1,10 +1,10 @@
-//! Keeps a policy that keeps missing its deadline from holding threads: its
+//! Stops a policy that keeps missing its deadline from holding threads: its
 //! `on-error` applies at once, until it behaves again.
 //!
-//! Only misses in a row count, so that a client who found a slow request can
-//! shut nobody else out as long as others are served in between. While a
-//! policy is quarantined one request at a time is its probe, each after a
-//! longer while; the first probe that answers in time ends it.
+//! Only misses in a row count, so that a client with a slow request cannot shut
+//! others out while they are served in between. While a policy is quarantined, one
+//! request at a time is its probe, each after a longer pause; the first probe that
+//! answers in time ends the quarantine.
 
 use crate::limits::{QUARANTINE_AFTER, QUARANTINE_MAX, QUARANTINE_MIN};
 use crate::metrics::Metrics;
@@ -19,8 +19,8 @@ use std::time::Duration;
 #[derive(Debug, Default)]
 pub(super) struct Quarantine(AtomicU64);
 
-/// What a check was let through as: a policy that is not quarantined, or a
-/// probe of one that is.
+/// The standing of a check that was let through: of a policy that is not
+/// quarantined, or a probe of one that is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Admission {
     Healthy,
@@ -73,7 +73,7 @@ impl Quarantine {
             if is_quarantined {
                 tracing::warn!(policy, "the policy keeps missing its deadline and is quarantined");
             } else {
-                tracing::info!(policy, "the policy answers in time again and is not quarantined any more");
+                tracing::info!(policy, "the policy answers in time again and is no longer quarantined");
             }
         }
     }
@@ -102,7 +102,7 @@ impl State {
         self.misses >= QUARANTINE_AFTER
     }
 
-    /// What it becomes, if anything else.
+    /// The state that follows, if it changes.
     fn after(self, admission: Admission, now: Duration, missed: bool) -> Option<Self> {
         match (admission, self.is_quarantined()) {
             // It began before the quarantine did, or before another probe

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use wasmtime::{ResourceLimiter, StoreContextMut, Trap, UpdateDeadline};
 
-/// What a policy was granted, by the index of its manifest.
+/// The grants of a policy, by the index in its manifest.
 #[derive(Debug, Default)]
 pub(crate) struct Granted {
     /// With the operator's name of each.
@@ -52,7 +52,7 @@ pub(super) struct Sandbox {
     /// then fail.
     pub(super) session: Option<Box<Session>>,
     pub(super) log: LogBudget,
-    /// What it said when it panicked, if it did.
+    /// The message of its panic, if it panicked.
     pub(super) panic: Option<Panic>,
     /// Whether failures tell that, as a whole: it may hold parts of a request.
     tells_panics: bool,
@@ -118,7 +118,7 @@ impl Sandbox {
         self
     }
 
-    /// What is to be said of a trap.
+    /// The detail to report for a trap.
     pub(super) fn of_trap(&self, trap: Trap) -> String {
         match (trap, &self.panic, self.stack_bytes) {
             (Trap::MemoryOutOfBounds, _, Some(bytes)) => format!(

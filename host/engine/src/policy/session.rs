@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 pub(crate) struct Subject {
     pub(crate) request: Request,
     pub(crate) body: Body,
-    /// Time since 1970: one reading for the whole chain (law 4).
+    /// Time since 1970: one reading for the whole chain.
     pub(crate) now: Duration,
     pub(crate) route: Arc<str>,
     /// Digests of the body, each computed once for the whole chain.
@@ -70,12 +70,13 @@ impl Subject {
     }
 }
 
-/// What earlier policies established (law 9).
+/// The principal and facts that earlier policies established: a later policy
+/// cannot change them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Established {
     pub(crate) principal: Option<Arc<Principal>>,
     pub(crate) facts: Option<Arc<Facts>>,
-    /// What was signed: the identity of the delivery.
+    /// The signed text: the identity of the delivery.
     pub(crate) signed: Option<Arc<Signed>>,
 }
 

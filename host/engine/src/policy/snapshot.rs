@@ -104,7 +104,7 @@ fn configure_here(
     Ok(Configured { component: snapshot.map_err(no_snapshot)?, manifest })
 }
 
-/// The first of them, each cut off where it is no message any more.
+/// The first of them, each cut off where it is too long for a message.
 fn setting_problems(problems: Vec<SettingProblem>) -> Vec<Problem> {
     let more = problems.len().saturating_sub(SETTING_PROBLEMS_MAX);
     let listed = problems.into_iter().take(SETTING_PROBLEMS_MAX).map(|problem| {

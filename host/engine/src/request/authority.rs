@@ -16,7 +16,7 @@ pub(crate) struct Authority {
 }
 
 impl Authority {
-    /// What `head` names, or `None` if it names nothing.
+    /// The authority that `head` names, or `None` if it names none.
     pub(super) fn of(head: &Head) -> Result<Option<Self>, HostReason> {
         let mut fields = head.headers.get_all(HOST).iter();
         let field =
@@ -67,7 +67,7 @@ impl Authority {
     }
 }
 
-/// The one text for `host`, without port; `None` where it is no host, or could
+/// The one text for `host`, without port; `None` where it is not a host, or could
 /// be read as another one.
 pub(crate) fn canonical_host(host: &str) -> Option<String> {
     if let Some(address) = host.strip_prefix('[') {

@@ -1,4 +1,4 @@
-//! The body is bytes, and stays on the host unless a policy reads it (law 8).
+//! The body is bytes, and stays on the host unless a policy reads it.
 
 use bytes::Bytes;
 
@@ -8,7 +8,7 @@ pub enum Body {
     /// The proxy does not hand over bodies.
     #[default]
     NotCarried,
-    /// The proxy handed over something else than the bytes that it received:
+    /// The proxy handed over something other than the bytes that it received:
     /// what its operator must change, for the log.
     Withheld(&'static str),
     /// All of it. An absent body is empty.
@@ -17,7 +17,7 @@ pub enum Body {
     Truncated,
     /// It was longer than the adapter or [`BodyNeed`] allows.
     TooLarge,
-    /// It was not read, since too many others are held:
+    /// It was not read because too many others are held:
     /// [`BodyRoom`](crate::BodyRoom).
     NoRoom,
 }

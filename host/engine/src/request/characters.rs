@@ -3,8 +3,8 @@
 use crate::reason::HostReason;
 use unicode_normalization::UnicodeNormalization;
 
-/// Refuses characters that some backend could take for an ASCII one, and those
-/// that nobody can see.
+/// Refuses characters that some backend could take for an ASCII one, and
+/// invisible ones.
 pub(super) fn check_characters(text: &str) -> Result<(), HostReason> {
     if first_ambiguous(text).is_some() { Err(HostReason::AmbiguousPath) } else { Ok(()) }
 }

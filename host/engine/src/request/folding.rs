@@ -1,4 +1,4 @@
-//! What some backends fold, and only those: the operator says which they are.
+//! Foldings that only some backends do: the operator says which.
 
 use crate::generation::spec::BackendFolding;
 use percent_encoding::percent_decode_str;

@@ -5,8 +5,8 @@ use crate::reason::HostReason;
 use http::header::{CONNECTION, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName};
 
-/// Refuses a body with a coding besides `chunked`: whoever takes the chunks
-/// apart would pass it on without saying what it is.
+/// Refuses a body with a coding besides `chunked`: a server that decodes the
+/// chunks would pass it on without saying what it is.
 pub(super) fn check_codings(headers: &HeaderMap) -> Result<(), HostReason> {
     let mut fields = headers.get_all(TRANSFER_ENCODING).iter();
     let Some(coding) = fields.next() else { return Ok(()) };

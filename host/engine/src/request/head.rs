@@ -1,4 +1,4 @@
-//! What an adapter hands over before the body.
+//! The part of a request that an adapter hands over before the body.
 
 use crate::principal::{Facts, Principal};
 use http::header::HOST;
@@ -104,16 +104,16 @@ pub struct Client {
     /// Its address, behind trusted proxies: see
     /// [`ClientAddress`](crate::ClientAddress).
     pub address: Option<IpAddr>,
-    /// Whether it came by TLS.
+    /// Whether it came over TLS.
     pub tls: bool,
     /// Whether the request came from a proxy that the operator trusts: only
     /// then is its `x-request-id` taken over.
     pub trusted: bool,
     /// Who it is, where the listener was told to believe its proxy or TLS.
     pub principal: Option<Principal>,
-    /// What the proxy verified, likewise.
+    /// The facts that the proxy verified, likewise.
     pub facts: Option<Facts>,
-    /// The listener that it came by, for routes that name theirs.
+    /// The listener that it came in on, for routes that name theirs.
     pub listener: Option<Arc<str>>,
     /// How much its adapter sees of the end of the request, and tells its
     /// [`Settlement`](crate::Settlement).

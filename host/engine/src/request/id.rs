@@ -1,4 +1,4 @@
-//! Names one request in logs, in answers, and for the upstream (law 11).
+//! Names one request in logs, in answers, and for the upstream.
 
 use crate::request::Head;
 use bytes::Bytes;
@@ -38,7 +38,7 @@ impl RequestId {
     }
 }
 
-/// Makes request ids: unique, and cheap. They are no secrets.
+/// Makes request ids: unique, and cheap. They are not secret.
 #[derive(Debug)]
 pub(crate) struct RequestIds {
     process: u64,

@@ -35,7 +35,7 @@ use http::header::{ACCESS_CONTROL_REQUEST_METHOD, CONTENT_TYPE, ORIGIN};
 use http::{HeaderMap, Method, Version};
 use path::CanonicalPath;
 
-/// A request that can be read in one way only (law 5).
+/// A request that can be read in one way only.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     pub(crate) head: Head,
@@ -124,7 +124,7 @@ impl Request {
         self.authority.is_none() && (routes_name_hosts || self.head.version > Version::HTTP_10)
     }
 
-    /// What follows the first `?` of the target.
+    /// The part of the target after the first `?`.
     pub(crate) fn query(&self) -> Option<&str> {
         self.head.target.split_once('?').map(|(_, query)| query)
     }

@@ -2,7 +2,7 @@
 //!
 //! [`barmkin_path`] has the rules for everything that is ASCII. For other
 //! characters there are more: those that some backend could take for an ASCII
-//! one, or that nobody sees, are refused, and what can be composed is (NFC),
+//! one, and invisible ones, are refused, and all that can be composed is (NFC),
 //! since file systems do not tell the two apart.
 
 use crate::limits::TARGET_BYTES_MAX;
@@ -122,7 +122,7 @@ pub(super) fn explain(reason: HostReason, target: &str) -> Refusal {
         return reason.because(format!("the target has {} bytes", target.len()));
     }
     if let Some(at) = target.bytes().position(|byte| !byte.is_ascii_graphic() || byte == b'#') {
-        return reason.because(format!("byte {} of the target cannot be in one", at + 1));
+        return reason.because(format!("byte {} of the target is not allowed in a target", at + 1));
     }
     let path = target.split_once('?').map_or(target, |(path, _)| path);
     let (at, why) = match barmkin_path::locate(path) {
@@ -132,7 +132,7 @@ pub(super) fn explain(reason: HostReason, target: &str) -> Refusal {
             let Some(char) = first_ambiguous(&text) else { return reason.into() };
             // Nothing but ASCII stands in a path as it is.
             let before: String = text.chars().take_while(|other| *other != char).collect();
-            let why = format!("U+{:04X}, which backends may read as another character, or not see", u32::from(char));
+            let why = format!("U+{:04X}, which backends may read as another character, or ignore", u32::from(char));
             (barmkin_path::locate_decoded(path, before.len()), why)
         }
     };

@@ -1,4 +1,4 @@
-//! What the quotas of a ledger have counted, by subject.
+//! The counts of a ledger's quotas, by subject.
 
 use crate::limits::FORGOTTEN_AT_ONCE;
 use crate::store::room::{Part, Room};
@@ -16,8 +16,8 @@ pub(super) struct Accounts {
     quotas: BTreeMap<Arc<str>, Quota>,
 }
 
-/// What is counted against one subject, by quota: few, so that looking
-/// through them is quickest.
+/// The counts of one subject, by quota: few, so that looking through them is
+/// quickest.
 #[derive(Debug, Default)]
 struct Account(Vec<Kept>);
 
@@ -62,7 +62,7 @@ impl Accounts {
         if !take.admitted || cost == 0 {
             return Ok(take);
         }
-        // What is idle may hold the room.
+        // Idle accounts may hold the room.
         let reserved = self.reserve(subject, draws).or_else(|_| {
             self.forget_idle(now);
             self.reserve(subject, draws)

@@ -16,7 +16,7 @@ pub struct Gcra {
 }
 
 impl Gcra {
-    /// What taking `cost` at `now` comes to, from a bucket that is full again
+    /// The outcome of taking `cost` at `now` from a bucket that is full again
     /// at `full_at`.
     pub(super) fn look(&self, full_at: Duration, now: Duration, cost: u32) -> Take {
         let full_at = full_at.max(now);
@@ -40,7 +40,7 @@ impl Gcra {
     }
 
     /// When the bucket is full again after `cost`, taken at `at`, is given
-    /// back at `now`. What has flowed back by itself is not given twice.
+    /// back at `now`. Units that have flowed back by themselves are not given twice.
     pub(super) fn give_back(&self, full_at: Duration, now: Duration, cost: u32, at: Duration) -> Duration {
         let missing = self.span(u64::from(cost)).saturating_sub(now.saturating_sub(at));
         full_at.saturating_sub(missing)

@@ -16,7 +16,7 @@ use std::time::Duration;
 /// forgets what is live.
 ///
 /// INVARIANT (flat cost): no call costs more than the logarithm of what is
-/// held. What has expired is forgotten a few at a time, with every call, and
+/// held. Expired entries are forgotten a few at a time, with every call, and
 /// nothing is ever looked through or moved as a whole.
 #[derive(Debug)]
 pub struct Ledger {
@@ -136,8 +136,8 @@ impl Ledger {
         self.nonces.restore(nonce, claimed);
     }
 
-    /// Those who held claims are gone: what is not free again when its lease
-    /// ends is used from now on.
+    /// The holders of all claims are gone: a claim that would not be free again
+    /// when its lease ends is used from now on.
     pub fn use_up_held(&mut self) {
         self.nonces.use_up_held();
     }

@@ -57,7 +57,7 @@ pub struct Listed {
     pub digest: [u8; 32],
     /// For how long it is remembered.
     pub expires_in: Duration,
-    /// For how long it is in progress, if nobody renews that.
+    /// For how long it is in progress, unless renewed.
     pub held_for: Option<Duration>,
 }
 
@@ -70,7 +70,7 @@ pub struct Draw {
     pub rule: QuotaRule,
 }
 
-/// Who holds a claim while it is under way: one request.
+/// The holder of a claim while it is under way: one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Holder(pub u128);
 
@@ -79,7 +79,7 @@ pub struct Holder(pub u128);
 pub struct Hold {
     /// The request that it is for.
     pub holder: Holder,
-    /// Its fate if nobody says.
+    /// Its fate if the holder reports nothing.
     pub lapse: Lapse,
 }
 
@@ -92,7 +92,7 @@ pub enum Lapse {
     Free,
 }
 
-/// What came of claiming a nonce.
+/// The outcome of claiming a nonce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claim {
     /// It was free, and is claimed now.
@@ -103,7 +103,7 @@ pub enum Claim {
     Replayed,
 }
 
-/// What came of taking from quotas: from all of them, or from none. Of
+/// The outcome of taking from quotas: from all of them, or from none. Of
 /// several it tells the strictest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Take {
@@ -192,13 +192,13 @@ pub trait LocalStore: Send + Sync {
     /// Makes a provisional claim final.
     ///
     /// # Errors
-    /// [`StoreError`]; what its [`Lapse`] says then becomes of it.
+    /// [`StoreError`]; its [`Lapse`] then decides its fate.
     fn confirm(&self, nonce: &NonceId, holder: Holder) -> Result<(), StoreError>;
 
     /// Gives a provisional claim back, if `holder` still holds it.
     ///
     /// # Errors
-    /// [`StoreError`]; what its [`Lapse`] says then becomes of it.
+    /// [`StoreError`]; its [`Lapse`] then decides its fate.
     fn release(&self, nonce: &NonceId, holder: Holder) -> Result<(), StoreError>;
 
     /// Takes `cost` units for `subject` from every quota of `draws` if all of
@@ -235,8 +235,8 @@ pub trait LocalStore: Send + Sync {
         Err(cannot_be_looked_into())
     }
 
-    /// When it lost what it remembered, as time since 1970, if it has: what was
-    /// signed before may have been used. It is refused.
+    /// When it lost its contents, as time since 1970, if it has: a nonce that was
+    /// signed before may have been used, and is refused.
     fn lost_at(&self) -> Option<Duration> {
         None
     }
@@ -248,7 +248,7 @@ pub trait LocalStore: Send + Sync {
     }
 }
 
-/// What a remote store answers with.
+/// The answer of a remote store.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
 /// A store behind a network: its answers must be awaited. Each method keeps
@@ -285,9 +285,8 @@ pub trait RemoteStore: Send + Sync {
     fn room(&self) -> Option<MemoryLimits> {
         None
     }
-    /// Runs `work` to its end beside the caller: calls of a request that has
-    /// gone away, and what is given back for it. It is bounded, since each call
-    /// of this store is.
+    /// Runs `work` to its end in the background: calls of a request that has gone
+    /// away, and its give-backs. It is bounded, since each call of this store is.
     fn run_beside(&self, work: Pin<Box<dyn Future<Output = ()> + Send>>);
 }
 
@@ -406,7 +405,7 @@ impl Store {
 }
 
 fn cannot_be_looked_into() -> StoreError {
-    StoreError::Unavailable("it cannot be looked into".to_owned())
+    StoreError::Unavailable("it cannot list its nonces".to_owned())
 }
 
 impl<S: LocalStore + 'static> From<S> for Store {

@@ -19,7 +19,7 @@ pub struct Claimed {
 /// A claim that is under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lease {
-    /// Who holds it, and what becomes of it when the lease ends.
+    /// Its holder, and its fate when the lease ends.
     pub hold: Hold,
     /// When that is.
     pub until: Duration,

@@ -5,7 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// What the names begin with under which trials count. A configuration takes no
+/// The prefix of the names under which trials count. A configuration takes no
 /// name with a colon in it.
 pub const TRIAL_PREFIX: &str = "shadow:";
 
@@ -16,8 +16,8 @@ const TRIAL_PART: usize = 8;
 /// A nonce space or a quota as a store knows it: its name, and how many entries
 /// it may have there.
 ///
-/// The bound comes with every call and is no part of what the name means: two
-/// pots of one name are one, whatever their bounds. So a reload changes bounds
+/// The bound comes with every call and is not part of its identity: two pots of
+/// one name are one, whatever their bounds. So a reload changes bounds
 /// without the store being told, and what is held already stays.
 #[derive(Clone)]
 pub struct Pot {

@@ -63,7 +63,7 @@ impl Recent {
     /// Removes the take of `cost` at `at`, if it still counts. Two of the same
     /// time and cost are the same to everybody.
     pub(super) fn remove(&mut self, at: Duration, cost: u32) {
-        // What is given back is seldom old.
+        // A take that is given back is seldom old.
         if let Some(index) = self.takes.iter().rposition(|take| *take == (at, cost)) {
             self.takes.remove(index);
             self.used = self.used.saturating_sub(u64::from(cost));

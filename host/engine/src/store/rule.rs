@@ -17,13 +17,13 @@ pub enum QuotaRule {
     /// taken. It remembers every take, so the limit is at most
     /// [`REMEMBERED_TAKES_MAX`](crate::limits::REMEMBERED_TAKES_MAX).
     SlidingWindow(Window),
-    /// So many units at once: they come back when the request ends, whatever
+    /// Units in use at once: they come back when the request ends, whatever
     /// its `keep`, and after `length` at the latest, so that a crash does not
     /// keep them for ever. The limit is bounded as a sliding window's.
     Concurrency(Window),
 }
 
-/// So many units in so long.
+/// A number of units in a span of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
     /// The most units; at least 1.
@@ -70,7 +70,7 @@ impl From<Gcra> for QuotaRule {
     }
 }
 
-/// What one quota has counted against one subject.
+/// The count of one quota for one subject.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Tally {
     /// GCRA: when the bucket is full again.
@@ -104,8 +104,8 @@ impl Tally {
         }
     }
 
-    /// What taking `cost` at `now` would come to. Forgets what no longer
-    /// counts, and what was counted by another algorithm.
+    /// The outcome of taking `cost` at `now`. Forgets what no longer counts,
+    /// and what was counted by another algorithm.
     pub(super) fn look(&mut self, rule: &QuotaRule, now: Duration, cost: u32) -> Take {
         match (rule, &mut *self) {
             (QuotaRule::Gcra(rate), Self::FullAt(full_at)) => rate.look(*full_at, now, cost),
@@ -126,7 +126,7 @@ impl Tally {
     }
 
     /// Counts `cost` units that were admitted at `now`. The second value is
-    /// when this tally is as good as none.
+    /// when this tally has expired.
     pub(super) fn add(&mut self, rule: &QuotaRule, now: Duration, cost: u32) -> Duration {
         // As `look`, which may not have been asked: when a log is replayed.
         self.look(rule, now, 0);

@@ -11,13 +11,13 @@ pub(crate) struct Direct {
     types: &'static str,
     pub(crate) function: &'static str,
     core: &'static str,
-    /// What is done before the first call.
+    /// The code that runs before the first call.
     before: &'static str,
     call: &'static str,
     needs: Needs,
 }
 
-/// What its manifest names `k`.
+/// The thing that its manifest names `k`.
 enum Needs {
     Nothing,
     /// A key, and the index of its algorithm.

@@ -92,7 +92,7 @@ fn what_rests_goes_first_and_not_for_who_holds_more() {
     shares.resume(rests[0], ms(3));
     // Now `b` has the only one that rests, and holds as little as `d` would.
     assert_eq!(take(&mut shares, 'a', 4), None, "not for one that holds more");
-    // What has just begun to rest is in use.
+    // A holder that has just begun to rest is in use.
     assert!(take(&mut shares, 'd', 4).is_some());
     assert!(!is_leaving(&shares, modest));
     assert!(is_leaving(&shares, moves) || is_leaving(&shares, rests[0]));

@@ -65,7 +65,7 @@ pub(crate) fn gate_with(limits: GateLimits) -> Arc<Gate> {
     Arc::new(Gate::with_limits(Generation::build(&engine, &spec, &keys, services).unwrap(), limits))
 }
 
-/// What GitHub would send as `x-hub-signature-256` with `body`.
+/// The value of `x-hub-signature-256` that GitHub would send with `body`.
 pub(crate) fn sign(body: &[u8]) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(SECRET).unwrap();
     mac.update(body);

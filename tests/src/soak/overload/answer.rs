@@ -1,6 +1,6 @@
 //! Reads as little of an answer as tells what it was.
 
-/// What a request was answered with.
+/// The answer to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
     /// Its verdict, which is to allow.

@@ -20,13 +20,13 @@ const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: gate\r\nx-api-key: reader-key\r
 pub(super) enum Pace {
     /// As soon as a connection has its answer.
     AtOnce,
-    /// So many a second, whatever becomes of those before. What could not be
-    /// sent in time, for want of a connection or of this thread's turn, is sent
-    /// as soon as it can: the load stays.
+    /// This many a second, whatever the fate of those before. A request that could
+    /// not be sent in time, for want of a connection or of this thread's turn, is
+    /// sent as soon as it can be: the load stays.
     PerSecond(f64),
 }
 
-/// What came of it.
+/// The answers that came.
 #[derive(Default)]
 pub(super) struct Answers {
     pub(super) asked: usize,

@@ -37,19 +37,19 @@ const TOO_MANY: [usize; 2] = [3_800, 1_500];
 const ASKED_PER_SERVED: f64 = 2.5;
 const ASKED_PER_SERVED_MIN: f64 = 2.0;
 
-/// Policies besides those of an API. What is refused was read before, and is
-/// answered: nobody can ask for twice of what can be served where deciding costs
+/// Policies besides those of an API. A refused request was read before, and is
+/// answered: twice the load that can be served is impossible where deciding costs
 /// less than that.
 const MORE_POLICIES: usize = 16;
 
-/// What an admitted request may wait from when it was sent, most of it before
-/// the gate has read it: all connections take their turns on one core. It was
-/// 1.1 s when this was written. In a short run, which is for correctness, what an
-/// unoptimised gate needs on a busy machine.
+/// The longest wait of an admitted request from when it was sent, most of it
+/// before the gate has read it: all connections take their turns on one core.
+/// It was 1.1 s when this was written. The second is for a short run, which
+/// tests correctness: an unoptimized gate needs that on a busy machine.
 const ADMITTED_P99_MAX: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(5)];
 
-/// What all connections may hold with their buffers, and how much more when
-/// the second half is over than when the first was.
+/// The most that all connections may hold with their buffers, and how much more
+/// when the second half is over than when the first was.
 const GROWTH_MAX_KIB: u64 = 128 * 1024;
 const GROWTH_LATER_MAX_KIB: u64 = 4 * 1024;
 

@@ -1,4 +1,4 @@
-//! What is on disk, one attempt after another.
+//! The configurations on disk, one attempt after another.
 
 use crate::harness::keyed_hash;
 use std::os::unix::fs::PermissionsExt;
@@ -19,7 +19,7 @@ pub(super) enum Attempt {
     Broken,
 }
 
-/// What the probe is answered.
+/// The answer that the probe should get.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Expected {
     pub(super) reason: Option<String>,
@@ -92,7 +92,7 @@ chain = [{chain}]
     /// Makes attempt `number`: what is in `folder` can be used afterwards, or
     /// is broken in one way.
     pub(super) fn change(&mut self, number: usize, folder: &Path) -> Attempt {
-        // What the attempt before may have left.
+        // The attempt before may have left this.
         let pepper = folder.join("secrets/pepper");
         std::fs::set_permissions(&pepper, std::fs::Permissions::from_mode(0o600)).unwrap();
         match kind(number) {
@@ -114,7 +114,7 @@ chain = [{chain}]
         Attempt::Good
     }
 
-    /// What attempt `number` was.
+    /// The kind of change in attempt `number`.
     pub(super) fn what(&self, number: usize) -> &'static str {
         match kind(number) {
             Kind::NewComponent => "a new component",

@@ -23,7 +23,7 @@ pub(super) struct Load {
     stop: watch::Sender<bool>,
 }
 
-/// What came of it.
+/// The answers that came.
 #[derive(Debug, Default)]
 pub(super) struct Answers {
     pub(super) requests: usize,

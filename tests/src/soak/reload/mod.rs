@@ -70,7 +70,8 @@ pub(super) fn run(short: bool) -> anyhow::Result<Verdict> {
     })
 }
 
-/// What the gate was told, and what it should have decided since.
+/// The configurations that the gate was given, and the decisions that must have
+/// followed.
 struct Seen<'g> {
     gate: &'g Barmkin,
     disk: Disk,

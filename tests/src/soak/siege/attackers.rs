@@ -33,7 +33,7 @@ const BODY: usize = 1024 * 1024;
 /// How a handshake begins: the first bytes of a record that announces more.
 const HELLO: [u8; 11] = [0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3];
 
-/// An attempt that has gone on for so long has a place, and keeps it.
+/// An attempt that has gone on for this long has a place, and keeps it.
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Who is besieged.

@@ -35,8 +35,8 @@ const OTHERS: u64 = 64;
 /// Connections that are told that there is no place.
 const TURNED_AWAY: u64 = 64;
 
-/// What one connection may hold: a request's header as it is read, as much of a
-/// body that streams, and a part of an answer that is sent.
+/// The most that one connection may hold: a request's header as it is read, as
+/// much of a body that streams, and a part of an answer that is sent.
 const CONNECTION_KIB: u64 = 2 * 144;
 
 /// The memory that the settings bound. Of bodies there may be an eighth more

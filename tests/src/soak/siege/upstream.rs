@@ -16,7 +16,7 @@ use tokio::time::sleep;
 /// Bytes of an answer that no buffers take.
 const LARGE: usize = 8 * 1024 * 1024;
 
-/// What waits longer is an attacker's.
+/// The longest wait of a client that is not an attacker.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(super) fn start() -> Server {

@@ -1,5 +1,5 @@
 //! A server of somebody's own, with the gate as a layer: it asks the upstream with
-//! a client of its own, and waits for it for so long.
+//! a client of its own, and waits for it for a bounded time.
 
 use barmkin_config::{Config, LoadOptions};
 use barmkin_host::{Clock, Engine, EngineSettings, Gate, MemoryStore, Services, SystemClock};

@@ -178,7 +178,7 @@ fn the_principal_has_a_field_of_its_own() {
         let checked = std::process::Command::new(Barmkin::program()).arg("check").arg(file).output().unwrap();
         let told = String::from_utf8_lossy(&checked.stderr).into_owned();
         assert_eq!(checked.status.success(), accepted, "{field}: {told}");
-        assert!(accepted || told.contains(&format!("cannot be told in `{field}`")), "{told}");
+        assert!(accepted || told.contains(&format!("cannot be sent in `{field}`")), "{told}");
     }
 }
 

@@ -53,8 +53,8 @@ fn head_is_decided_as_get_unless_a_route_names_it() {
     }
 }
 
-/// What reached the application of the fields with which clients replace the
-/// method or the target.
+/// The fields with which clients replace the method or the target, as the
+/// application may see them.
 const OVERRIDES: [&str; 9] = [
     "x-http-method-override",
     "X-HTTP-Method-Override",

@@ -101,7 +101,7 @@ fn what_nobody_sees_is_refused() {
     }
 }
 
-/// The same path in two spellings: decided about alike, whoever reads it.
+/// The same path in two spellings: one decision, whichever server reads it.
 #[test]
 fn two_spellings_of_a_path_have_one_verdict() {
     let Some(site) = STACKS.first().and_then(|stack| Site::start(*stack)) else { return };

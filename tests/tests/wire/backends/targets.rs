@@ -112,7 +112,7 @@ fn a_target_is_a_path() {
         RULES,
         &[
             ("GET ftp://www.example/ HTTP/1.1\r\nhost: www.example", Err("malformed-target")),
-            // Without a host it is no target at all.
+            // Without a host it is not a target at all.
             ("GET file:///etc/passwd HTTP/1.1\r\nhost: www.example", Err("400")),
             ("GET gopher://www.example/x HTTP/1.1\r\nhost: www.example", Err("malformed-target")),
             ("OPTIONS * HTTP/1.1\r\nhost: www.example", Err("malformed-target")),

@@ -1,4 +1,4 @@
-//! What clients learn of a denial, through each proxy.
+//! The answers that clients get to a denial, through each proxy.
 
 use super::attacks::{exchange, get};
 use super::front::Front;

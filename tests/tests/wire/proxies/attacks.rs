@@ -19,7 +19,7 @@ const MORE: Duration = Duration::from_secs(1);
 pub(super) enum Expect {
     /// Nothing arrives at all.
     Never,
-    /// What arrives is judged.
+    /// A request that arrives is judged.
     Judged,
     /// It arrives, once.
     Arrives,
@@ -78,7 +78,7 @@ fn faults_of(case: &Case, arrived: &[Arrived], answer: &str) -> Option<String> {
 pub(super) fn exchange(setup: &Setup, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(setup.address).unwrap();
     stream.set_read_timeout(Some(BEGIN)).unwrap();
-    // Whoever refuses early may not read the rest.
+    // A server that refuses early may not read the rest.
     let _ = stream.write_all(bytes);
     let mut answer = Vec::new();
     let mut buffer = [0; 4096];

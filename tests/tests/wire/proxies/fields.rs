@@ -51,8 +51,8 @@ fn only_the_gate_names_the_principal() {
     attack(&Front::ALL, &cases);
 }
 
-/// What `connection` names is not lost on the way, or the request is refused.
-/// Failed before through Caddy.
+/// A field that `connection` names is not lost on the way, or the request is
+/// refused. Failed before through Caddy.
 #[test]
 fn connection_takes_no_principal_away() {
     for front in Front::ALL {
@@ -89,8 +89,8 @@ fn large_and_many_fields_are_judged_alike() {
     attack(&Front::ALL, &cases);
 }
 
-/// To the upstream no client says what only proxies do. All of it arrived before,
-/// but for the last, which was refused.
+/// No client can tell the upstream what only proxies may say. All of it arrived
+/// before, except the last, which was refused.
 #[test]
 fn no_client_speaks_for_a_proxy() {
     for front in Front::ALL {

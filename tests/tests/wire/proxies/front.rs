@@ -28,7 +28,7 @@ pub(super) enum Front {
     Caddy,
     Haproxy,
     Envoy,
-    /// Envoy that asks by HTTP.
+    /// Envoy that asks over HTTP.
     EnvoyHttp,
 }
 

@@ -1,4 +1,4 @@
-//! Rules for everything that arrives at the origin, whoever sent it how.
+//! Rules for everything that arrives at the origin, from any sender.
 
 use super::origin::Arrived;
 use percent_encoding::percent_decode_str;

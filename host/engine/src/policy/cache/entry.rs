@@ -13,7 +13,7 @@ use wasmtime::Engine;
 /// either finds none of them.
 const FORMAT: &[u8] = b"5";
 
-/// What an entry begins with.
+/// The first bytes of an entry.
 const MAGIC: &[u8; 8] = b"barmkin\0";
 
 /// Bytes of a manifest as it is written.
@@ -53,7 +53,7 @@ impl Key {
 /// file.
 const WASMTIME: &str = "48.0.8";
 
-/// What is in an entry, before its code is anything but bytes.
+/// The contents of an entry, whose code has not been looked at yet.
 pub(super) struct Contents<'e> {
     pub(super) manifest: Manifest,
     pub(super) memory_bytes: usize,
@@ -68,7 +68,7 @@ pub(super) enum NotAnEntry {
     Damaged,
     #[error("it was made of something else")]
     OfAnother,
-    #[error("it is not written as this version writes entries")]
+    #[error("it is not in the format of this version")]
     Malformed,
 }
 

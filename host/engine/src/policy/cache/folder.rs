@@ -10,16 +10,16 @@ use std::path::{Component, Path, PathBuf};
 /// Symbolic links on the way to one folder, as Linux has it.
 const LINKS_MAX: usize = 40;
 
-/// `folder` by its true path, if nobody but root and this process's user can
-/// put another in its place: that is everybody who may write to it, to a folder
-/// above it, or to one that a link on the way is in.
+/// The true path of `folder`, if only root and this process's user can put
+/// another in its place: nobody else may write to it, to a folder above it, or to
+/// one that a link on the way is in.
 pub(super) fn trusted(folder: &Path) -> Result<PathBuf, CacheError> {
     let failed = |source| CacheError::Folder { folder: folder.to_owned(), source };
     let absolute = std::path::absolute(folder).map_err(failed)?;
     let path = walk(&absolute, folder)?;
     let metadata = fs::metadata(&path).map_err(failed)?;
-    // What others may add to a folder with the sticky bit is not theirs to
-    // remove, but an entry that they add would be found.
+    // In a folder with the sticky bit others may not remove entries, but an entry
+    // that they add would be found.
     if is_only_ours(&metadata) { Ok(path) } else { Err(CacheError::Writable(path)) }
 }
 
@@ -66,9 +66,9 @@ fn walk(path: &Path, named: &Path) -> Result<PathBuf, CacheError> {
     Ok(here)
 }
 
-/// Whether nobody else can put something else in the place of what is ours in
-/// it. In a folder with the sticky bit, as `/tmp`, everybody may add, but only
-/// the owner may rename or remove.
+/// Whether no other user can replace our entries in it. In a folder with the
+/// sticky bit, like `/tmp`, everybody may add entries, but only the owner may
+/// rename or remove them.
 fn is_safe_to_lead_through(metadata: &Metadata) -> bool {
     const STICKY: u32 = 0o1000;
     is_owned_by_us(metadata) && (metadata.mode() & 0o022 == 0 || metadata.mode() & STICKY != 0)

@@ -14,12 +14,12 @@ pub(super) struct Identity {
     pub(super) former: [u8; 32],
 }
 
-/// Tells a delivery by who sent it, under which key, and by what was signed or
-/// its message id, as `space` says. `None` where nothing of it was verified, or a
-/// field has another value than it may have.
+/// Identifies a delivery by its sender, the key, and what was signed or its
+/// message id, as `space` says. `None` if nothing of it was verified, or a field
+/// has a value that it may not have.
 ///
-/// Neither the id of the secret nor the signature's own text is part of it: a
-/// rotation makes no other delivery of it.
+/// Neither the id of the secret nor the signature's own text is part of it, so a
+/// rotation does not make it another delivery.
 pub(super) async fn of_delivery(session: &Session, space: &NonceSpace, breaks: Breaks) -> Option<Identity> {
     let established = &session.established;
     let sender = established.principal.as_deref();

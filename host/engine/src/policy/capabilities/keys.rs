@@ -96,7 +96,7 @@ impl Sandbox {
     }
 }
 
-/// What a signature base is made of besides the body.
+/// The parts of a signature base other than the body.
 struct Literal {
     bytes: usize,
     has_body: bool,

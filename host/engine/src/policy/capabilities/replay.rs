@@ -106,9 +106,9 @@ async fn claim(
     })
 }
 
-/// How long nonces are remembered is the operator's to say, since it is their
-/// store. What a policy would take for longer is refused: remembered for less,
-/// it could be used again.
+/// The operator decides how long nonces are remembered, since it is their store.
+/// A nonce that a policy would accept for longer is refused: forgotten earlier, it
+/// could be used again.
 fn refuse_what_would_be_forgotten(pot: &Pot, retain: Duration, asked: Duration) -> Result<(), Failure> {
     if asked <= retain {
         return Ok(());
@@ -118,9 +118,9 @@ fn refuse_what_would_be_forgotten(pot: &Pot, retain: Duration, asked: Duration) 
     Err(Failure::new(HostReason::RetentionExceeded, detail))
 }
 
-/// A store that lost what it remembered cannot tell what was used before.
-/// What was signed since, by a clock that may be ahead, was not. What bears no
-/// date waits until it would have been forgotten anyway.
+/// A store that lost its contents cannot tell what was used before. A nonce
+/// that was signed after the loss, by a clock that may be ahead, was not. One
+/// without a date waits until it would have been forgotten anyway.
 fn refuse_what_may_be_forgotten(
     lost_at: Duration,
     signed_at: Option<Duration>,

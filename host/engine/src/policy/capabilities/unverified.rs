@@ -9,9 +9,9 @@ use http::header::CONTENT_ENCODING;
 use std::fmt::Write;
 use std::hash::BuildHasher;
 
-/// A sentence for the log. Of the secrets it has the ids, and of the body its
-/// length and a digest under a key that nobody has, by which equal bodies can be
-/// told from others until the next reload.
+/// A sentence for the log. It has the ids of the secrets, and the body's length
+/// and a digest under a key that nobody has, which tells equal bodies from others
+/// until the next reload.
 pub(super) fn describe(
     refusal: Refusal,
     (name, key): (&str, &Key),

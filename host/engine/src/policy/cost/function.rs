@@ -23,7 +23,7 @@ mod nanoseconds {
     /// function's are looked through for a place. A thousand calls of two bytes
     /// that move a thousand values each take a minute.
     pub(super) const VALUE_IN_MEMORY: u64 = 30_000;
-    /// What is held for the function, by the KB.
+    /// A KB that is held for the function.
     pub(super) const KB_HELD: u64 = 3_000;
     /// A pair of joins.
     pub(super) const JOIN_OF_JOINS: u64 = 15;
@@ -40,7 +40,7 @@ mod bytes_held {
 /// function.
 const VALUES_IN_REGISTERS: u64 = 16;
 
-/// What compiling a function takes.
+/// The cost of compiling a function.
 pub(super) struct Taken {
     /// Besides what its bytes take.
     pub(super) nanoseconds: u64,

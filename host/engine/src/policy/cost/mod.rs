@@ -2,9 +2,9 @@
 //! compiled.
 //!
 //! Compiling can be neither stopped nor bounded in memory once it has begun, so
-//! that counting is what there is. One pass over the bytes, which keeps little
-//! and goes into nothing deeper than a bound, adds up what each part is known
-//! to cost and refuses what costs more than its size shows.
+//! it must be counted before. One pass over the bytes, which keeps little and has
+//! a bounded depth, adds up the known cost of each part and refuses a component
+//! that costs more than its size shows.
 
 mod function;
 mod module;
@@ -74,7 +74,7 @@ pub(super) fn of(component: &[u8]) -> Result<Cost, Problem> {
     cost.spend(u64::try_from(component.len()).unwrap_or(u64::MAX), nanoseconds::BYTE);
     let mut parser = Parser::new(0);
     parser.set_features(features());
-    // What is open: of modules, what their functions refer to.
+    // The open modules, with what their functions refer to, and components.
     let mut open: Vec<Option<Module>> = Vec::new();
     for payload in parser.parse_all(component) {
         match payload.map_err(invalid)? {

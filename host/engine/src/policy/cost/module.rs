@@ -162,7 +162,7 @@ impl Module {
         Ok(())
     }
 
-    /// What the function takes with which an instance begins.
+    /// The cost of the function that starts an instance.
     pub(super) fn start(&self) -> Taken {
         Taken::for_held(self.start_held)
     }

@@ -3,7 +3,7 @@
 
 use wasmparser::Operator;
 
-/// What the compiler keeps of an operator, by measurement of 20,000 in one
+/// The compiler's cost of an operator, by measurement of 20,000 in one
 /// function.
 #[derive(Clone, Copy)]
 pub(super) struct Weight {
@@ -13,14 +13,14 @@ pub(super) struct Weight {
     pub(super) joins: u64,
 }
 
-/// What moves a value, makes one or drops it.
+/// An operator that moves, makes or drops a value.
 const VALUE: Weight = Weight { held: 1_000, joins: 0 };
 
 /// One instruction or two.
 const INSTRUCTION: Weight = Weight { held: 6_000, joins: 0 };
 
-/// What is lowered to several, or to one that wants its values in certain
-/// registers: shifts, divisions, vectors.
+/// An operator that is lowered to several instructions, or to one that wants
+/// its values in certain registers: shifts, divisions, vectors.
 const SEVERAL: Weight = Weight { held: 14_000, joins: 0 };
 
 const BRANCH: Weight = Weight { held: 6_000, joins: 0 };
@@ -28,7 +28,8 @@ const BRANCH: Weight = Weight { held: 6_000, joins: 0 };
 /// A block that looks at the deadline each time.
 const LOOP: Weight = Weight { held: 24_000, joins: 5 };
 
-/// What asks the runtime or looks at a table: checks, and a branch for each.
+/// An operator that asks the runtime or looks at a table: checks, and a branch
+/// for each.
 const RUNTIME: Weight = Weight { held: 32_000, joins: 2 };
 
 /// Bytes that the compiler holds for an entry of a segment of a table: the

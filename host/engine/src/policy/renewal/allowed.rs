@@ -1,4 +1,4 @@
-//! What a component that is renewed may be made of.
+//! The parts that a renewed component may be made of.
 //!
 //! It lists what is known to change nothing, or only what is restored or what
 //! the host sees. An instruction, a section or an option that nobody thought of
@@ -185,7 +185,7 @@ pub(super) fn component_import(import: &ComponentTypeRef) -> Result<(), NotRenew
     match import {
         ComponentTypeRef::Func(_) | ComponentTypeRef::Instance(_) | ComponentTypeRef::Type(_) => Ok(()),
         ComponentTypeRef::Module(_) => Err("it imports a module"),
-        _ => Err("it imports what is no function"),
+        _ => Err("it imports something that is not a function"),
     }
 }
 
@@ -195,7 +195,7 @@ pub(super) fn component_export(export: ComponentExternalKind) -> Result<(), NotR
     match export {
         ComponentExternalKind::Func | ComponentExternalKind::Instance | ComponentExternalKind::Type => Ok(()),
         ComponentExternalKind::Module => Err("it exports a module"),
-        _ => Err("it exports what is no function"),
+        _ => Err("it exports something that is not a function"),
     }
 }
 

@@ -38,8 +38,8 @@ const INVALID: Expected = Err("it is not valid once it is rewritten");
 const OTHERWISE: Expected = Err("another module can call what the host calls");
 const ONE_STATE: Expected = Err("not exactly one of its modules has memory");
 
-/// What the case is, what its module has besides [`MAIN`], and what the
-/// component has besides the module.
+/// The name of each case, the code that its module has besides [`MAIN`], and
+/// the code that the component has besides the module.
 const CASES: &[(&str, &str, &str, Expected)] = &[
     ("nothing else", NO_MORE, LIFT, Ok(())),
     ("the end is referred to", "(func $more (drop (ref.func $end)))", LIFT, INVALID),

@@ -9,7 +9,7 @@ use wasmparser::{
     MemoryType, Operator, Parser, Payload, SubType, TypeRef, ValType,
 };
 
-/// What of a module matters to its state.
+/// The parts of a module that matter to its state.
 #[derive(Default)]
 pub(super) struct Module<'a> {
     pub(super) bytes: &'a [u8],
@@ -25,11 +25,11 @@ pub(super) struct Module<'a> {
     imports_memory: bool,
     pub(super) memory_bytes: usize,
     pub(super) segments: u32,
-    /// What the memory begins with, up to the last byte that a segment says.
+    /// The memory's first contents, up to the last byte that a segment sets.
     image: Vec<u8>,
 }
 
-/// What a global begins with.
+/// The initial value of a global.
 #[derive(Clone, Copy)]
 pub(super) enum Constant {
     I32(i32),

@@ -21,7 +21,7 @@ pub(super) struct Outline<'a> {
     /// none if the host made it.
     functions: Vec<Option<(u32, &'a str)>>,
     lifts: Vec<Lift>,
-    /// Core functions that are called otherwise than by being lifted.
+    /// Core functions that are called in another way than by being lifted.
     called: Vec<u32>,
     /// Core instances that are passed to others with every export.
     given: Vec<u32>,
@@ -34,7 +34,7 @@ struct Lift {
     post_return: Option<u32>,
 }
 
-/// Names of the exports of one module that the host calls, and nobody else:
+/// Names of the exports of one module that only the host calls:
 /// those that calls enter by, and their post-return functions.
 pub(super) struct Calls<'a> {
     pub(super) entries: Vec<&'a str>,

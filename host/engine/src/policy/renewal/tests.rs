@@ -49,7 +49,7 @@ const SCRIBBLES: &str = r#"
     (func (export "end") (param i32))
 "#;
 
-/// What `f` answers, call by call, in one instance.
+/// The answers of `f`, call by call, in one instance.
 pub(super) fn answers(component: &[u8]) -> Vec<String> {
     let (mut store, instance) = instance(component);
     let f = instance.get_typed_func::<(), (String,)>(&mut store, "f").unwrap();
@@ -85,7 +85,7 @@ fn each_call_that_can_suspend_finds_what_the_instance_began_with() {
     }
 }
 
-/// What is answered stands where it is overwritten at the end of the call.
+/// An answer stands even if it is overwritten at the end of the call.
 #[test]
 fn results_are_the_host_s_own_before_the_call_ends() {
     let says_its_own = r#"
@@ -215,7 +215,8 @@ fn calls_that_end_elsewhere_are_not_renewed() {
     is_not_renewed(&with(SCRIBBLES, &twice), "its module is not instantiated exactly once");
 }
 
-/// What `wat` cannot say: an alias of a function with its exact type.
+/// A case that `wat` cannot express: an alias of a function with its exact
+/// type.
 #[test]
 fn no_function_is_overlooked() {
     let lift = format!(
