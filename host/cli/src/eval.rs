@@ -98,7 +98,7 @@ fn asked(args: Args) -> Result<(Head, Body)> {
     let (scheme, authority, target) = match (&args.url, args.path) {
         (Some(url), _) => split_url(url)?,
         (None, Some(path)) => (Scheme::Https, None, path),
-        (None, None) => bail!("no request is named\n  help: say which with `--url`, `--path` or `--request`"),
+        (None, None) => bail!("`eval` is given no request\n  help: say which with `--url`, `--path` or `--request`"),
     };
     let mut headers = HeaderMap::new();
     for field in &args.header {

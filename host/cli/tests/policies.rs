@@ -104,9 +104,13 @@ fn every_example_is_right_and_decides() {
         assert_eq!((checked.code, checked.err.as_str()), (Some(0), ""), "{policy}");
         let cases = cases(policy);
         let text: String = cases.iter().map(written).collect();
-        let decided =
-            run_with(folder.path(), &["test", "-"], format!("configuration = \"barmkin.toml\"\n{text}").as_bytes());
-        assert_eq!(decided.out, format!("{} passed, 0 failed\n", cases.len()), "{policy}: {}", decided.err);
+        let decided = run_with(
+            folder.path(),
+            &["test", "--json", "-"],
+            format!("configuration = \"barmkin.toml\"\n{text}").as_bytes(),
+        );
+        let results: Value = serde_json::from_str(&decided.out).unwrap_or_else(|_| panic!("{policy}: {}", decided.err));
+        assert_eq!((&results["passed"], &results["failed"]), (&cases.len().into(), &0.into()), "{policy}: {results}");
         let declared = described(policy);
         for reason in
             cases.iter().filter_map(|(_, _, _, reason)| *reason).filter(|reason| *reason != "missing-signature")

@@ -2,6 +2,7 @@
 
 use super::format::{Case, Cases, Key, KeyAlgorithm, Nonces, OnDuplicate, Quota, QuotaKey};
 use super::sign::verifying_bytes;
+use crate::help::Help;
 use anyhow::{Context, Result, anyhow};
 use barmkin_config::{BadQuantity, Text, Unit};
 use barmkin_host::limits::COMPONENT_BYTES_MAX;
@@ -25,7 +26,8 @@ impl Component {
     /// The component at `path`, with the grants of the whole file.
     pub(crate) fn load(path: &Path, cases: &Cases, engine: Engine, services: Services) -> Result<Self> {
         let bytes = barmkin_files::read(path, COMPONENT_BYTES_MAX)
-            .with_context(|| format!("cannot read `{}` (`barmkin build` makes it)", path.display()))?;
+            .with_context(|| crate::input::unreadable(path))
+            .help("make it with `barmkin build`, or correct the path")?;
         let mut policy = PolicySpec::new(bytes);
         policy.settings = serde_json::Value::Object(cases.settings.clone());
         policy.grants = Grants {

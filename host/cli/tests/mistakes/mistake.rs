@@ -96,7 +96,7 @@ impl Told {
     pub(crate) fn wanting(&self) -> Vec<&'static str> {
         let first = self.err.lines().next().unwrap_or_default();
         let has_line = first.starts_with("barmkin.toml:")
-            || first.split(": ").next().is_some_and(|place| place.contains(".toml:"));
+            || first.split(": ").next().is_some_and(|place| place.contains(".toml:") || place.contains(".json:"));
         let mut wanting = Vec::new();
         if !(has_line || first.contains('`') || first.contains('\'')) {
             wanting.push("it names no place");
