@@ -2,10 +2,10 @@
 
 use anyhow::{Error, Result, anyhow};
 use barmkin_admin::StoreHealth;
-use barmkin_config::{RedisConfig, StoreConfig};
+use barmkin_config::{RedisConfig, RedisLogin, RedisServers, StoreConfig};
 use barmkin_host::{MemoryStore, Store};
 use barmkin_store_embedded::{Durability, EmbeddedStore};
-use barmkin_store_redis::{RedisStore, Tls};
+use barmkin_store_redis::{RedisStore, Sentinels, Servers, Tls};
 use std::sync::Arc;
 use tokio::runtime::Handle;
 
@@ -81,15 +81,31 @@ impl Credentials {
 }
 
 fn redis(config: &RedisConfig) -> barmkin_store_redis::Settings {
-    let default = barmkin_store_redis::Settings::new(&config.url);
+    let servers = match &config.servers {
+        RedisServers::One(url) => Servers::One(url.clone()),
+        RedisServers::Cluster(urls) => Servers::Cluster(urls.clone()),
+        RedisServers::Sentinel { master, addresses, login, master_has_tls } => Servers::Sentinel(Sentinels {
+            master: master.clone(),
+            addresses: addresses.clone(),
+            username: login.username.clone(),
+            password: login.password.clone(),
+            tls: tls(login),
+            master_has_tls: *master_has_tls,
+        }),
+    };
+    let default = barmkin_store_redis::Settings::with(servers);
     barmkin_store_redis::Settings {
-        username: config.username.clone(),
-        password: config.password.clone(),
+        username: config.login.username.clone(),
+        password: config.login.password.clone(),
         prefix: config.prefix.clone().unwrap_or(default.prefix),
         timeout: config.timeout.unwrap_or(default.timeout),
-        tls: Tls { root_pem: config.root_pem.clone(), client_pem: config.client_pem.clone() },
-        url: default.url,
+        tls: tls(&config.login),
+        servers: default.servers,
     }
+}
+
+fn tls(login: &RedisLogin) -> Tls {
+    Tls { root_pem: login.root_pem.clone(), client_pem: login.client_pem.clone() }
 }
 
 fn refused(error: impl std::error::Error + Send + Sync + 'static, help: Option<&str>) -> Error {

@@ -56,7 +56,7 @@ pub use issuer::Issuer;
 pub use listener::{Address, Dialect, Listener, ListenerKind, Timeouts, Tls};
 pub use report::{Finding, Place, Report, Severity, WithLines};
 pub use schema::schema;
-pub use store::{RedisConfig, StoreConfig};
+pub use store::{RedisConfig, RedisLogin, RedisServers, StoreConfig};
 pub use units::{BadQuantity, DurationUnit, Rate, RateUnit, Text, Unit};
 pub use upstream::{Http, Upstream, UpstreamAddress, UpstreamTls};
 pub use visible::{Visible, VisibleLines};

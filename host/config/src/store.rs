@@ -21,7 +21,7 @@ pub enum StoreConfig {
         /// alone.
         survives_power_loss: bool,
     },
-    /// In Redis.
+    /// In Redis or Valkey.
     Redis(Box<RedisConfig>),
 }
 
@@ -47,30 +47,71 @@ impl StoreConfig {
     pub fn is_same_store(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Redis(one), Self::Redis(other)) => {
-                (&one.url, &one.prefix, one.timeout) == (&other.url, &other.prefix, other.timeout)
+                let is_same = one.servers.are_same(&other.servers);
+                is_same && (&one.prefix, one.timeout) == (&other.prefix, other.timeout)
             }
             (one, other) => one == other,
         }
     }
 }
 
-/// How a Redis server is reached. What is not given has the client's default.
+/// How Redis is reached. What is not given has the client's default.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RedisConfig {
-    /// Its address.
-    pub url: String,
+    /// Where it is.
+    pub servers: RedisServers,
     /// Who logs in.
-    pub username: Option<String>,
-    /// Their password.
-    pub password: Option<String>,
+    pub login: RedisLogin,
     /// What every key begins with.
     pub prefix: Option<String>,
     /// How long one call may take.
     pub timeout: Option<Duration>,
+}
+
+/// Where Redis is.
+#[derive(Clone, PartialEq, Eq)]
+pub enum RedisServers {
+    /// One server, at this address.
+    One(String),
+    /// A cluster, with nodes at these addresses.
+    Cluster(Vec<String>),
+    /// A master that sentinels name.
+    Sentinel {
+        /// What they call it.
+        master: String,
+        /// Their addresses.
+        addresses: Vec<String>,
+        /// Who logs in to them.
+        login: RedisLogin,
+        /// Whether the master speaks TLS.
+        master_has_tls: bool,
+    },
+}
+
+/// What may be rotated while a store is in use.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct RedisLogin {
+    /// Who logs in.
+    pub username: Option<String>,
+    /// Their password.
+    pub password: Option<String>,
     /// Who may certify the server, as PEM.
     pub root_pem: Option<Vec<u8>>,
     /// The gate's own certificate and key, as PEM.
     pub client_pem: Option<(Vec<u8>, Vec<u8>)>,
+}
+
+impl RedisServers {
+    /// Whether these are the same, whoever logs in.
+    fn are_same(&self, other: &Self) -> bool {
+        let without_login = |servers: &Self| match servers.clone() {
+            Self::Sentinel { master, addresses, master_has_tls, .. } => {
+                Self::Sentinel { master, addresses, master_has_tls, login: RedisLogin::default() }
+            }
+            others => others,
+        };
+        without_login(self) == without_login(other)
+    }
 }
 
 impl fmt::Debug for RedisConfig {

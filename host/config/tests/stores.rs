@@ -3,7 +3,7 @@
 
 mod support;
 
-use barmkin_config::StoreConfig;
+use barmkin_config::{RedisConfig, RedisServers, StoreConfig};
 use barmkin_host::{Gcra, MemoryLimits, QuotaRule, Window};
 use std::time::Duration;
 use support::{folder, load, report_of};
@@ -36,15 +36,64 @@ fn stores_are_read_by_their_kind() {
         let expected = StoreConfig::Embedded { folder: "state".into(), limits: default, survives_power_loss };
         assert_eq!(store(&format!("kind = \"embedded\"\npath = \"state\"\n{durability}")), expected, "{durability}");
     }
-    let StoreConfig::Redis(redis) = store("kind = \"redis\"\nurl = \"redis://localhost\"") else { panic!("a Redis") };
-    assert_eq!((&*redis.url, redis.password, redis.timeout, redis.client_pem), ("redis://localhost", None, None, None));
-    let lines = "kind = \"redis\"\nurl = \"rediss://localhost/1\"\nusername = \"gate\"\npassword = \"file:secret\"\nprefix = \"b\"\n\
+}
+
+/// What a `[store]` of Redis with these lines is.
+fn redis(lines: &str) -> RedisConfig {
+    let StoreConfig::Redis(redis) = store(&format!("kind = \"redis\"\n{lines}")) else { panic!("a Redis") };
+    *redis
+}
+
+#[test]
+fn a_store_of_redis_is_one_server_a_cluster_or_what_sentinels_name() {
+    let one = redis("url = \"redis://localhost\"");
+    assert!(one.servers == RedisServers::One("redis://localhost".to_owned()));
+    assert!(one.login == Default::default() && one.timeout.is_none());
+    let lines = "url = \"rediss://localhost/1\"\nusername = \"gate\"\npassword = \"file:secret\"\nprefix = \"b\"\n\
                  timeout = \"100ms\"\ntls = { root = \"a.pem\", certificate = \"b.pem\", key = \"c.pem\" }";
-    let StoreConfig::Redis(redis) = store(lines) else { panic!("a Redis") };
-    assert_eq!(redis.password.as_deref(), Some("sesame"));
-    assert_eq!((redis.username.as_deref(), redis.prefix.as_deref()), (Some("gate"), Some("b")));
-    assert_eq!(redis.timeout, Some(Duration::from_millis(100)));
-    assert_eq!((redis.root_pem, redis.client_pem), (Some(b"A".to_vec()), Some((b"B".to_vec(), b"C".to_vec()))));
+    let RedisConfig { login, prefix, timeout, .. } = redis(lines);
+    assert_eq!(login.password.as_deref(), Some("sesame"));
+    assert_eq!((login.username.as_deref(), prefix.as_deref()), (Some("gate"), Some("b")));
+    assert_eq!(timeout, Some(Duration::from_millis(100)));
+    assert_eq!((login.root_pem, login.client_pem), (Some(b"A".to_vec()), Some((b"B".to_vec(), b"C".to_vec()))));
+
+    let nodes = ["rediss://a:6379", "rediss://b:6379"].map(str::to_owned).to_vec();
+    let cluster = redis("cluster = [\"rediss://a:6379\", \"rediss://b:6379\"]\ntls = { root = \"a.pem\" }");
+    assert!(cluster.servers == RedisServers::Cluster(nodes.clone()));
+    assert_eq!(cluster.login.root_pem, Some(b"A".to_vec()));
+
+    let sentinel = redis(
+        "password = \"file:secret\"\nsentinel = { master = \"m\", addresses = [\"rediss://a:6379\", \"rediss://b:6379\"], \
+         username = \"s\", tls = { root = \"a.pem\" } }",
+    );
+    assert_eq!((sentinel.login.password.as_deref(), sentinel.login.root_pem), (Some("sesame"), None));
+    let RedisServers::Sentinel { master, addresses, login, master_has_tls } = sentinel.servers else {
+        panic!("sentinels")
+    };
+    assert_eq!((&*master, addresses, master_has_tls), ("m", nodes, false));
+    assert_eq!((login.username.as_deref(), login.password, login.root_pem), (Some("s"), None, Some(b"A".to_vec())));
+    let sentinel = redis("sentinel = { master = \"m\", addresses = [\"redis://a\"] }\ntls = {}");
+    assert!(matches!(sentinel.servers, RedisServers::Sentinel { master_has_tls: true, .. }));
+}
+
+/// Credentials can be rotated while a store is in use, and nothing else.
+#[test]
+fn a_store_is_the_same_whoever_logs_in() {
+    let sentinel = |more: &str| format!("sentinel = {{ master = \"m\", addresses = [\"redis://a\"]{more} }}");
+    let is_same = |one: &str, other: &str| {
+        let of = |lines: &str| StoreConfig::Redis(Box::new(redis(lines)));
+        of(one).is_same_store(&of(other))
+    };
+    let password = "\npassword = \"file:secret\"";
+    for servers in ["url = \"redis://a\"", "cluster = [\"redis://a\"]", &sentinel("")] {
+        assert!(is_same(servers, &format!("{servers}{password}")), "{servers}");
+        assert!(!is_same(servers, &format!("{servers}\nprefix = \"b\"")), "{servers}");
+    }
+    assert!(is_same(&sentinel(""), &sentinel(", password = \"file:secret\"")));
+    assert!(!is_same(&sentinel(""), &sentinel("").replace("redis://a", "redis://b")));
+    assert!(!is_same(&sentinel(""), &sentinel("").replace("\"m\"", "\"n\"")));
+    assert!(!is_same(&sentinel(""), &format!("{}\ntls = {{}}", sentinel(""))));
+    assert!(!is_same("cluster = [\"redis://a\"]", "url = \"redis://a\""));
 }
 
 /// Its place, its message and its help.
@@ -60,7 +109,8 @@ fn report<'a>(findings: impl IntoIterator<Item = (&'a str, String, &'a str)>) ->
 #[test]
 fn stores_have_only_what_their_kind_has() {
     let all = "nonces-max = 1\nquotas-max = 1\npath = \"a\"\ndurability = \"power\"\nurl = \"redis://a\"\n\
-               username = \"a\"\npassword = \"env:A\"\nprefix = \"a\"\ntimeout = \"1s\"\ntls = {}\n";
+               username = \"a\"\npassword = \"env:A\"\nprefix = \"a\"\ntimeout = \"1s\"\ntls = {}\n\
+               cluster = []\nsentinel = { master = \"m\", addresses = [] }\n";
     let places = [
         ("nonces-max", "4:14"),
         ("quotas-max", "5:14"),
@@ -72,11 +122,13 @@ fn stores_have_only_what_their_kind_has() {
         ("prefix", "11:10"),
         ("timeout", "12:11"),
         ("tls", "13:1"),
+        ("cluster", "14:11"),
+        ("sentinel", "15:1"),
     ];
     for (kind, has) in [
         ("memory", &["nonces-max", "quotas-max"][..]),
         ("embedded", &["nonces-max", "quotas-max", "path", "durability"]),
-        ("redis", &["url", "username", "password", "prefix", "timeout", "tls"]),
+        ("redis", &["url", "cluster", "sentinel", "username", "password", "prefix", "timeout", "tls"]),
     ] {
         let found = report_of(&format!("version = 1\n[store]\nkind = \"{kind}\"\n{all}"));
         let others = places.iter().filter(|(option, _)| !has.contains(option));
@@ -99,13 +151,48 @@ fn stores_that_cannot_be_are_reported_at_their_place() {
     let absent = "`absent.pem` cannot be read: No such file or directory (os error 2)";
     let pair = ("a certificate and its key come together", "give both, or neither");
     let pem = "name a file of PEM, relative to this one";
-    let cases: [(&str, &[Finding<'_>]); 7] = [
+    let cases: [(&str, &[Finding<'_>]); 12] = [
         (
             "kind = \"memory\"\nnonces-max = 0\nquotas-max = 0",
             &[("4:14", room, "write at least 1"), ("5:14", room, "write at least 1")],
         ),
         ("kind = \"embedded\"", &[("2:2", "this store needs a `path`", "say in which folder, relative to this file")]),
-        ("kind = \"redis\"", &[("2:2", "this store needs a `url`", scheme)]),
+        (
+            "kind = \"redis\"",
+            &[(
+                "2:2",
+                "this store needs a `url`",
+                "write `redis://host:port`, or `rediss://` for TLS; a cluster has `cluster`, and sentinels `sentinel`",
+            )],
+        ),
+        (
+            "kind = \"redis\"\nurl = \"redis://a\"\ncluster = [\"redis://a\"]",
+            &[("2:2", "a store has one of `url`, `cluster` and `sentinel`", "remove the others")],
+        ),
+        (
+            "kind = \"redis\"\ncluster = []",
+            &[("4:11", "the list must have from 1 to 256 addresses", "list those by which the others are found")],
+        ),
+        (
+            "kind = \"redis\"\ncluster = [\"redis://a/1\", \"unix:///a\", \"rediss://c\", \"redis://d\"]\ntls = {}",
+            &[
+                ("4:12", "this is not the address of a node of a cluster", scheme),
+                ("4:27", "this is not the address of a node of a cluster", scheme),
+                ("4:40", "some of these addresses have TLS, and some have not", "begin all of them alike"),
+                ("5:1", "without TLS there are no certificates", "begin each address with `rediss://`"),
+            ],
+        ),
+        (
+            "kind = \"redis\"\n[store.sentinel]\nmaster = \"\"\naddresses = [\"http://a\"]",
+            &[
+                ("5:10", "a master without a name is not one", "write the name that `sentinel monitor` gives it"),
+                ("6:14", "this is not the address of a sentinel", scheme),
+            ],
+        ),
+        (
+            "kind = \"redis\"\n[store.sentinel]\nmaster = \"m\"\naddresses = [\"redis://a\"]\ntls = {}",
+            &[("7:1", "without TLS there are no certificates", "begin each of the `addresses` with `rediss://`")],
+        ),
         (
             "kind = \"redis\"\nurl = \"http://a\"\ntimeout = \"0s\"",
             &[("4:7", address, scheme), ("5:11", timeout, nearby)],

@@ -1,34 +1,25 @@
-//! A connection that comes back by itself, to a server that keeps what it is
-//! given.
+//! Calls to servers that keep what they are given.
 
-use crate::error::OpenError;
-use crate::store::{Settings, Tls};
-use arc_swap::ArcSwap;
+use crate::error::{Failure, OpenError};
+use crate::follow::{Follower, Links, Search};
+use crate::keys;
+use crate::link::{self, Link};
+use crate::scripts::{Call, Script};
+use crate::settings::{Servers, Settings};
+use arc_swap::ArcSwapOption;
 use barmkin_host::StoreError;
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{Client, ClientTlsConfig, ErrorKind, FromRedisValue, IntoConnectionInfo, RedisError, ScriptInvocation};
-use redis::{InfoDict, Script, TlsCertificates};
-use std::sync::Arc;
+use redis::{FromRedisValue, InfoDict, RedisError};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::task::JoinSet;
 
-/// Between two attempts to connect, at first and at most: a server that comes
-/// back is found within a second, and one that is down is not hammered.
-const RETRY: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(500));
-
-/// Attempts to connect before the requests that wait are told: they are told
-/// before by their own time-out.
-const ATTEMPTS_MAX: usize = 16;
-
-/// Requests under way on the connection; more wait for them.
-const UNDER_WAY_MAX: usize = 4_096;
-
-/// How long a server is relied on before it is asked again whether it keeps its
-/// keys: its settings can be changed and its keys removed while it runs.
+/// How long servers are relied on before they are asked again whether they keep what
+/// they are given: settings can be changed and keys removed while they run.
 const PROVEN_FOR: Duration = Duration::from_secs(10);
 
 /// Keys that a server looks at for one page, which takes it a millisecond, and
-/// pages that an operator has it look at.
+/// pages that an operator has each server look at.
 const PAGE: usize = 1_000;
 const PAGES_MAX: usize = 20_000;
 
@@ -42,36 +33,44 @@ if not since then
 end
 return since";
 
-/// The connection.
+/// The connection to the servers.
 pub(crate) struct Connection {
-    /// Another one by other credentials.
-    manager: ArcSwap<ConnectionManager>,
+    links: Arc<Links>,
+    /// Finds others, where they change.
+    follower: ArcSwapOption<Follower>,
+    /// Whether the servers are one master at a time.
+    has_sentinels: bool,
     timeout: Duration,
-    /// When the server at its other end was last seen to be one that may be used,
-    /// in milliseconds of `began`, and one more; 0 for never.
-    proven: AtomicU64,
     began: Instant,
-    since_key: String,
-    /// Since when the server remembers, in microseconds since 1970; 0 before it
-    /// was asked.
-    since: AtomicU64,
-    /// The same, where it had remembered for longer before; 0 for never.
+    since_script: Arc<Script>,
+    since_keys: Vec<String>,
+    /// Since when they remember, in microseconds since 1970, in the order of the
+    /// keys; empty before they were asked.
+    since: Mutex<Vec<u64>>,
+    /// The latest of them, where one had remembered for longer before; 0 for never.
     lost_at: AtomicU64,
 }
 
 impl Connection {
-    /// Connects when it is first used.
+    /// Connects when it is first used, to servers that must be found at once.
     pub(crate) fn open(settings: &Settings) -> Result<Self, OpenError> {
-        let manager = manager(settings)?;
+        let link = match &settings.servers {
+            Servers::One(url) => Some(Link::one(link::server(url)?, settings)?),
+            _ => None,
+        };
+        let links = Arc::new(Links::new(link));
+        let follower = Search::new(settings)?.map(|search| Arc::new(Follower::start(search, links.clone(), false)));
         #[expect(clippy::disallowed_methods, reason = "a store has a clock of its own")]
         let began = Instant::now();
         Ok(Self {
-            manager: ArcSwap::from_pointee(manager),
+            links,
+            follower: ArcSwapOption::new(follower),
+            has_sentinels: matches!(settings.servers, Servers::Sentinel(_)),
             timeout: settings.timeout,
-            proven: AtomicU64::new(0),
             began,
-            since_key: format!("{}:since", settings.prefix),
-            since: AtomicU64::new(0),
+            since_script: Arc::new(Script::new(SINCE.to_owned())),
+            since_keys: keys::since(&settings.prefix, matches!(settings.servers, Servers::Cluster(_))),
+            since: Mutex::default(),
             lost_at: AtomicU64::new(0),
         })
     }
@@ -79,166 +78,184 @@ impl Connection {
     /// Goes on with the credentials of `settings`. Calls under way end as they
     /// began.
     pub(crate) async fn renew_credentials(&self, settings: &Settings) -> Result<(), StoreError> {
-        let mut manager = manager(settings).map_err(|error| StoreError::Unavailable(error.to_string()))?;
-        let ping = redis::cmd("PING");
-        let answer = tokio::time::timeout(self.timeout, ping.query_async::<()>(&mut manager)).await;
-        answer.map_err(|_| Failure::Late)?.map_err(Failure::Redis)?;
-        self.manager.store(Arc::new(manager));
-        // It must show that it is the same server.
-        self.proven.store(0, Ordering::Release);
+        let settled = |error: OpenError| StoreError::Unavailable(error.to_string());
+        let mut search = Search::new(settings).map_err(settled)?;
+        let link = match (&settings.servers, &mut search) {
+            (Servers::One(url), _) => {
+                Some(link::server(url).and_then(|server| Link::one(server, settings)).map_err(settled)?)
+            }
+            (_, Some(search)) => search.look().await?,
+            _ => None,
+        };
+        // They must show that they are the same servers when they are used.
+        let link = link.ok_or(Failure::Late)?;
+        let answers = tokio::time::timeout(self.timeout, link.each(&redis::cmd("PING"))).await;
+        answers.map_err(|_| Failure::Late)??;
+        let follower = search.map(|search| Arc::new(Follower::start(search, self.links.clone(), true)));
+        // The former search ends before it could put back what it finds.
+        self.follower.store(follower);
+        self.links.set(link);
         Ok(())
     }
 
-    /// When the server lost its contents, if it did since this store was opened.
+    /// When the server lost what it remembered, if it did since this store was
+    /// opened.
     pub(crate) fn lost_at(&self) -> Option<Duration> {
         let lost_at = self.lost_at.load(Ordering::Acquire);
         (lost_at > 0).then(|| Duration::from_micros(lost_at))
     }
 
-    /// Runs a script, within the time-out. Its outcome is unknown after an error: it
-    /// is not tried again.
-    pub(crate) async fn run<T: FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Result<T, StoreError> {
-        let mut manager = ConnectionManager::clone(&self.manager.load());
+    /// Runs a script, within the time-out. What it came to is unknown after an
+    /// error: it is not tried again, except by another master after one that takes
+    /// no writes.
+    pub(crate) async fn run<T: FromRedisValue>(&self, call: &Call<'_>) -> Result<T, StoreError> {
         let run = async {
-            self.prove(&mut manager).await?;
-            call.invoke_async(&mut manager).await.map_err(Failure::Redis)
-        };
-        let result = tokio::time::timeout(self.timeout, run).await.unwrap_or(Err(Failure::Late));
-        result.map_err(|failure| {
-            if failure.may_be_another_server() {
-                self.proven.store(0, Ordering::Release);
+            let mut link = self.links.get().await?;
+            loop {
+                let answer = match self.prove(&link).await {
+                    Ok(()) => link.invoke(call).await.map_err(Failure::Redis),
+                    Err(failure) => Err(failure),
+                };
+                match answer {
+                    Err(failure) if self.has_sentinels && failure.is_no_master() => {
+                        self.wake();
+                        link = self.links.other_than(Some(&link)).await?;
+                    }
+                    answer => {
+                        let answer = redis::from_redis_value(answer?).map_err(RedisError::from)?;
+                        return Ok(answer);
+                    }
+                }
             }
-            failure.into()
-        })
+        };
+        Ok(self.within(run).await?)
     }
 
     /// The keys that match `pattern`, until there are `most`. For operators: it looks
-    /// through all that the server has, a page at a time.
+    /// through all that the servers have, a page at a time.
     pub(crate) async fn find(&self, pattern: &str, most: usize) -> Result<Vec<String>, StoreError> {
-        let (mut found, mut cursor) = (Vec::new(), 0_u64);
-        for _ in 0..PAGES_MAX {
-            let mut manager = ConnectionManager::clone(&self.manager.load());
-            let mut scan = redis::cmd("SCAN");
-            scan.arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(PAGE);
-            let page = scan.query_async::<(u64, Vec<String>)>(&mut manager);
-            let page = tokio::time::timeout(self.timeout, page).await.map_err(|_| Failure::Late)?;
-            let (next, keys) = page.map_err(Failure::Redis)?;
-            found.extend(keys);
-            cursor = next;
-            if cursor == 0 || found.len() >= most {
-                break;
+        let mut found = Vec::new();
+        let link = self.within(self.links.get()).await?;
+        for (node, _) in self.within(link.each(&redis::cmd("PING"))).await? {
+            let mut cursor = 0_u64;
+            for _ in 0..PAGES_MAX {
+                let mut scan = redis::cmd("SCAN");
+                scan.arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(PAGE);
+                let page = self.within(link.ask(&node, &scan)).await?;
+                let page = redis::from_redis_value::<(u64, Vec<String>)>(page);
+                let (next, keys) = page.map_err(|error| Failure::Redis(error.into()))?;
+                found.extend(keys);
+                cursor = next;
+                if cursor == 0 || found.len() >= most {
+                    break;
+                }
             }
         }
+        // A slot that moves meanwhile is seen at both its nodes.
+        found.sort_unstable();
+        found.dedup();
         found.truncate(most);
         Ok(found)
     }
 
-    /// Whether the server can be used now.
+    /// Whether the servers can be used now.
     pub(crate) async fn try_server(&self) -> Result<(), Failure> {
-        let prove = async {
-            let mut manager = ConnectionManager::clone(&self.manager.load());
-            self.prove(&mut manager).await
-        };
-        tokio::time::timeout(self.timeout, prove).await.unwrap_or(Err(Failure::Late))
+        self.within(async { self.prove(&self.links.get().await?).await }).await
     }
 
-    /// Asks a new server, and from time to time one that is known, whether it
-    /// keeps what it is given and has kept it.
-    async fn prove(&self, manager: &mut ConnectionManager) -> Result<(), Failure> {
-        let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1);
-        let proven = self.proven.load(Ordering::Acquire);
-        let is_due = now.saturating_sub(proven) >= u64::try_from(PROVEN_FOR.as_millis()).unwrap_or(u64::MAX);
-        // One of the calls that find it due asks; a new server is asked by all.
-        if proven > 0
-            && (!is_due || self.proven.compare_exchange(proven, now, Ordering::AcqRel, Ordering::Acquire).is_err())
-        {
-            return Ok(());
+    /// Does `work` within the time-out. Servers that may be others after it failed
+    /// must show that they are the same.
+    async fn within<T>(&self, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        let link = self.links.now();
+        let answer = tokio::time::timeout(self.timeout, work).await.unwrap_or(Err(Failure::Late));
+        answer.map_err(|failure| {
+            if failure.may_be_another_server() {
+                if let Some(link) = self.links.now() {
+                    link.proven.store(0, Ordering::Release);
+                }
+                self.wake();
+            }
+            // There was none to answer.
+            if link.is_none() && matches!(failure, Failure::Late) { self.links.trouble() } else { failure }
+        })
+    }
+
+    fn wake(&self) {
+        if let Some(follower) = &*self.follower.load() {
+            follower.wake();
         }
-        let asked = self.ask(manager).await;
-        self.proven.store(if asked.is_ok() { now } else { 0 }, Ordering::Release);
+    }
+
+    /// Asks new servers, and from time to time those that are known, whether they
+    /// keep what they are given and have kept it.
+    async fn prove(&self, link: &Arc<Link>) -> Result<(), Failure> {
+        let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1);
+        let proven = link.proven.load(Ordering::Acquire);
+        let is_due = now.saturating_sub(proven) >= u64::try_from(PROVEN_FOR.as_millis()).unwrap_or(u64::MAX);
+        let turn = if proven == 0 {
+            // All who need new servers wait for the one who asks.
+            let turn = link.turn.lock().await;
+            if link.proven.load(Ordering::Acquire) > 0 {
+                return Ok(());
+            }
+            turn
+        } else {
+            match link.turn.try_lock() {
+                Ok(turn) if is_due => turn,
+                _ => return Ok(()),
+            }
+        };
+        let asked = self.ask(link).await;
+        link.proven.store(if asked.is_ok() { now } else { 0 }, Ordering::Release);
+        drop(turn);
         asked
     }
 
-    async fn ask(&self, manager: &mut ConnectionManager) -> Result<(), Failure> {
-        let info: InfoDict = redis::cmd("INFO").query_async(manager).await.map_err(Failure::Redis)?;
-        let policy: String = info.get("maxmemory_policy").unwrap_or_else(|| "unknown".to_owned());
-        if policy != "noeviction" {
-            return Err(Failure::Evicts(policy));
+    async fn ask(&self, link: &Arc<Link>) -> Result<(), Failure> {
+        let mut writes_down = true;
+        for (node, info) in link.each(&redis::cmd("INFO")).await? {
+            let info: InfoDict = redis::from_redis_value(info).map_err(RedisError::from)?;
+            if info.get::<String>("role").is_some_and(|role| role != "master") {
+                return Err(Failure::Replica);
+            }
+            let policy = info.get("maxmemory_policy").unwrap_or_else(|| "unknown".to_owned());
+            if policy != "noeviction" {
+                return Err(Failure::Evicts { policy, node: node.address().map(str::to_owned) });
+            }
+            writes_down &= info.get::<u8>("aof_enabled") != Some(0);
         }
-        let script = Script::new(SINCE);
-        let since: String = script.key(&self.since_key).invoke_async(manager).await.map_err(Failure::Redis)?;
-        let since = since.parse().unwrap_or(1);
-        let before = self.since.load(Ordering::Acquire);
-        if before == 0 && info.get::<u8>("aof_enabled") == Some(0) {
-            tracing::warn!("Redis runs without `appendonly yes`: it can forget used nonces when it restarts");
+        let found = self.ask_since(link).await?;
+        let mut known = self.since.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.is_empty() && !writes_down {
+            tracing::warn!("Redis runs without `appendonly yes`: a restart of it can forget what was used");
         }
-        if before != 0 && before != since {
-            self.lost_at.store(since, Ordering::Release);
-            tracing::error!("Redis lost its contents: requests signed before now are refused");
+        let lost = known.iter().zip(&found).filter(|(before, since)| before != since);
+        if let Some(at) = lost.map(|(_, since)| *since).max() {
+            self.lost_at.store(at, Ordering::Release);
+            tracing::error!("Redis lost what it remembered: what was signed before now is refused");
         }
-        // Only now: no call may see the new value before the loss is known.
-        self.since.store(since, Ordering::Release);
+        // Only now: nobody finds it remembered before it is known to be lost.
+        *known = found;
         Ok(())
     }
-}
 
-/// Why a call failed.
-pub(crate) enum Failure {
-    Redis(RedisError),
-    Late,
-    Evicts(String),
-}
-
-impl Failure {
-    /// After a broken connection another server may answer.
-    fn may_be_another_server(&self) -> bool {
-        match self {
-            Self::Redis(error) => error.is_unrecoverable_error() || error.is_io_error(),
-            Self::Late => true,
-            Self::Evicts(_) => false,
+    /// Since when each part of what they have is remembered.
+    async fn ask_since(&self, link: &Arc<Link>) -> Result<Vec<u64>, Failure> {
+        let mut asked = JoinSet::new();
+        for (part, key) in self.since_keys.iter().cloned().enumerate() {
+            let (link, script) = (link.clone(), self.since_script.clone());
+            asked.spawn(async move {
+                let mut call = script.call();
+                call.key(key);
+                let since: String = redis::from_redis_value(link.invoke(&call).await?)?;
+                Ok::<_, RedisError>((part, since.parse().unwrap_or(1)))
+            });
         }
+        let mut found = Vec::with_capacity(self.since_keys.len());
+        while let Some(answer) = asked.join_next().await {
+            found.push(answer.map_err(|_| Failure::Late)??);
+        }
+        found.sort_unstable();
+        Ok(found.into_iter().map(|(_, since)| since).collect())
     }
-}
-
-impl From<Failure> for StoreError {
-    fn from(failure: Failure) -> Self {
-        Self::Unavailable(match failure {
-            Failure::Redis(error) if error.kind() == ErrorKind::Io => format!("Redis cannot be reached: {error}"),
-            Failure::Redis(error) => format!("Redis refused: {error}"),
-            Failure::Late => "Redis did not answer in time".to_owned(),
-            Failure::Evicts(policy) => format!("Redis may drop nonces: its `maxmemory-policy` is `{policy}`"),
-        })
-    }
-}
-
-fn manager(settings: &Settings) -> Result<ConnectionManager, OpenError> {
-    let client = client(settings).map_err(OpenError::Settings)?;
-    let config = ConnectionManagerConfig::new()
-        .set_min_delay(RETRY.0)
-        .set_max_delay(RETRY.1)
-        .set_number_of_retries(ATTEMPTS_MAX)
-        .set_connection_timeout(Some(settings.timeout))
-        .set_response_timeout(Some(settings.timeout))
-        .set_pipeline_buffer_size(UNDER_WAY_MAX);
-    ConnectionManager::new_lazy_with_config(client, config).map_err(OpenError::Settings)
-}
-
-fn client(settings: &Settings) -> Result<Client, RedisError> {
-    let info = settings.url.as_str().into_connection_info()?;
-    let mut login = info.redis_settings().clone();
-    if let Some(user) = &settings.username {
-        login = login.set_username(user);
-    }
-    if let Some(password) = &settings.password {
-        login = login.set_password(password);
-    }
-    let info = info.set_redis_settings(login);
-    if !settings.url.starts_with("rediss:") {
-        return Client::open(info);
-    }
-    // Without one that the process has chosen; there it stays.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let Tls { root_pem, client_pem } = settings.tls.clone();
-    let client_tls = client_pem.map(|(client_cert, client_key)| ClientTlsConfig { client_cert, client_key });
-    Client::build_with_tls(info, TlsCertificates { client_tls, root_cert: root_pem })
 }

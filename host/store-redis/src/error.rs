@@ -1,3 +1,8 @@
+//! Why something came to nothing.
+
+use barmkin_host::StoreError;
+use redis::{ErrorKind, RedisError, ServerErrorKind};
+
 /// Why a store cannot be opened. The operator must act.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -6,10 +11,12 @@ pub enum OpenError {
     #[error("the settings of the Redis server are not valid")]
     Settings(#[source] redis::RedisError),
     /// The server drops keys when its memory is full.
-    #[error("the Redis server may drop nonces: its `maxmemory-policy` is `{policy}`")]
+    #[error("the Redis server{} may drop nonces: its `maxmemory-policy` is `{policy}`", at(.node.as_deref()))]
     Evicts {
         /// Its policy.
         policy: String,
+        /// Which of several it is.
+        node: Option<String>,
     },
 }
 
@@ -21,4 +28,74 @@ impl OpenError {
             Self::Settings(_) => None,
         }
     }
+}
+
+/// Why a call came to nothing.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    Redis(RedisError),
+    Late,
+    Evicts {
+        policy: String,
+        node: Option<String>,
+    },
+    /// It takes no writes: its master does.
+    Replica,
+    /// So many of the cluster's masters answered.
+    Incomplete {
+        answered: usize,
+        masters: usize,
+    },
+    /// No servers were found so far, and why.
+    NotFound(String),
+}
+
+impl Failure {
+    /// After a broken connection another server may answer, and the master be another.
+    pub(crate) fn may_be_another_server(&self) -> bool {
+        match self {
+            Self::Redis(error) => error.is_unrecoverable_error() || error.is_io_error(),
+            Self::Late | Self::Replica | Self::Incomplete { .. } | Self::NotFound(_) => true,
+            Self::Evicts { .. } => false,
+        }
+    }
+
+    /// Whether the server is not the master (any more). Nothing was written then: it
+    /// refuses the first write of a script.
+    pub(crate) fn is_no_master(&self) -> bool {
+        match self {
+            Self::Redis(error) => error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly),
+            Self::Replica => true,
+            _ => false,
+        }
+    }
+}
+
+impl From<RedisError> for Failure {
+    fn from(error: RedisError) -> Self {
+        Self::Redis(error)
+    }
+}
+
+impl From<Failure> for StoreError {
+    fn from(failure: Failure) -> Self {
+        Self::Unavailable(match failure {
+            Failure::Redis(error) if error.kind() == ErrorKind::Io => format!("Redis cannot be reached: {error}"),
+            Failure::Redis(error) => format!("Redis refuses: {error}"),
+            Failure::Late => "Redis did not answer in time".to_owned(),
+            Failure::Evicts { policy, node } => {
+                let at = at(node.as_deref());
+                format!("Redis{at} may drop nonces: its `maxmemory-policy` is `{policy}`")
+            }
+            Failure::Replica => "Redis is a replica, which takes no writes".to_owned(),
+            Failure::Incomplete { answered, masters } => {
+                format!("of {masters} masters of the Redis cluster {answered} can be reached")
+            }
+            Failure::NotFound(why) => why,
+        })
+    }
+}
+
+fn at(node: Option<&str>) -> String {
+    node.map_or_else(String::new, |node| format!(" at `{node}`"))
 }

@@ -2,6 +2,15 @@
 
 use barmkin_host::{Draw, NonceId, QuotaRule};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+
+/// Slots of a cluster.
+const SLOTS: u16 = 16_384;
+
+/// Keys by which a cluster is found to have lost something: one in each run of 128
+/// slots, so that each master that has a run of 255 has one, in a cluster of 64
+/// masters alike.
+const SINCE_MAX: u16 = 128;
 
 /// The key of a nonce. A delivery is on the same node as what it was called in
 /// release 0.1.0.
@@ -66,5 +75,52 @@ pub(crate) fn kind(rule: &QuotaRule) -> &'static str {
         QuotaRule::FixedWindow(_) => "fixed",
         QuotaRule::SlidingWindow(_) => "sliding",
         QuotaRule::Concurrency(_) => "at-once",
+    }
+}
+
+/// The keys that say since when the servers remember.
+pub(crate) fn since(prefix: &str, is_cluster: bool) -> Vec<String> {
+    if !is_cluster {
+        return vec![format!("{prefix}:since")];
+    }
+    let mut keys = BTreeMap::new();
+    let mut tags = 0_u64..;
+    while keys.len() < usize::from(SINCE_MAX) {
+        let Some(tag) = tags.next() else { break };
+        let slot = slot(tag.to_string().as_bytes());
+        keys.entry(slot / (SLOTS / SINCE_MAX)).or_insert_with(|| format!("{prefix}:since:{{{tag}}}"));
+    }
+    keys.into_values().collect()
+}
+
+/// The slot of the keys that have this between braces: CRC-16/XMODEM of it.
+fn slot(tag: &[u8]) -> u16 {
+    let crc = tag.iter().fold(0_u16, |crc, byte| {
+        (0..8).fold(crc ^ u16::from(*byte) << 8, |crc, _| if crc & 0x8000 == 0 { crc << 1 } else { crc << 1 ^ 0x1021 })
+    });
+    crc % SLOTS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As `CLUSTER KEYSLOT` answers.
+    #[test]
+    fn slots_are_those_of_the_server() {
+        for (tag, expected) in [("123456789", 12739), ("foo", 12182), ("bar", 5061), ("user1000", 3443), ("", 0)] {
+            assert_eq!(slot(tag.as_bytes()), expected, "{tag}");
+        }
+    }
+
+    #[test]
+    fn a_run_of_255_slots_has_a_key_that_says_since_when() {
+        let keys = since("barmkin", true);
+        let tag = |key: &String| key.split_once('{').unwrap().1.trim_end_matches('}').to_owned();
+        let mut slots: Vec<_> = keys.iter().map(|key| slot(tag(key).as_bytes())).collect();
+        slots.sort_unstable();
+        let ends = [slots[0] + 1, SLOTS - slots[slots.len() - 1]];
+        let between = slots.windows(2).map(|pair| pair[1] - pair[0]);
+        assert!(between.chain(ends).max().unwrap() <= 255, "{slots:?}");
     }
 }

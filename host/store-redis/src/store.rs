@@ -1,16 +1,15 @@
 //! The store itself.
 
-use crate::connection::{Connection, Failure};
-use crate::error::OpenError;
+use crate::connection::Connection;
+use crate::error::{Failure, OpenError};
 use crate::keys;
 use crate::mirror::{Counted, Mirror};
-use crate::scripts::Scripts;
+use crate::scripts::{Call, Script, Scripts};
+use crate::settings::Settings;
 use barmkin_host::{
     Claim, Clock, Draw, Hold, Holder, Lapse, Listed, NonceId, RemoteStore, StoreError, StoreFuture, SystemClock, Take,
     limits,
 };
-use redis::{Script, ScriptInvocation};
-use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,55 +18,7 @@ use tokio::runtime::Handle;
 /// Keys of one nonce: by what it is called, and by what it was.
 const FOUND_MAX: usize = 8;
 
-/// How a server is reached.
-#[derive(Clone)]
-pub struct Settings {
-    /// `redis://host:port/db`, with TLS `rediss://`, or `redis+unix:///path`.
-    pub url: String,
-    /// The user who logs in; the default user if `None`.
-    pub username: Option<String>,
-    /// Their password.
-    pub password: Option<String>,
-    /// The prefix of every key.
-    pub prefix: String,
-    /// How long one call may take, with connecting.
-    pub timeout: Duration,
-    /// For `rediss://`.
-    pub tls: Tls,
-}
-
-/// Certificates, as PEM.
-#[derive(Clone, Default)]
-pub struct Tls {
-    /// Who may certify the server. Defaults to the machine's own list.
-    pub root_pem: Option<Vec<u8>>,
-    /// The certificate and key with which the gate identifies itself.
-    pub client_pem: Option<(Vec<u8>, Vec<u8>)>,
-}
-
-impl Settings {
-    /// A server with the defaults: prefix `barmkin`, 250 ms.
-    pub fn new(url: impl Into<String>) -> Self {
-        Self {
-            url: url.into(),
-            username: None,
-            password: None,
-            prefix: "barmkin".to_owned(),
-            // Ten times what a server in the same region takes on a bad day.
-            timeout: Duration::from_millis(250),
-            tls: Tls::default(),
-        }
-    }
-}
-
-impl fmt::Debug for Settings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // An address may have a password in it.
-        f.debug_struct("Settings").field("prefix", &self.prefix).field("timeout", &self.timeout).finish_non_exhaustive()
-    }
-}
-
-/// A store on a Redis server.
+/// A store on a Redis server, on a cluster, or on the master that sentinels name.
 pub struct RedisStore {
     connection: Connection,
     scripts: Scripts,
@@ -124,7 +75,7 @@ impl RedisStore {
     /// [`OpenError::Evicts`]: such a server is not used.
     pub async fn try_server(&self) -> Result<Result<(), StoreError>, OpenError> {
         match self.connection.try_server().await {
-            Err(Failure::Evicts(policy)) => Err(OpenError::Evicts { policy }),
+            Err(Failure::Evicts { policy, node }) => Err(OpenError::Evicts { policy, node }),
             other => Ok(other.map_err(StoreError::from)),
         }
     }
@@ -135,8 +86,8 @@ impl RedisStore {
     }
 
     /// A call about a nonce, by what it is called now, and was before.
-    fn nonce_call<'a>(&'a self, script: &'a Script, nonce: &NonceId) -> ScriptInvocation<'a> {
-        let mut call = script.prepare_invoke();
+    fn nonce_call<'a>(&'a self, script: &'a Script, nonce: &NonceId) -> Call<'a> {
+        let mut call = script.call();
         call.key(keys::nonce(&self.prefix, nonce));
         if let Some(former) = &nonce.former {
             call.key(keys::former(&self.prefix, nonce, former));
@@ -208,7 +159,7 @@ impl RemoteStore for RedisStore {
             if cost > 0 {
                 self.mirror.room_for(self.time(), subject, draws)?;
             }
-            let mut call = self.scripts.take.prepare_invoke();
+            let mut call = self.scripts.take.call();
             call.arg(self.now()).arg(cost);
             let key = keys::subject(&self.prefix, subject);
             for draw in draws {
@@ -232,7 +183,7 @@ impl RemoteStore for RedisStore {
 
     fn give_back<'a>(&'a self, subject: &'a Arc<str>, draw: &'a Draw, cost: u32, at: Duration) -> StoreFuture<'a, ()> {
         Box::pin(async move {
-            let mut call = self.scripts.give_back.prepare_invoke();
+            let mut call = self.scripts.give_back.call();
             keys_of(&mut call, &keys::subject(&self.prefix, subject), draw);
             call.arg(self.now()).arg(cost).arg(micros_up(at));
             call.arg(keys::kind(&draw.rule)).arg(micros_up(draw.rule.span()));
@@ -247,7 +198,7 @@ impl RemoteStore for RedisStore {
             let mut listed = Vec::new();
             for key in self.connection.find(&keys::pattern(&self.prefix, space), most).await? {
                 let Some(digest) = keys::digest_of(&self.prefix, space, &key) else { continue };
-                let mut call = self.scripts.look.prepare_invoke();
+                let mut call = self.scripts.look.call();
                 call.key(key).arg(self.now());
                 let (expires_in, held_for): (i64, i64) = self.connection.run(&call).await?;
                 let time = |micros| u64::try_from(micros).ok().filter(|micros| *micros > 0).map(Duration::from_micros);
@@ -273,7 +224,7 @@ impl RemoteStore for RedisStore {
             }
             let mut was_claimed = false;
             for [one, another] in keys {
-                let mut call = self.scripts.forget.prepare_invoke();
+                let mut call = self.scripts.forget.call();
                 call.key(one).key(another).arg(self.now());
                 was_claimed |= self.connection.run::<bool>(&call).await?;
             }
@@ -290,7 +241,7 @@ impl RemoteStore for RedisStore {
     }
 }
 
-fn keys_of(call: &mut ScriptInvocation<'_>, subject: &str, draw: &Draw) {
+fn keys_of(call: &mut Call<'_>, subject: &str, draw: &Draw) {
     let [tally, sum] = keys::quota(subject, draw);
     call.key(tally).key(sum);
 }

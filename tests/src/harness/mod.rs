@@ -25,7 +25,7 @@ pub use haproxy::Haproxy;
 pub use net::free_address;
 pub use nginx::Nginx;
 pub use raw::{Framing, Request, Response};
-pub use redis::Redis;
+pub use redis::{MASTER, Redis, RedisCluster, Reply, Sentinel};
 pub use reference::{ReferenceGate, reference_gate};
 pub use sign::{github_signature, keyed_hash};
 pub use tool::{Tool, skip, vectors};

@@ -52,6 +52,7 @@ pub(crate) fn cases(kind: Kind) -> ProptestConfig {
     let cases = match kind {
         Kind::Memory => 256,
         Kind::EmbeddedProcess | Kind::Redis => 48,
+        Kind::RedisCluster => 24,
         Kind::EmbeddedPower => 6,
     };
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }

@@ -37,7 +37,7 @@ fn a_crash_leaves_claims_used_and_deliveries_to_their_leases() {
         assert_eq!(claim(1), Claim::Replayed, "{kind:?}");
         // On Redis another gate may hold it still; the embedded store knows
         // that nobody does.
-        let undecided = if kind == Kind::Redis { Claim::InProgress } else { Claim::Replayed };
+        let undecided = if kind.is_shared() { Claim::InProgress } else { Claim::Replayed };
         assert_eq!(claim(2), undecided, "{kind:?}");
         assert_eq!(claim(3), Claim::FirstUse, "{kind:?}: it was given back");
         assert_eq!(claim(4), Claim::Replayed, "{kind:?}");

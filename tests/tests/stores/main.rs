@@ -1,4 +1,5 @@
-//! One suite for all stores: memory, embedded with either durability, and Redis.
+//! One suite for all stores: memory, embedded with either durability, Redis, and a
+//! cluster of it.
 //!
 //! Their promises are documented at `LocalStore`; this holds them to those,
 //! against plain models.
@@ -14,8 +15,10 @@
 )]
 
 mod claims;
+mod cluster;
 mod crash;
 mod damage;
+mod failover;
 mod flat;
 mod former;
 mod health;
@@ -24,5 +27,6 @@ mod loss;
 mod pots;
 mod quotas;
 mod redis;
+mod sentinel;
 mod subjects;
 mod vectors;

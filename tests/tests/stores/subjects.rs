@@ -3,20 +3,23 @@
 use barmkin_host::{Claim, Draw, Hold, Holder, MemoryLimits, MemoryStore, NonceId, Store, StoreError, Take};
 use barmkin_store_embedded::{Durability, EmbeddedStore, Settings};
 use barmkin_store_redis::RedisStore;
-use barmkin_tests::harness::{Redis, Tool};
+use barmkin_tests::harness::{Redis, RedisCluster, Tool};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
 static RUNTIME: LazyLock<Runtime> =
     LazyLock::new(|| Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap());
 
-/// The server of all tests of this process: one node of a cluster, so that keys
-/// which do not share a slot are refused.
-static SERVER: OnceLock<Option<Redis>> = OnceLock::new();
+/// The server of all tests of this process: a node that is a cluster by itself, so
+/// that keys which do not share a slot are refused.
+static SERVER: OnceLock<Option<RedisCluster>> = OnceLock::new();
+
+/// A cluster of three, for all tests of this process.
+static CLUSTER: OnceLock<Option<RedisCluster>> = OnceLock::new();
 
 /// When tests begin, in milliseconds since 1970.
 pub(crate) const START_MS: u64 = 1_700_000_000_000;
@@ -27,6 +30,14 @@ pub(crate) enum Kind {
     EmbeddedProcess,
     EmbeddedPower,
     Redis,
+    RedisCluster,
+}
+
+impl Kind {
+    /// Whether other gates may use it at the same time.
+    pub(crate) fn is_shared(self) -> bool {
+        matches!(self, Self::Redis | Self::RedisCluster)
+    }
 }
 
 /// A store under test.
@@ -39,8 +50,13 @@ pub(crate) struct Subject {
 
 /// Runs `test` on every store that there is here.
 pub(crate) fn each(what: &str, mut test: impl FnMut(Kind)) {
-    for kind in [Kind::Memory, Kind::EmbeddedProcess, Kind::EmbeddedPower, Kind::Redis] {
-        if kind != Kind::Redis || server(what).is_some() {
+    for kind in [Kind::Memory, Kind::EmbeddedProcess, Kind::EmbeddedPower, Kind::Redis, Kind::RedisCluster] {
+        let is_there = match kind {
+            Kind::Redis => server(what).is_some(),
+            Kind::RedisCluster => cluster(what).is_some(),
+            Kind::Memory | Kind::EmbeddedProcess | Kind::EmbeddedPower => true,
+        };
+        if is_there {
             test(kind);
         }
     }
@@ -48,23 +64,14 @@ pub(crate) fn each(what: &str, mut test: impl FnMut(Kind)) {
 
 /// The Redis server, if there is one.
 pub(crate) fn server(what: &str) -> Option<&'static Redis> {
-    let start = || {
-        let program = Tool::Redis.find(&format!("{what} on Redis"))?;
-        let server = Redis::start(&program, &["--cluster-enabled", "yes"]);
-        let cli = program.with_file_name("redis-cli");
-        let slots = ["-p", &server.address().port().to_string(), "cluster", "addslotsrange", "0", "16383"];
-        let given = std::process::Command::new(&cli).args(slots).output().unwrap();
-        assert!(given.stdout.starts_with(b"OK"), "{given:?}");
-        let info = ["-p", &server.address().port().to_string(), "cluster", "info"];
-        let is_up = || std::process::Command::new(&cli).args(info).output().unwrap().stdout;
-        let began = Instant::now();
-        while !is_up().starts_with(b"cluster_state:ok") {
-            assert!(began.elapsed() < Duration::from_secs(30), "the cluster does not come up");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        Some(server)
-    };
-    SERVER.get_or_init(start).as_ref()
+    let start = || Some(RedisCluster::start(&Tool::Redis.find(&format!("{what} on Redis"))?, 1, &[]));
+    SERVER.get_or_init(start).as_ref()?.nodes.first()
+}
+
+/// The cluster of Redis, if there is one.
+pub(crate) fn cluster(what: &str) -> Option<&'static RedisCluster> {
+    let start = || Some(RedisCluster::start(&Tool::Redis.find(&format!("{what} on a cluster"))?, 3, &[]));
+    CLUSTER.get_or_init(start).as_ref()
 }
 
 pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
@@ -174,8 +181,12 @@ fn open(kind: Kind, folder: Option<&Path>, prefix: &str, hand_ms: &Arc<AtomicU64
         Kind::Memory => MemoryStore::with_clock(MemoryLimits::default(), clock).into(),
         Kind::EmbeddedProcess => embedded(clock, Durability::Process),
         Kind::EmbeddedPower => embedded(clock, Durability::Power),
-        Kind::Redis => {
-            let mut settings = barmkin_store_redis::Settings::new(server("a store").unwrap().url());
+        Kind::Redis | Kind::RedisCluster => {
+            let mut settings = if kind == Kind::Redis {
+                barmkin_store_redis::Settings::new(server("a store").unwrap().url())
+            } else {
+                barmkin_store_redis::Settings::cluster(cluster("a store").unwrap().urls())
+            };
             prefix.clone_into(&mut settings.prefix);
             // A test machine may be busy.
             settings.timeout = Duration::from_secs(10);

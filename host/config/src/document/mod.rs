@@ -16,7 +16,7 @@ pub(crate) use policy::{OnError, OneOrMore, Policy};
 pub(crate) use route::{BackendFolding, Cors, Match, Member, Overrides, PathException, PathPattern, Preflight, Route};
 pub(crate) use store::{
     Durability, Keep, Nonces, OnDuplicate, Quota, QuotaAlgorithm, QuotaKey, SameDelivery, StatusClass, Store,
-    StoreKind, StoreTls, TellApart,
+    StoreKind, StoreSentinel, StoreTls, TellApart,
 };
 pub(crate) use upstream::{Http, LeastVersion, Upstream, UpstreamTls};
 

@@ -19,9 +19,15 @@ pub(crate) struct Store {
     pub(crate) path: Option<String>,
     /// `embedded`: what an answer survives; `process` unless given.
     pub(crate) durability: Option<Durability>,
-    /// `redis`: `redis://host:port/db`, with TLS `rediss://`.
+    /// `redis`: one server, `redis://host:port/db`, with TLS `rediss://`.
     #[schemars(regex(pattern = "^(redis|rediss|redis\\+unix|unix)://."))]
     pub(crate) url: Option<String>,
+    /// `redis`, instead of `url`: nodes of a cluster, which name the others:
+    /// `redis://host:port`, or all of them `rediss://host:port`.
+    #[schemars(length(min = 1), inner(regex(pattern = "^rediss?://.")))]
+    pub(crate) cluster: Option<Vec<String>>,
+    /// `redis`, instead of `url`: the sentinels that name the server.
+    pub(crate) sentinel: Option<StoreSentinel>,
     /// `redis`: who logs in; the default user unless given.
     pub(crate) username: Option<String>,
     /// `redis`: where the password is: `file:` and a path, or `env:` and the name
@@ -32,7 +38,27 @@ pub(crate) struct Store {
     pub(crate) prefix: Option<String>,
     /// `redis`: how long one call may take; `250ms` unless given.
     pub(crate) timeout: Option<Text<DurationUnit>>,
-    /// `redis` with TLS.
+    /// `redis` with TLS. With `sentinel` the server speaks TLS if this is given.
+    pub(crate) tls: Option<StoreTls>,
+}
+
+/// Sentinels of Redis or Valkey, and the master that they watch.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct StoreSentinel {
+    /// What they call the master.
+    #[schemars(length(min = 1))]
+    pub(crate) master: String,
+    /// Where they are: `redis://host:port`, or all of them `rediss://host:port`.
+    #[schemars(length(min = 1), inner(regex(pattern = "^rediss?://.")))]
+    pub(crate) addresses: Vec<String>,
+    /// Who logs in to the sentinels; the default user unless given.
+    pub(crate) username: Option<String>,
+    /// Where the password for the sentinels is: `file:` and a path, or `env:` and the
+    /// name of a variable.
+    #[schemars(regex(pattern = "^(file|env):."))]
+    pub(crate) password: Option<String>,
+    /// For sentinels with TLS.
     pub(crate) tls: Option<StoreTls>,
 }
 

@@ -13,6 +13,7 @@ mod names;
 mod pin;
 mod policies;
 mod providers;
+mod redis;
 mod retention;
 mod routes;
 mod sockets;
