@@ -2,6 +2,7 @@
 
 use barmkin_host::StoreError;
 use redis::{ErrorKind, RedisError, ServerErrorKind};
+use std::fmt;
 
 /// Why a store cannot be opened. The operator must act.
 #[derive(Debug, thiserror::Error)]
@@ -77,22 +78,28 @@ impl From<RedisError> for Failure {
     }
 }
 
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Redis(error) if error.kind() == ErrorKind::Io => write!(f, "Redis cannot be reached: {error}"),
+            Self::Redis(error) => write!(f, "Redis refuses: {error}"),
+            Self::Late => f.write_str("Redis did not answer in time"),
+            Self::Evicts { policy, node } => {
+                let at = at(node.as_deref());
+                write!(f, "Redis{at} may drop nonces: its `maxmemory-policy` is `{policy}`")
+            }
+            Self::Replica => f.write_str("Redis is a replica, which takes no writes"),
+            Self::Incomplete { answered, masters } => {
+                write!(f, "of {masters} masters of the Redis cluster {answered} can be reached")
+            }
+            Self::NotFound(why) => f.write_str(why),
+        }
+    }
+}
+
 impl From<Failure> for StoreError {
     fn from(failure: Failure) -> Self {
-        Self::Unavailable(match failure {
-            Failure::Redis(error) if error.kind() == ErrorKind::Io => format!("Redis cannot be reached: {error}"),
-            Failure::Redis(error) => format!("Redis refuses: {error}"),
-            Failure::Late => "Redis did not answer in time".to_owned(),
-            Failure::Evicts { policy, node } => {
-                let at = at(node.as_deref());
-                format!("Redis{at} may drop nonces: its `maxmemory-policy` is `{policy}`")
-            }
-            Failure::Replica => "Redis is a replica, which takes no writes".to_owned(),
-            Failure::Incomplete { answered, masters } => {
-                format!("of {masters} masters of the Redis cluster {answered} can be reached")
-            }
-            Failure::NotFound(why) => why,
-        })
+        Self::Unavailable(failure.to_string())
     }
 }
 

@@ -4,7 +4,6 @@
 use crate::error::{Failure, OpenError};
 use crate::link::{self, Link};
 use crate::settings::{Servers, Settings};
-use barmkin_host::StoreError;
 use redis::aio::ConnectionManager;
 use redis::cluster::ClusterClient;
 use redis::{ConnectionAddr, IntoConnectionInfo};
@@ -24,7 +23,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 const CLUSTER_PAUSE: Duration = Duration::from_secs(1);
 
 /// How long a sentinel is waited for. The others have answered by then.
-const SENTINEL: Duration = Duration::from_millis(200);
+const SENTINEL: Duration = Duration::from_millis(500);
 
 /// How long all nodes of a cluster are waited for, in time-outs of a call.
 const CLUSTER_TIMEOUTS: u32 = 4;
@@ -73,8 +72,8 @@ impl Links {
         Failure::NotFound(self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
-    fn tell(&self, failure: Failure) {
-        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = StoreError::from(failure).to_string();
+    fn tell(&self, failure: &Failure) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = failure.to_string();
     }
 }
 
@@ -90,7 +89,7 @@ pub(crate) enum Search {
         master: String,
         sentinels: Vec<ConnectionManager>,
         /// Whom they named last.
-        named: Option<(String, u16)>,
+        named: Option<Named>,
     },
 }
 
@@ -124,28 +123,29 @@ impl Search {
                 link.unwrap_or(Err(Failure::Late)).map(Some)
             }
             Self::Sentinel { settings, master, sentinels, named } => {
-                let found = master_of(sentinels, master).await?;
-                if named.as_ref() == Some(&found) {
+                let found = master_of(sentinels, master, named.as_ref()).await?;
+                let former = named.replace(found.clone()).map(|former| former.at);
+                if former.as_ref() == Some(&found.at) {
                     return Ok(None);
                 }
-                if let Some((host, port)) = &named {
-                    tracing::warn!(
-                        "sentinels name another master of Redis than `{host}:{port}`: {}:{}",
-                        found.0,
-                        found.1
-                    );
+                let (host, port) = found.at;
+                if let Some((former_host, former_port)) = former {
+                    tracing::warn!("the master of Redis is `{host}:{port}` in place of `{former_host}:{former_port}`");
                 }
-                let (host, port) = found.clone();
                 let address = match &settings.servers {
                     Servers::Sentinel(sentinels) if sentinels.master_has_tls => {
                         ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None }
                     }
                     _ => ConnectionAddr::Tcp(host, port),
                 };
-                let link = Link::one(address.into_connection_info()?, settings);
-                let link = link.map_err(|error| Failure::NotFound(error.to_string()))?;
-                *named = Some(found);
-                Ok(Some(link))
+                let link = address.into_connection_info().map_err(OpenError::Settings);
+                match link.and_then(|address| Link::one(address, settings)) {
+                    Ok(link) => Ok(Some(link)),
+                    Err(error) => {
+                        *named = None;
+                        Err(Failure::NotFound(error.to_string()))
+                    }
+                }
             }
         }
     }
@@ -165,9 +165,16 @@ impl Search {
     }
 }
 
-/// Whom the sentinels name. All are asked: one that was cut off for a while names
-/// the former master, and the latest failover counts.
-async fn master_of(sentinels: &[ConnectionManager], name: &str) -> Result<(String, u16), Failure> {
+/// A master as a sentinel names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Named {
+    at: (String, u16),
+    /// The number of the failover by which it was made one.
+    epoch: u64,
+}
+
+/// Whom the sentinels name; all are asked.
+async fn master_of(sentinels: &[ConnectionManager], name: &str, before: Option<&Named>) -> Result<Named, Failure> {
     let mut asked = JoinSet::new();
     for sentinel in sentinels {
         let (mut sentinel, mut command) = (sentinel.clone(), redis::cmd("SENTINEL"));
@@ -177,24 +184,34 @@ async fn master_of(sentinels: &[ConnectionManager], name: &str) -> Result<(Strin
             tokio::time::timeout(SENTINEL, answer).await
         });
     }
-    let (mut latest, mut trouble) = (None, "they do not answer".to_owned());
+    let (mut answers, mut trouble) = (Vec::new(), "they do not answer".to_owned());
     while let Some(answer) = asked.join_next().await {
         match answer {
-            Ok(Ok(Ok(master))) => {
-                let number = |field| master.get(field).and_then(|text| text.parse::<u64>().ok());
-                let port = number("port").and_then(|port| u16::try_from(port).ok());
-                let Some((host, port)) = master.get("ip").cloned().zip(port) else { continue };
-                let epoch = number("config-epoch").unwrap_or(0);
-                if latest.as_ref().is_none_or(|(before, _)| *before < epoch) {
-                    latest = Some((epoch, (host, port)));
-                }
-            }
+            Ok(Ok(Ok(master))) => answers.extend(named(&master)),
             Ok(Ok(Err(error))) => trouble = error.to_string(),
             _ => {}
         }
     }
     let none = || Failure::NotFound(format!("no sentinel of Redis names the master `{name}`: {trouble}"));
-    latest.map(|(_, master)| master).ok_or_else(none)
+    latest(answers, sentinels.len(), before).ok_or_else(none)
+}
+
+fn named(master: &HashMap<String, String>) -> Option<Named> {
+    let number = |field| master.get(field).and_then(|text| text.parse::<u64>().ok());
+    let port = u16::try_from(number("port")?).ok()?;
+    Some(Named { at: (master.get("ip")?.clone(), port), epoch: number("config-epoch").unwrap_or(0) })
+}
+
+/// Whom to believe: a sentinel that was cut off for a while names the former master,
+/// and so the latest failover counts. If no more than half of those `listed` answer,
+/// none of them may know of the one that was known before.
+fn latest(answers: Vec<Named>, listed: usize, before: Option<&Named>) -> Option<Named> {
+    let are_few = answers.len() * 2 <= listed;
+    let latest = answers.into_iter().max_by_key(|named| named.epoch)?;
+    match before {
+        Some(before) if are_few && before.epoch > latest.epoch => Some(before.clone()),
+        _ => Some(latest),
+    }
 }
 
 /// Goes on searching for as long as it is there.
@@ -222,7 +239,7 @@ impl Follower {
                             }
                         }
                         Err(failure) => {
-                            links.tell(failure);
+                            links.tell(&failure);
                             found = false;
                             tokio::time::sleep(PAUSE).await;
                         }
@@ -242,5 +259,24 @@ impl Follower {
 impl Drop for Follower {
     fn drop(&mut self) {
         self.task.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_latest_failover_counts() {
+        let named = |port, epoch| Named { at: ("a".to_owned(), port), epoch };
+        let port =
+            |answers: &[Named], before: Option<&Named>| latest(answers.to_vec(), 3, before).map(|named| named.at.1);
+        assert_eq!(port(&[named(1, 4), named(2, 5), named(1, 4)], None), Some(2));
+        assert_eq!(port(&[named(1, 4), named(2, 5)], Some(&named(1, 4))), Some(2));
+        assert_eq!(port(&[named(1, 4)], Some(&named(2, 5))), Some(2), "one alone may have been cut off");
+        assert_eq!(port(&[named(3, 6)], Some(&named(2, 5))), Some(3));
+        // They were set up from scratch.
+        assert_eq!(port(&[named(1, 0), named(1, 0)], Some(&named(2, 5))), Some(1));
+        assert_eq!(port(&[], Some(&named(2, 5))), None);
     }
 }

@@ -92,7 +92,8 @@ impl RedisCluster {
     pub fn wait(&self) {
         let known = format!("cluster_known_nodes:{}", self.nodes.len());
         let is_up = |node: &Redis| {
-            let info = node.ask(&["CLUSTER", "INFO"]).text().to_owned();
+            // It may be reading what it has written down.
+            let Reply::Text(info) = node.ask(&["CLUSTER", "INFO"]) else { return false };
             ["cluster_state:ok", &*known].iter().all(|line| info.lines().any(|have| have == *line))
         };
         assert!(wait_until(|| self.nodes.iter().all(is_up), || true), "the cluster does not come up");

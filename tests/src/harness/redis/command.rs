@@ -1,6 +1,6 @@
 //! Commands over a plain connection: only the store names a client.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
 
 /// An answer of Redis.
