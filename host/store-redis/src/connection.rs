@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
-/// How long servers are relied on before they are asked again whether they keep what
-/// they are given: settings can be changed and keys removed while they run.
+/// How long servers are relied on before they are asked again whether they keep their
+/// keys: settings can be changed and keys removed while they run.
 const PROVEN_FOR: Duration = Duration::from_secs(10);
 
 /// Keys that a server looks at for one page, which takes it a millisecond, and
@@ -98,16 +98,14 @@ impl Connection {
         Ok(())
     }
 
-    /// When the server lost what it remembered, if it did since this store was
-    /// opened.
+    /// When a server lost its contents, if one did since this store was opened.
     pub(crate) fn lost_at(&self) -> Option<Duration> {
         let lost_at = self.lost_at.load(Ordering::Acquire);
         (lost_at > 0).then(|| Duration::from_micros(lost_at))
     }
 
-    /// Runs a script, within the time-out. What it came to is unknown after an
-    /// error: it is not tried again, except by another master after one that takes
-    /// no writes.
+    /// Runs a script, within the time-out. Its outcome is unknown after an error: it
+    /// is not tried again, except on another master after one that takes no writes.
     pub(crate) async fn run<T: FromRedisValue>(&self, call: &Call<'_>) -> Result<T, StoreError> {
         let run = async {
             let mut link = self.links.get().await?;
@@ -227,14 +225,14 @@ impl Connection {
         let found = self.ask_since(link).await?;
         let mut known = self.since.lock().unwrap_or_else(PoisonError::into_inner);
         if known.is_empty() && !writes_down {
-            tracing::warn!("Redis runs without `appendonly yes`: a restart of it can forget what was used");
+            tracing::warn!("Redis runs without `appendonly yes`: it can forget used nonces when it restarts");
         }
         let lost = known.iter().zip(&found).filter(|(before, since)| before != since);
         if let Some(at) = lost.map(|(_, since)| *since).max() {
             self.lost_at.store(at, Ordering::Release);
-            tracing::error!("Redis lost what it remembered: what was signed before now is refused");
+            tracing::error!("Redis lost its contents: requests signed before now are refused");
         }
-        // Only now: nobody finds it remembered before it is known to be lost.
+        // Only now: no call may see the new value before the loss is known.
         *known = found;
         Ok(())
     }

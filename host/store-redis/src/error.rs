@@ -1,4 +1,4 @@
-//! Why something came to nothing.
+//! Why something failed.
 
 use barmkin_host::StoreError;
 use redis::{ErrorKind, RedisError, ServerErrorKind};
@@ -31,7 +31,7 @@ impl OpenError {
     }
 }
 
-/// Why a call came to nothing.
+/// Why a call failed.
 #[derive(Debug)]
 pub(crate) enum Failure {
     Redis(RedisError),
@@ -82,7 +82,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Redis(error) if error.kind() == ErrorKind::Io => write!(f, "Redis cannot be reached: {error}"),
-            Self::Redis(error) => write!(f, "Redis refuses: {error}"),
+            Self::Redis(error) => write!(f, "Redis refused: {error}"),
             Self::Late => f.write_str("Redis did not answer in time"),
             Self::Evicts { policy, node } => {
                 let at = at(node.as_deref());

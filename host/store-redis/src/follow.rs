@@ -85,7 +85,7 @@ pub(crate) enum Search {
     },
     Sentinel {
         settings: Box<Settings>,
-        /// What they call the master.
+        /// Their name for the master.
         master: String,
         sentinels: Vec<ConnectionManager>,
         /// Whom they named last.

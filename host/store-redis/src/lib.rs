@@ -3,7 +3,7 @@
 //! What is said here of Redis is true of Valkey too.
 //!
 //! Every operation is one script, so that checking and claiming, or looking and
-//! taking, are one step on the server (law 7). Time is the server's.
+//! taking, are one step on the server. Time is the server's.
 //!
 //! # Servers
 //!
@@ -36,12 +36,12 @@
 //! those that say since when the server remembers: `PREFIX:since`, and on a cluster
 //! 128 of `PREFIX:since:{NUMBER}`, one in each run of as many slots.
 //!
-//! # What a server must be
+//! # Requirements
 //!
 //! Its `maxmemory-policy` must be `noeviction`: any other may drop a nonce that
-//! was used. That is asked on every new connection, of each master of a cluster, and a
-//! server with another policy is not used. It is asked again every ten seconds. When it
-//! is full, it refuses, and so does the store.
+//! was used. It is checked on every new connection, on each master of a cluster, and then
+//! every ten seconds, and a server with another policy is not used. When the server is
+//! full, it refuses, and so does the store.
 //!
 //! # How much it holds
 //!
@@ -50,15 +50,15 @@
 //! holds at most as many times the bound as it has gates. Without one, only the
 //! server's memory keeps one space from refusing the requests of another.
 //!
-//! # What can be lost
+//! # Losses
 //!
 //! Redis answers a write before its replicas have it, and before its disk has it
 //! unless it runs with `appendfsync always`. So a failover to a replica, or a
 //! restart of the server, can lose the writes of the last moments before it: about the
 //! replication lag, or one second with `appendfsync everysec`. A delivery whose
 //! claim was lost can be accepted once more within its freshness window, and
-//! what was taken in those moments can be taken again. Nothing else is: what the new
-//! master had before it was made one is used still.
+//! units that were taken in those moments can be taken again. Nothing else is lost: the
+//! new master keeps everything that it had before it was promoted.
 //!
 //! A master that is cut off from its sentinels, or from the other nodes of its cluster,
 //! goes on taking writes until it notices, and all of those are lost: with sentinels as
@@ -68,7 +68,7 @@
 //!
 //! A server without persistence that restarts, or one that is flushed, forgets
 //! everything: a gate that was there before finds that out by the keys that say since
-//! when it remembers, within ten seconds, says so, and refuses what was signed before.
+//! when it remembers, within ten seconds, says so, and refuses requests signed before.
 //! On a cluster so does a master with a run of 255 slots. A gate that was started since
 //! cannot know, and no gate can after a failover that lost a moment. Run it with
 //! `appendonly yes`; with `appendfsync always` and without automatic failover nothing is

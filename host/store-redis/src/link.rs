@@ -72,7 +72,7 @@ impl Link {
         Self { servers, proven: AtomicU64::new(0), turn: Mutex::new(()) }
     }
 
-    /// Runs a script where its keys are. What it came to is unknown after an error:
+    /// Runs a script where its keys are. Its outcome is unknown after an error:
     /// it is not tried again, unless it is certain that it did not run.
     pub(crate) async fn invoke(&self, call: &Call<'_>) -> RedisResult<Value> {
         match self.send(&call.by_hash()).await {

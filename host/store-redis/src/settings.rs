@@ -8,11 +8,11 @@ use std::time::Duration;
 pub struct Settings {
     /// Where they are.
     pub servers: Servers,
-    /// Who logs in; the default user if `None`.
+    /// The user who logs in; the default user if `None`.
     pub username: Option<String>,
     /// Their password.
     pub password: Option<String>,
-    /// What every key begins with.
+    /// The prefix of every key.
     pub prefix: String,
     /// How long one call may take, with connecting.
     pub timeout: Duration,
@@ -35,7 +35,7 @@ pub enum Servers {
 /// Sentinels, and the master that they watch.
 #[derive(Clone)]
 pub struct Sentinels {
-    /// What they call it.
+    /// Their name for it.
     pub master: String,
     /// Where they are: `redis://host:port`, with TLS `rediss://`.
     pub addresses: Vec<String>,
@@ -52,7 +52,7 @@ pub struct Sentinels {
 /// Certificates, as PEM.
 #[derive(Clone, Default)]
 pub struct Tls {
-    /// Who may certify the server; the machine's own list unless given.
+    /// Who may certify the server. Defaults to the machine's own list.
     pub root_pem: Option<Vec<u8>>,
     /// The certificate and key with which the gate identifies itself.
     pub client_pem: Option<(Vec<u8>, Vec<u8>)>,
