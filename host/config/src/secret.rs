@@ -2,6 +2,7 @@
 
 use crate::document::Encoding;
 use crate::files::Files;
+use barmkin_files::Exposure;
 use base64::Engine as _;
 use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -44,22 +45,28 @@ impl<'s> Source<'s> {
 
 /// Reads a secret's text from a file, and what should be said about the file.
 pub(crate) fn from_file(path: &Path, files: &mut Files) -> Result<(SecretBytes, Vec<Remark>), Remark> {
-    let shown = path.display();
-    let fail = |error: std::io::Error| Remark {
-        message: format!("secret file `{shown}` cannot be read: {error}"),
-        help: "create it, readable by the user that runs barmkin".to_owned(),
-    };
-    // It is noted even where it must not be used: that may be fixed.
-    let read = files.read_if(path, SECRET_BYTES_MAX, |metadata| check_mode(path, metadata));
-    let (mut text, mode) = read.map(|(text, mode)| (Zeroizing::new(text), mode)).map_err(fail)?;
-    let mut remarks = mode?.into_iter().collect::<Vec<_>>();
+    let (mut text, remark) = read(path, files)?;
+    let mut remarks = remark.into_iter().collect::<Vec<_>>();
     if trim_newline(&mut text) {
+        let shown = path.display();
         remarks.push(Remark {
             message: format!("secret file `{shown}` ends with a newline, which is not taken as part of the secret"),
             help: "write the file without it, for example with `printf %s`".to_owned(),
         });
     }
     Ok((text, remarks))
+}
+
+/// Reads a file that is secret, whatever is in it, and what should be said about
+/// its permissions.
+pub(crate) fn read(path: &Path, files: &mut Files) -> Result<(SecretBytes, Option<Remark>), Remark> {
+    // It is noted even where it must not be used: that may be fixed.
+    let read = files.read_if(path, SECRET_BYTES_MAX, |metadata| check_mode(path, metadata));
+    let (text, mode) = read.map(|(text, mode)| (Zeroizing::new(text), mode)).map_err(|error| Remark {
+        message: format!("secret file `{}` cannot be read: {error}", path.display()),
+        help: "create it, readable by the user that runs barmkin".to_owned(),
+    })?;
+    Ok((text, mode?))
 }
 
 /// Whether `path` no longer has the secret that it had: there is no file, it
@@ -140,51 +147,11 @@ fn base64(text: &[u8]) -> Option<Vec<u8>> {
     decode(&STANDARD).or_else(|| decode(&URL_SAFE))
 }
 
-#[cfg(unix)]
 fn check_mode(path: &Path, metadata: &Metadata) -> Result<Option<Remark>, Remark> {
-    use std::os::unix::fs::PermissionsExt;
-    const READ_BY_OTHERS: u32 = 0o004;
-    const WRITTEN_BY_OTHERS: u32 = 0o002;
-    const WRITTEN_BY_GROUP: u32 = 0o020;
-
-    let mode = metadata.permissions().mode() & 0o777;
-    let shown = path.display();
-    let remark = |problem: &str, change: &str| Remark {
-        message: format!("secret file `{shown}` {problem} (mode {mode:03o})"),
-        help: remedy(path, change),
-    };
-    if mode & READ_BY_OTHERS != 0 {
-        Err(remark("is readable by everyone", "o-rwx"))
-    } else if mode & WRITTEN_BY_OTHERS != 0 {
-        Err(remark("can be written by everyone", "o-rwx"))
-    } else if mode & WRITTEN_BY_GROUP != 0 {
-        Ok(Some(remark("can be written by its group", "g-w")))
-    } else {
-        Ok(None)
-    }
-}
-
-/// The remedy for a permission, by where the file is: files that are mounted cannot
-/// be changed.
-#[cfg(unix)]
-fn remedy(path: &Path, change: &str) -> String {
-    // Kubernetes swaps a link of this name for all files of a volume at once.
-    if path.parent().is_some_and(|folder| folder.join("..data").is_symlink()) {
-        return "a mounted Secret cannot be changed: write `defaultMode: 0440` for its volume, and in the pod's \
-                `securityContext` an `fsGroup` that barmkin is in"
-            .to_owned();
-    }
-    if path.starts_with("/run/secrets") {
-        return "a mounted secret cannot be changed: give it a `mode: 0400`, and the `uid` that barmkin runs as, where \
-                the service names it"
-            .to_owned();
-    }
-    format!("take that away: `chmod {change} {}`", path.display())
-}
-
-#[cfg(not(unix))]
-fn check_mode(_: &Path, _: &Metadata) -> Result<Option<Remark>, Remark> {
-    Ok(None)
+    let Some(exposure) = Exposure::of(metadata) else { return Ok(None) };
+    let message = format!("secret file `{}` {exposure}", path.display());
+    let remark = Remark { message, help: exposure.remedy(path) };
+    if exposure.is_bearable() { Ok(Some(remark)) } else { Err(remark) }
 }
 
 #[cfg(test)]

@@ -45,7 +45,7 @@ fn files_are_tried_and_what_is_wrong_is_said_at_their_place() {
     assert!(
         report(&folder).starts_with(
             "barmkin.toml:6:45: private key `tls/gate.key` is readable by everyone (mode 644)\n  \
-             help: take that away: `chmod o-rwx` on the key"
+             help: take that away: `chmod o-rwx tls/gate.key`"
         ),
         "{}",
         report(&folder)

@@ -6,6 +6,10 @@
 //! that Barmkin is told to read is opened here: without blocking, as a regular
 //! file, and up to a number of bytes.
 
+mod exposure;
+
+pub use exposure::Exposure;
+
 use std::fmt;
 use std::fs::{self, File, FileType, Metadata, OpenOptions};
 use std::io::{self, Read};

@@ -1,5 +1,7 @@
+use barmkin_files::Exposure;
 use rustls::pki_types::pem;
 use rustls::server::VerifierBuilderError;
+use std::borrow::Cow;
 use std::io;
 use std::path::PathBuf;
 
@@ -24,13 +26,13 @@ pub enum TlsError {
         /// The limit.
         max: usize,
     },
-    /// The private key is for everybody to read.
-    #[error("private key `{}` is readable by everyone (mode {mode:03o})", path.display())]
-    ReadableByEveryone {
+    /// The private key is for everybody to read or to replace.
+    #[error("private key `{}` {exposure}", path.display())]
+    Exposed {
         /// The file.
         path: PathBuf,
         /// Its permissions.
-        mode: u32,
+        exposure: Exposure,
     },
     /// A file is not what it should be.
     #[error("there is no {what} in `{}`", path.display())]
@@ -82,10 +84,10 @@ pub enum TlsError {
 impl TlsError {
     /// What to do about it.
     #[must_use]
-    pub fn help(&self) -> &'static str {
-        match self {
+    pub fn help(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
+            Self::Exposed { path, exposure } => return exposure.remedy(path).into(),
             Self::Read { .. } => "correct the path, which is relative to the file that names it, or its permissions",
-            Self::ReadableByEveryone { .. } => "take that away: `chmod o-rwx` on the key",
             Self::TooLarge { .. } | Self::Empty { .. } | Self::Pem { .. } => {
                 "write PEM files: the certificate with its chain, the key apart from it"
             }
@@ -93,7 +95,7 @@ impl TlsError {
             Self::NoSystemRoots => "install the system's CA certificates, or name those that vouch for this server",
             Self::ServerCa { .. } => "write the certificates of the CAs that vouch for the server, as PEM",
             Self::ClientCa { .. } => "write the certificates of the CAs whose clients may come, as PEM",
-        }
+        })
     }
 
     pub(crate) fn client_ca(path: &std::path::Path, source: VerifierBuilderError) -> Self {

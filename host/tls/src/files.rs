@@ -2,7 +2,7 @@
 
 use crate::error::TlsError;
 use crate::version::LeastVersion;
-use barmkin_files::{Regular, TooLarge};
+use barmkin_files::{Exposure, Regular, TooLarge};
 use rustls::RootCertStore;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -150,14 +150,8 @@ fn cannot(path: &Path, source: std::io::Error) -> TlsError {
 /// leads to by then.
 pub(crate) fn read_key(path: &Path) -> Result<Zeroizing<Vec<u8>>, TlsError> {
     let file = Regular::open(path).map_err(|error| cannot(path, error))?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        const READ_BY_OTHERS: u32 = 0o004;
-        let mode = file.metadata().permissions().mode() & 0o777;
-        if mode & READ_BY_OTHERS != 0 {
-            return Err(TlsError::ReadableByEveryone { path: path.to_owned(), mode });
-        }
+    if let Some(exposure) = Exposure::of(file.metadata()).filter(|exposure| !exposure.is_bearable()) {
+        return Err(TlsError::Exposed { path: path.to_owned(), exposure });
     }
     file.read(FILE_BYTES_MAX).map(Zeroizing::new).map_err(|error| cannot(path, error))
 }

@@ -13,7 +13,7 @@ fn refused(files: ServerFiles) -> String {
     match error {
         TlsError::Read { .. } => "read",
         TlsError::TooLarge { .. } => "too large",
-        TlsError::ReadableByEveryone { mode, .. } => return format!("readable by everyone {mode:o}"),
+        TlsError::Exposed { exposure, .. } => return exposure.to_string(),
         TlsError::Empty { what, .. } => what,
         TlsError::Pem { .. } => "pem",
         TlsError::Certificate { .. } => "certificate and key",
@@ -34,7 +34,8 @@ fn each_says_what_is_wrong() {
         refused(files)
     };
     assert_eq!(refused(ServerFiles { certificate: folder.path("nowhere"), ..files() }), "read");
-    assert_eq!(with("gate.key", &one.key, 0o644), "readable by everyone 644");
+    assert_eq!(with("gate.key", &one.key, 0o644), "is readable by everyone (mode 644)");
+    assert_eq!(with("gate.key", &one.key, 0o602), "can be written by everyone (mode 602)");
     assert_eq!(with("gate.key", &other.key, 0o600), "certificate and key");
     assert_eq!(with("gate.key", "", 0o600), "private key");
     assert_eq!(with("gate.key", &one.certificate, 0o600), "private key");

@@ -3,7 +3,7 @@
 use crate::config::Secrets;
 use crate::document::{Store, StoreSentinel, StoreTls};
 use crate::resolve::{Context, keys, stores};
-use crate::secret::{Remark, Source};
+use crate::secret::{self, Remark, Source};
 use crate::source::Site;
 use crate::store::{RedisConfig, RedisLogin, RedisServers};
 use std::time::Duration;
@@ -124,7 +124,7 @@ fn login(given: &Given<'_>, site: &Site, context: &mut Context<'_>) -> RedisLogi
     };
     let root_pem = file("root", |tls| tls.root.as_ref());
     let certificate = file("certificate", |tls| tls.certificate.as_ref());
-    let key = file("key", |tls| tls.key.as_ref());
+    let key = files.and_then(|files| private_key(files.key.as_ref()?, &tls.key("key"), context));
     if files.is_some_and(|tls| tls.certificate.is_some() != tls.key.is_some()) {
         context.findings.error(&tls, "a certificate and its key come together").help("give both, or neither");
     }
@@ -153,6 +153,18 @@ fn password(from: &str, site: &Site, context: &mut Context<'_>) -> Option<String
         let bytes = keys::read_text(&source, "password", site, context)?;
         String::from_utf8(bytes.to_vec())
             .map_err(|_| Remark { message: "the password is not UTF-8".to_owned(), help: "set one that is".to_owned() })
+    });
+    read.map_err(|Remark { message, help }| context.findings.error(site, message).help(help)).ok()
+}
+
+/// The gate's own key, judged as every secret is.
+fn private_key(path: &str, site: &Site, context: &mut Context<'_>) -> Option<Vec<u8>> {
+    let path = context.sources.beside(site.file, path);
+    let read = secret::read(&path, context.files).map(|(pem, remark)| {
+        if let Some(Remark { message, help }) = remark {
+            context.findings.warning(site, message).help(help);
+        }
+        pem.to_vec()
     });
     read.map_err(|Remark { message, help }| context.findings.error(site, message).help(help)).ok()
 }

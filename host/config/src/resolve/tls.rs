@@ -69,7 +69,7 @@ fn prove(tls: &Tls, site: &Site, context: &mut Context<'_>) {
     let path = match &error {
         TlsError::Read { path, .. }
         | TlsError::TooLarge { path, .. }
-        | TlsError::ReadableByEveryone { path, .. }
+        | TlsError::Exposed { path, .. }
         | TlsError::Empty { path, .. }
         | TlsError::Pem { path, .. }
         | TlsError::ClientCa { path, .. } => path,

@@ -182,7 +182,7 @@ fn prove(files: &UpstreamFiles, site: &Site, known_at: &Site, context: &mut Cont
     let path = match &error {
         TlsError::Read { path, .. }
         | TlsError::TooLarge { path, .. }
-        | TlsError::ReadableByEveryone { path, .. }
+        | TlsError::Exposed { path, .. }
         | TlsError::Empty { path, .. }
         | TlsError::Pem { path, .. }
         | TlsError::ServerCa { path, .. } => Some(path),
