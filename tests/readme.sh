@@ -14,10 +14,10 @@ trap '[ -z "$server" ] || kill "$server"; rm -rf "$work"' EXIT
 # block HEADING LANGUAGE: the first block in that language below that heading.
 block() {
     awk -v heading="$1" -v fence='```'"$2" '
-        /^#+ / { below = ($0 ~ "^#+ " heading "$") }
-        /^```/ && inside { exit }
-        inside { print }
-        below && $0 == fence { inside = 1 }
+        /^```/ && wanted { exit }
+        /^```/ { fenced = !fenced; wanted = below && $0 == fence; next }
+        wanted { print }
+        !fenced && /^#/ { below = ($0 ~ "^#+ " heading "$") }
     ' "$clone/README.md"
 }
 

@@ -90,12 +90,14 @@ fn nothing_is_said_of_scopes_that_others_may_give() {
     let text = r#"version = 1
 [policies.access]
 component = "stock:rbac-scopes"
-settings = { roles = {}, rules = [{ path = "/o", scopes = ["s"] }], vouch = true }
-grants = { vouch = true }
+settings = { roles = {}, rules = [{ path = "/o", scopes = ["s"] }] }
+[policies.tokens]
+component = "file:tokens.wasm"
 [[routes]]
 name = "api"
-chain = ["access"]
+chain = ["tokens", "access"]
 "#;
-    let config = load(&folder(&[("barmkin.toml", text)])).unwrap_or_else(|report| panic!("{report}"));
+    let config =
+        load(&folder(&[("barmkin.toml", text), ("tokens.wasm", "")])).unwrap_or_else(|report| panic!("{report}"));
     assert!(config.warnings().is_empty(), "{:?}", config.warnings());
 }

@@ -95,6 +95,56 @@ fn a_chain_that_refuses_everything_is_an_error() {
 }
 
 #[test]
+fn who_is_asked_about_has_to_be_named_before() {
+    let text = |chain: &str, more: &str| {
+        format!(
+            r#"version = 1
+{more}
+[keys.pepper]
+algorithm = "keyed-hash-sha256"
+secrets = [{{ id = "1", from = "file:s" }}]
+[quotas.each]
+rate = "1/s"
+key = "principal"
+[policies.callers]
+component = "stock:api-key"
+tables = {{ keys = "file:keys.jsonl" }}
+grants = {{ keys = {{ pepper = "pepper" }}, vouch = true }}
+[policies.access]
+component = "stock:rbac-scopes"
+settings = {{ rules = [{{ path = "/**" }}], vouch = true }}
+grants = {{ vouch = true }}
+[policies.own]
+component = "file:own.wasm"
+[[routes]]
+name = "api"
+chain = [{chain}]
+"#
+        )
+    };
+    let errors = |chain: &str, more: &str| {
+        let files = [("barmkin.toml", &*text(chain, more)), ("s", "a secret"), ("keys.jsonl", ""), ("own.wasm", "")];
+        load(&folder(&files)).map_or_else(|report| report.to_string(), |_| String::new())
+    };
+    let nobody = "refuses every request, since none before it names the caller";
+    for chain in [
+        "\"access\"",
+        "\"access\", \"callers\"",
+        "\"stock:rate-quota\", \"callers\"",
+        "{ shadow = \"callers\" }, \"access\"",
+    ] {
+        assert!(errors(chain, "").contains(nobody), "{chain}: {}", errors(chain, ""));
+    }
+    for chain in
+        ["\"callers\", \"access\", \"stock:rate-quota\"", "\"own\", \"access\"", "\"callers\", { shadow = \"access\" }"]
+    {
+        assert_eq!(errors(chain, ""), "", "{chain}");
+    }
+    let certificate = "[listen.envoy]\nkind = \"ext-authz\"\naddress = \"127.0.0.1:0\"\nclient-certificate = true";
+    assert_eq!(errors("\"access\"", certificate), "");
+}
+
+#[test]
 fn a_window_is_compared_with_the_tolerance_and_what_is_retained() {
     let short = Hook { window: "window = \"1m\"", ..HOOK };
     assert_finds(&short, "policy `window` takes deliveries for `1m` only, of which policy `signature` would take `5m`");

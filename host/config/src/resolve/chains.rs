@@ -7,7 +7,7 @@ use crate::resolve::retention::{tolerance, window, written};
 use crate::resolve::{Context, PolicyOrigin};
 use crate::source::Site;
 use crate::stock;
-use barmkin_host::{Member, PolicySpec, Route, SameDelivery, Spec};
+use barmkin_host::{Member, PolicySpec, QuotaKey, Route, SameDelivery, Spec};
 use std::collections::BTreeMap;
 
 /// Looks at every route.
@@ -22,11 +22,20 @@ pub(super) fn check(
         let Some(Entry { site, .. }) = document.routes.iter().find(|declared| declared.value.name == route.name) else {
             continue;
         };
-        let members = route.chain.iter().flat_map(Member::policies);
+        // A shadow refuses nothing, and what it verifies counts for nobody.
+        let deciding = route.chain.iter().filter(|member| !matches!(member, Member::Shadow(_)));
+        let members = deciding.flat_map(Member::policies);
         let chain: Vec<_> = members.filter_map(|name| Some((name.as_str(), spec.policies.get(name)?))).collect();
         check_bodies(route, &chain, site, listeners, context);
         for (place, (name, policy)) in chain.iter().enumerate() {
             let before = chain.get(..place).unwrap_or_default();
+            if needs_principal(policy, spec) && !is_named(before, route, listeners) {
+                let message = format!("policy `{name}` refuses every request, since none before it names the caller");
+                context
+                    .findings
+                    .error(site.key("chain"), message)
+                    .help("put the policy that names the caller, such as one of `stock:api-key`, before it");
+            }
             if stock::name_of(&policy.component) == Some("replay-window") {
                 let at = match origins.get(*name) {
                     Some(PolicyOrigin::Declared(site)) => site,
@@ -36,6 +45,31 @@ pub(super) fn check(
             }
         }
     }
+}
+
+/// Whether it refuses requests of which nobody has said whose they are.
+fn needs_principal(policy: &PolicySpec, spec: &Spec) -> bool {
+    match stock::name_of(&policy.component) {
+        Some("rbac-scopes") => true,
+        Some("rate-quota") => {
+            let granted = policy.grants.quotas.values().flatten().filter_map(|name| spec.quotas.get(name));
+            granted.into_iter().any(|quota| matches!(quota.key, QuotaKey::Principal | QuotaKey::Tenant))
+        }
+        _ => false,
+    }
+}
+
+/// Whether somebody may have said it: a policy, or a client certificate.
+fn is_named(before: &[(&str, &PolicySpec)], route: &Route, listeners: &[Listener]) -> bool {
+    let names = |policy: &PolicySpec| {
+        !matches!(stock::name_of(&policy.component), Some("rbac-scopes" | "rate-quota" | "replay-window"))
+    };
+    let by_certificate = |listener: &Listener| {
+        listener.tls.as_ref().is_some_and(|tls| tls.names_principal)
+            || matches!(listener.kind, ListenerKind::ExtAuthz { client_certificate: true, .. })
+    };
+    before.iter().any(|(_, policy)| names(policy))
+        || listeners.iter().any(|listener| route.matches.serves(Some(&listener.name)) && by_certificate(listener))
 }
 
 /// `replay-window` tells deliveries apart by what was verified before it.
