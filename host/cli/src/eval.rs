@@ -165,7 +165,7 @@ fn print(verdict: &Verdict) {
         }
     }
     for step in verdict.steps() {
-        let took = step.took.as_ref().map(took).unwrap_or_default();
+        let took = step.took.as_deref().map(took).unwrap_or_default();
         println!("  {:<24} {:<32} {took}", step.policy, outcome(&step.outcome));
         if let (Outcome::Failed(_), false) = (&step.outcome, step.detail.is_empty()) {
             println!("  {:<24} {}", "", step.detail);
@@ -196,8 +196,8 @@ fn as_json(verdict: &Verdict) -> serde_json::Value {
                 "policy": *step.policy,
                 "outcome": outcome(&step.outcome),
                 "detail": step.detail,
-                "time-us": step.took.map(|took| u64::try_from(took.time.as_micros()).unwrap_or(u64::MAX)),
-                "memory-bytes": step.took.map(|took| took.memory_bytes),
+                "time-us": step.took.as_ref().map(|took| u64::try_from(took.time.as_micros()).unwrap_or(u64::MAX)),
+                "memory-bytes": step.took.as_ref().map(|took| took.memory_bytes),
             })
         })
         .collect();

@@ -139,7 +139,7 @@ fn request(cases: &Cases, case: &Case, now: jiff::Timestamp) -> Result<(Head, Bo
 }
 
 fn print_step(step: &Step) {
-    let took = step.took.as_ref().map(took).unwrap_or_default();
+    let took = step.took.as_deref().map(took).unwrap_or_default();
     println!("  {:<24} {took}", step.policy);
 }
 
@@ -150,7 +150,7 @@ struct Used(BTreeMap<Arc<str>, Vec<Took>>);
 impl Used {
     fn add(&mut self, steps: &[Step]) {
         for step in steps {
-            self.0.entry(step.policy.clone()).or_default().extend(step.took);
+            self.0.entry(step.policy.clone()).or_default().extend(step.took.as_deref().copied());
         }
     }
 

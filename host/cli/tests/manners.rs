@@ -127,7 +127,7 @@ fn standard_input_stands_for_a_file() {
         (refused.code, refused.err.as_str()),
         (
             Some(1),
-            "-:2:1: there is no key `wrong` here\n  2 | wrong = 1\n    | ^^^^^\n  help: remove it, or use one of `admin`, `cache`, `errors`, `forward`, `include`, `keys`, `limits`, `listen`, `nonces`, `pin`, `policies`, `quotas`, `routes`, `store`, `upstreams`, `version`\n"
+            "-:2:1: there is no key `wrong` here\n  2 | wrong = 1\n    | ^^^^^\n  help: remove it, or use one of `admin`, `cache`, `errors`, `forward`, `health`, `include`, `keys`, `limits`, `listen`, `nonces`, `pin`, `policies`, `quotas`, `routes`, `shutdown`, `store`, `upstreams`, `version`\n"
         )
     );
     let field = format!("--header=x-api-key: {key}");

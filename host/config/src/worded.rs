@@ -84,7 +84,7 @@ mod tests {
     fn nobody_has_to_know_serde() {
         for (message, problem, help) in [
             ("missing field `key`", "`key` is missing", Some("add `key`")),
-            ("a: unknown field `b`, expected `c`", "a: there is no setting `b` here", Some("use `c`")),
+            ("a: unknown field `b`, expected `c`", "a: there is no setting `b` here", Some("did you mean `c`")),
             (
                 "unknown field `kye`, expected `a` or `key`",
                 "there is no setting `kye` here",

@@ -63,7 +63,7 @@ on_error = "deny"
     assert_eq!(
         report_of(text),
         "barmkin.toml:2:1: there is no key `lisen` here\n  help: did you mean `listen`\n\
-         barmkin.toml:3:2: there is no key `fleet` here\n  help: remove it, or use one of `admin`, `cache`, `errors`, `forward`, `include`, `keys`, `limits`, `listen`, `nonces`, `pin`, `policies`, `quotas`, `routes`, `store`, `upstreams`, `version`\n\
+         barmkin.toml:3:2: there is no key `fleet` here\n  help: remove it, or use one of `admin`, `cache`, `errors`, `forward`, `health`, `include`, `keys`, `limits`, `listen`, `nonces`, `pin`, `policies`, `quotas`, `routes`, `shutdown`, `store`, `upstreams`, `version`\n\
          barmkin.toml:8:1: there is no key `brust` here\n  help: did you mean `burst`\n\
          barmkin.toml:12:11: there is no key `hosts` here\n  help: did you mean `host`\n\
          barmkin.toml:12:24: a path is either `exact` or a `prefix`\n  help: write `path.exact = \"/..\"` or `path.prefix = \"/..\"`\n\

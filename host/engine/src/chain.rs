@@ -280,7 +280,7 @@ impl<'g> Progress<'g> {
         session.memory_bytes = 0;
         let began = self.generation.for_authors.then(clock::monotonic);
         let (mut session, mut decision) = policy.check(session).await;
-        let took = began.map(|began| Took { time: began.elapsed(), memory_bytes: session.memory_bytes });
+        let took = began.map(|began| Box::new(Took { time: began.elapsed(), memory_bytes: session.memory_bytes }));
         if let (Some(remark), Ok(Decision::Deny(denial))) = (session.remark.take(), &mut decision) {
             denial.add(&remark);
         }
@@ -307,7 +307,7 @@ impl<'g> Progress<'g> {
         session: &mut Session,
         policy: &Policy,
         decision: Result<Decision, CheckError>,
-        took: Option<Took>,
+        took: Option<Box<Took>>,
     ) -> Result<(Vote, Outcome), Denied> {
         let result = match decision {
             Ok(Decision::Allow(allowance)) => match session.established.add(allowance.principal, allowance.facts) {

@@ -74,7 +74,7 @@ pub struct Step {
     pub detail: String,
     /// The cost of its check, where
     /// [`Services::for_authors`](crate::Services::for_authors) asks for it.
-    pub took: Option<Took>,
+    pub took: Option<Box<Took>>,
 }
 
 /// The cost of a check.
