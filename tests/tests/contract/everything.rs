@@ -106,7 +106,10 @@ fn keys() {
     assert_eq!(verified, r#"Ok(Verified { key-id: "2026-11" })"#);
     assert!(mismatch.starts_with(r#"Refusal { code: 0, name: "mismatch""#), "{mismatch}");
     assert!(no_candidate.starts_with(r#"Refusal { code: 1, name: "no-candidate""#), "{no_candidate}");
+    let (no_candidate, remark) = no_candidate.split_once("; ").unwrap();
     assert!(no_candidate.ends_with("[32]"), "one hash of 32 bytes: {no_candidate}");
+    // The host adds what it compared with what.
+    assert!(remark.starts_with("compared 6 under secrets `2026-11` of key `signing`"), "{remark}");
 }
 
 #[test]
