@@ -113,7 +113,8 @@ fn configure_says_why_it_panicked() {
 
 #[test]
 fn authors_learn_what_a_check_took() {
-    let took = |for_authors, script: &[&str]| check(&gate_for(for_authors), script).steps().first().unwrap().took.clone();
+    let took =
+        |for_authors, script: &[&str]| check(&gate_for(for_authors), script).steps().first().unwrap().took.clone();
     assert_eq!(took(false, &["abstain"]), None);
     let one = took(true, &["abstain"]).unwrap();
     assert!(one.memory_bytes >= 64 * 1024 && one.memory_bytes.is_multiple_of(64 * 1024), "{one:?}");
