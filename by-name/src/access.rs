@@ -1,4 +1,4 @@
-//! What is inside a value.
+//! The values inside a value.
 
 use crate::{Through, visit};
 use serde::de::{DeserializeSeed, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor};

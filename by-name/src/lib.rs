@@ -1,6 +1,6 @@
 //! Reads structs by the names of their fields.
 //!
-//! What serde derives for a struct also takes a list, field by field in the order
+//! The code serde derives for a struct also takes a list, field by field in the order
 //! of their declaration. In a file that people write, that order is known to
 //! nobody, and changes with a release: `grants = [["a"], true]` would grant
 //! something. So what is read as a [`ByName`] takes tables alone.
@@ -18,8 +18,8 @@
 //! assert!(serde_json::from_str::<ByName<Grants>>("[true]").is_err());
 //! ```
 //!
-//! What serde puts aside before it knows what it is (`untagged`, `flatten`) is out
-//! of reach.
+//! Values that serde puts aside before it knows what they are (`untagged`, `flatten`)
+//! are out of reach.
 
 mod access;
 mod visit;

@@ -1,4 +1,4 @@
-//! What comes back from a deserializer.
+//! The values that come back from a deserializer.
 
 use crate::Through;
 use serde::de::{Deserializer, EnumAccess, Error, MapAccess, SeqAccess, Visitor};

@@ -1,5 +1,5 @@
-//! Fuzz targets: functions that take any bytes, and panic when something holds
-//! no more.
+//! Fuzz targets: functions that take any bytes, and panic when something no
+//! longer holds.
 //!
 //! [`run()`] drives them on stable Rust, from the inputs in `corpus/` and from
 //! changes to these, the same ones each time: CI does so for a moment. On a

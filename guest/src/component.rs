@@ -22,7 +22,7 @@ impl<R: Rule> Configured<R> {
         Self(OnceLock::new())
     }
 
-    /// What the component's `configure` does.
+    /// The component's `configure`.
     ///
     /// # Errors
     /// Everything that is wrong with the settings.
@@ -38,7 +38,7 @@ impl<R: Rule> Configured<R> {
         Ok(manifest)
     }
 
-    /// What the component's `check` does.
+    /// The component's `check`.
     pub fn check(&self, input: Input) -> Decision {
         let Some(rule) = self.0.get() else {
             return deny(500, "not-configured");

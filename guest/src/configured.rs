@@ -46,7 +46,7 @@ fn setting_of(path: &Path) -> String {
     steps.collect::<Vec<_>>().join(".")
 }
 
-/// What serde says, without a position in the JSON, which nobody has written.
+/// Serde's message, without a position in the JSON, which nobody has written.
 fn message_of(error: &serde_json::Error) -> String {
     let message = error.to_string();
     match message.rsplit_once(" at line ") {

@@ -12,7 +12,7 @@ pub fn allow(principal: Principal) -> Decision {
     Decision::Allow(Allowance { principal: Some(principal), facts: None, changes: Vec::new() })
 }
 
-/// Lets the request in and answers for it, without saying anew who asks: for
+/// Lets the request in and answers for it, without saying again who asks: for
 /// rules that decide what somebody may do whom an earlier policy established.
 #[must_use]
 pub fn vouch() -> Decision {

@@ -169,7 +169,7 @@ pub use extract::{Extract, Name};
 pub use reason::Reason;
 pub use rule::{Problems, Rule, Settings};
 
-/// What `#[policy]` expands to. Not for direct use; it changes without notice.
+/// The items that `#[policy]` expands to. Not for direct use; it changes without notice.
 #[doc(hidden)]
 pub mod __private {
     pub use serde::{self, Deserialize};

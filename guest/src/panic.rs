@@ -1,4 +1,4 @@
-//! What a policy says when it dies.
+//! The last message of a policy that dies.
 
 use std::panic::{PanicHookInfo, set_hook};
 

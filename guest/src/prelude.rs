@@ -1,4 +1,4 @@
-//! What most rules need: `use barmkin_guest::prelude::*;`
+//! The items that most rules need: `use barmkin_guest::prelude::*;`
 
 pub use crate::capability::{
     ConfiguredKey, ConfiguresKey, Ed25519, HmacSha1, HmacSha256, HmacSha512, Key, KeyedHashSha256, Nonces, Quota,

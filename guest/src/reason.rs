@@ -16,7 +16,7 @@ pub struct Reason {
 pub struct DeclaredReason {
     /// The reason.
     pub reason: Reason,
-    /// What it means, for the operator.
+    /// Its meaning, for the operator.
     pub text: Lines,
 }
 

@@ -1,4 +1,4 @@
-//! What a policy's author writes.
+//! The part of a policy that its author writes.
 
 use serde::de::DeserializeOwned;
 
@@ -49,10 +49,10 @@ pub trait Rule: Sized {
     note = "write `#[policy]` above `struct {Self}`"
 )]
 pub trait Settings: DeserializeOwned {
-    /// What decides: the settings themselves, or what is built from them.
+    /// The rule that decides: the settings themselves, or what is built from them.
     type Rule: Rule;
 
-    /// What it says of itself.
+    /// Its description of itself.
     const DESCRIPTION: Description = Description::NONE;
 
     /// Builds the rule, so that no request has to.
@@ -62,7 +62,7 @@ pub trait Settings: DeserializeOwned {
     fn build(self) -> Result<Self::Rule, Problems>;
 }
 
-/// What is wrong with settings.
+/// The problems with settings.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Problems(Vec<SettingProblem>);
 

@@ -13,13 +13,13 @@ pub struct Duration {
 }
 
 impl Duration {
-    /// So many milliseconds.
+    /// This many milliseconds.
     #[must_use]
     pub const fn from_ms(ms: u64) -> Self {
         Self { ms }
     }
 
-    /// So many seconds.
+    /// This many seconds.
     #[must_use]
     pub const fn from_s(seconds: u32) -> Self {
         Self { ms: seconds as u64 * 1_000 }

@@ -1,4 +1,4 @@
-//! What a policy says of itself.
+//! A policy's description of itself.
 #![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
 
 use barmkin_guest::prelude::*;

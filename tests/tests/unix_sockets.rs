@@ -1,4 +1,4 @@
-//! Real proxies that reach the gate by Unix sockets: forward-auth and the reverse
+//! Real proxies that reach the gate over Unix sockets: forward-auth and the reverse
 //! proxy, with the clients' own addresses.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
@@ -84,7 +84,7 @@ fn haproxy_says_by_the_proxy_protocol_who_comes_by_a_socket() {
     tells_clients_apart(haproxy.address(), &upstream, &["127.0.0.2", "127.0.0.3"], "HAProxy");
 }
 
-/// Whoever is not listed is not believed: all are one client.
+/// A process that is not listed is not believed: all are one client.
 #[test]
 fn a_process_that_is_no_proxy_speaks_for_itself_alone() {
     let upstream = Upstream::start();

@@ -11,7 +11,7 @@ pub enum BuildError {
     Metadata {
         /// The folder that was given.
         folder: PathBuf,
-        /// What cargo said.
+        /// Cargo's error.
         source: cargo_metadata::Error,
     },
     /// The folder belongs to a workspace, but no package's manifest is in it.
@@ -37,7 +37,7 @@ pub enum BuildError {
     Start {
         /// The program.
         program: String,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// Cargo ended with an error, which it has written to standard error.
@@ -51,7 +51,7 @@ pub enum BuildError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// The workspace's manifest is not TOML.
@@ -59,7 +59,7 @@ pub enum BuildError {
     Manifest {
         /// The manifest.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem with it.
         source: toml::de::Error,
     },
     /// The package asks for a stack that it cannot have.
@@ -67,7 +67,7 @@ pub enum BuildError {
     Stack {
         /// The package's name.
         package: String,
-        /// What it asks for, as JSON.
+        /// The stack it asks for, as JSON.
         text: String,
     },
     /// Nothing in the crate is marked as the policy.
@@ -87,13 +87,13 @@ pub enum BuildError {
     Componentize {
         /// The compiled module.
         module: PathBuf,
-        /// What the encoder said.
+        /// The encoder's error.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 }
 
 impl BuildError {
-    /// What the author can do about it.
+    /// The remedy, for the author.
     #[must_use]
     pub fn help(&self) -> &'static str {
         match self {

@@ -45,8 +45,8 @@ use workspace::Workspace;
 /// How to build.
 #[derive(Clone, Debug, Default)]
 pub struct BuildOptions {
-    /// Where cargo keeps its work; `guests` in the workspace's own target
-    /// directory unless given.
+    /// Where cargo keeps its work; defaults to `guests` in the workspace's
+    /// own target directory.
     pub target_dir: Option<PathBuf>,
     /// Refuses to change `Cargo.lock`, as cargo's `--locked` does.
     pub locked: bool,

@@ -1,4 +1,4 @@
-//! What a guest is compiled with, and why.
+//! The profile that a guest is compiled with, and why.
 
 use std::fs;
 use std::ops::RangeInclusive;

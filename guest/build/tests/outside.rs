@@ -116,8 +116,8 @@ fn a_folder_without_a_manifest_is_refused() {
     assert!(matches!(error, BuildError::Metadata { .. }), "{error:?}");
 }
 
-/// What crates have in common is compiled once, and not for each run: each has
-/// a name of its own there.
+/// The parts that crates share are compiled once, and not for each run: each crate
+/// has a name of its own there.
 fn options() -> BuildOptions {
     BuildOptions { target_dir: Some(Path::new(env!("CARGO_TARGET_TMPDIR")).join("outside")), locked: false }
 }

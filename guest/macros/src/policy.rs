@@ -5,7 +5,7 @@ use syn::{Fields, Ident, ItemStruct, LitStr, Path, Token};
 
 use crate::schema;
 
-/// What is in the parentheses of `#[policy(..)]`.
+/// The arguments in the parentheses of `#[policy(..)]`.
 #[derive(Default)]
 pub(crate) struct Arguments {
     /// `rule = Type`: the rule that is built from these settings, where it is not the
@@ -84,7 +84,7 @@ pub(crate) fn expand(arguments: &Arguments, settings: &ItemStruct) -> syn::Resul
     })
 }
 
-/// What it says of itself.
+/// Its description of itself.
 fn description(arguments: &Arguments, settings: &ItemStruct) -> syn::Result<TokenStream> {
     let summary = schema::lines(&settings.attrs);
     let shape = schema::of_settings(&settings.fields)?;
@@ -106,7 +106,7 @@ fn description(arguments: &Arguments, settings: &ItemStruct) -> syn::Result<Toke
     })
 }
 
-/// What the component exports. Only in a component: several policies may be
+/// The exports of the component. Only in a component: several policies may be
 /// linked into one native program. Elsewhere a policy that no test calls is not
 /// to be reported as unused.
 fn exports(settings: &Ident) -> TokenStream {

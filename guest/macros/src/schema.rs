@@ -147,7 +147,7 @@ impl Case {
     }
 }
 
-/// What serde was told, as far as it changes what can be written.
+/// The attributes of serde that change what can be written.
 #[derive(Default)]
 struct Serde {
     case: Case,
@@ -196,7 +196,7 @@ impl Serde {
     }
 }
 
-/// What is behind `=`, where it is text; `deserialize = ".."` in parentheses, too.
+/// The value behind `=`, where it is text; `deserialize = ".."` in parentheses, too.
 fn value(meta: &ParseNestedMeta<'_>) -> syn::Result<Option<LitStr>> {
     let text = |value: Expr| match value {
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text),

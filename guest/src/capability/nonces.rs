@@ -28,7 +28,7 @@ impl<N> Nonces<'_, N> {
         self.host.claim_nonce(self.index, nonce, valid_until_unix_ms)
     }
 
-    /// What the operator wants done with a delivery that comes again.
+    /// The treatment of a repeated delivery that the operator wants.
     #[must_use]
     pub fn on_duplicate(&self) -> DuplicateTreatment {
         self.host.on_duplicate(self.index)

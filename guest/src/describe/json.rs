@@ -4,7 +4,7 @@
 use crate::describe::{Choice, Description, Lines, Shape, Table};
 use crate::reason::DeclaredReason;
 
-/// What was written. What is past the `LENGTH` is only counted.
+/// The JSON that was written. Bytes past the `LENGTH` are only counted.
 pub(crate) struct Written<const LENGTH: usize> {
     pub(crate) bytes: [u8; LENGTH],
     pub(crate) length: usize,

@@ -1,4 +1,4 @@
-//! What a policy says of itself, for the people who use it: its settings, the
+//! A policy's description of itself, for the people who use it: its settings, the
 //! reasons for which it denies, and an example.
 //!
 //! `#[policy]` gathers it from the doc comments. A build for WebAssembly writes it as
@@ -29,10 +29,10 @@ pub const SECTION: &str = "barmkin-description";
 /// Lines of a doc comment, as they are written.
 pub type Lines = &'static [&'static str];
 
-/// What a policy says of itself.
+/// A policy's description of itself.
 #[derive(Clone, Copy, Debug)]
 pub struct Description {
-    /// What it is for.
+    /// Its purpose.
     pub summary: Lines,
     /// Its settings.
     pub settings: Shape,

@@ -59,7 +59,7 @@ pub enum Shape {
 /// A table whose names are fixed.
 #[derive(Clone, Copy, Debug)]
 pub struct Table {
-    /// What it is for.
+    /// Its purpose.
     pub text: Lines,
     /// Its settings.
     pub fields: &'static [Field],
@@ -70,7 +70,7 @@ pub struct Table {
 pub struct Field {
     /// Its name, as the operator writes it.
     pub name: &'static str,
-    /// What it is for.
+    /// Its purpose.
     pub text: Lines,
     /// Whether it must be given.
     pub is_required: bool,
@@ -83,7 +83,7 @@ pub struct Field {
 pub struct Choice {
     /// The word.
     pub name: &'static str,
-    /// What it means.
+    /// Its meaning.
     pub text: Lines,
 }
 

@@ -1,5 +1,5 @@
-//! What extractors declare whatever the settings are, known when the policy is
-//! compiled.
+//! The needs that extractors declare whatever the settings are, known when the
+//! policy is compiled.
 
 /// The names that an input declares.
 #[derive(Clone, Copy, Debug)]

@@ -104,7 +104,7 @@ perhaps_there! {
     Scheme = scheme, SCHEME;
     /// The authority: host, and port where it is not the scheme's own.
     Authority = authority, AUTHORITY;
-    /// What follows the first `?`, not decoded.
+    /// The part after the first `?`, not decoded.
     Query = query, QUERY;
     /// The address of the client, behind trusted proxies.
     ClientAddress = client_address, CLIENT_ADDRESS;
@@ -135,7 +135,7 @@ impl<'a, R> Extract<'a, R> for &'a Principal {
     }
 }
 
-/// What an earlier policy verified, if one did.
+/// The facts that an earlier policy verified, if one did.
 impl<'a, R> Extract<'a, R> for Option<&'a Facts> {
     fn declare(_: &R, needs: &mut Needs) {
         needs.part(RequestParts::FACTS);

@@ -19,7 +19,7 @@ pub struct Policy<S: Settings> {
     pub(super) grants: Grants,
 }
 
-/// What the operator grants, and what became of it.
+/// The grants of the operator, and what became of them.
 #[derive(Debug)]
 pub(super) struct Grants {
     pub(super) manifest: Manifest,
@@ -37,11 +37,11 @@ pub(super) struct Grants {
 pub struct ClaimMade {
     /// The policy's name for the nonce space.
     pub space: String,
-    /// What was claimed; empty for a delivery that nobody has verified.
+    /// The nonce that was claimed; empty for a delivery that nobody has verified.
     pub nonce: Vec<u8>,
     /// Until when at least.
     pub valid_until_unix_ms: u64,
-    /// What came of it.
+    /// The outcome.
     pub claim: Claim,
 }
 
@@ -54,7 +54,7 @@ pub struct TakeMade {
     pub subject: Option<String>,
     /// How many.
     pub cost: u32,
-    /// What came of it.
+    /// The outcome.
     pub outcome: Outcome,
 }
 
@@ -85,7 +85,7 @@ impl<S: Settings> Policy<S> {
         Ok(Self { rule, grants })
     }
 
-    /// What it declared.
+    /// The needs that it declared.
     #[must_use]
     pub fn manifest(&self) -> &Manifest {
         &self.grants.manifest
@@ -176,7 +176,7 @@ impl<S: Settings> Policy<S> {
         self.grants.claims.borrow().clone()
     }
 
-    /// What was asked of quotas so far, in order.
+    /// The takes that were asked of quotas so far, in order.
     #[must_use]
     pub fn takes(&self) -> Vec<TakeMade> {
         self.grants.takes.borrow().clone()

@@ -13,7 +13,7 @@ pub struct TestQuota {
 }
 
 impl TestQuota {
-    /// A quota of so many units, whose refusals say to come back after so long.
+    /// A quota of `limit` units, whose refusals say to come back after `refill_ms`.
     #[must_use]
     pub fn new(limit: u64, refill_ms: u64) -> Self {
         Self { limit, taken: Cell::new(0), refill_ms, retry_after_ms: Cell::new(0) }

@@ -9,13 +9,13 @@ pub trait Health: Send + Sync + 'static {
     /// Whether requests may be sent to this gate.
     fn is_ready(&self) -> bool;
 
-    /// What it did, in Prometheus' text format.
+    /// The metrics, in Prometheus' text format.
     fn metrics(&self) -> String;
 }
 
-/// Whoever runs the gate.
+/// The program that runs the gate.
 pub trait Control: Health {
-    /// What serves and what it did, without secrets.
+    /// The generation that serves and what it did, without secrets.
     fn status(&self) -> serde_json::Value;
 
     /// Lists the claims of a nonce space, or frees a nonce of it.

@@ -63,7 +63,7 @@ impl Reloads {
         self.0.since.store(now.as_secs(), Ordering::Relaxed);
     }
 
-    /// So many secrets were withdrawn while the configuration was broken.
+    /// This many `secrets` were withdrawn while the configuration was broken.
     pub fn withdrew(&self, secrets: usize) {
         self.0.secrets_withdrawn.fetch_add(secrets.try_into().unwrap_or(u64::MAX), Ordering::Relaxed);
     }

@@ -1,4 +1,4 @@
-//! Answers operators, and whoever asks how the gate is.
+//! Answers operators, and anybody who asks how the gate is.
 
 use crate::control::{Answered, By, Command, Control, Health, Nonces, Outcome};
 use crate::query;

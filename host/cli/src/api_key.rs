@@ -40,7 +40,7 @@ struct New {
     /// The policy that will know the key; needed where several have a pepper.
     #[arg(long, value_name = "NAME")]
     policy: Option<String>,
-    /// What the key begins with, so that scanners find it where it leaks.
+    /// The beginning of the key, by which scanners find it where it leaks.
     #[arg(long, default_value = "bk_")]
     prefix: String,
     /// Appends the entry to this file of keys, which is made if there is none.

@@ -119,7 +119,7 @@ pub(crate) fn ask(
     Ok(if status.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// What came of an order.
+/// The outcome of an order.
 pub(crate) fn outcome(said: &Value) -> String {
     let [outcome, number, generation] = ["/outcome", "/number", "/generation"].map(|part| cell(said, part));
     format!("{outcome}: generation {number} serves ({generation})\n")

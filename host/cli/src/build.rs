@@ -16,7 +16,7 @@ pub(crate) struct Args {
     /// The folder of the crate.
     #[arg(default_value = ".")]
     folder: PathBuf,
-    /// Where the component goes; `<folder>.wasm` in that folder unless given.
+    /// Where the component goes; defaults to `<folder>.wasm` in that folder.
     #[arg(short, long)]
     output: Option<PathBuf>,
 }

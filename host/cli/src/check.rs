@@ -89,7 +89,7 @@ fn print_proven(config: &Config, generation: &Generation) {
     println!("generation {}", generation.digest());
 }
 
-/// What an operator may not expect of it.
+/// The things that an operator may not expect of it.
 fn notes(config: &Config) -> Vec<String> {
     head_requests::opened(config.spec()).into_iter().chain(deliveries::lines(config)).collect()
 }

@@ -1,4 +1,4 @@
-//! What a policy says of itself, in Markdown that reads well on a terminal.
+//! A policy's description of itself, in Markdown that reads well on a terminal.
 
 use serde_json::Value;
 use std::fmt;
@@ -45,7 +45,7 @@ fn table(f: &mut fmt::Formatter<'_>, schema: &Value, depth: usize) -> fmt::Resul
     Ok(())
 }
 
-/// What a setting is made of.
+/// The parts of a setting.
 fn inside(f: &mut fmt::Formatter<'_>, schema: &Value, depth: usize) -> fmt::Result {
     for choice in list(schema, "oneOf") {
         let description = text(choice, "description");
@@ -60,7 +60,7 @@ fn inside(f: &mut fmt::Formatter<'_>, schema: &Value, depth: usize) -> fmt::Resu
     Ok(())
 }
 
-/// What may be written there, in words.
+/// The values that may be written there, in words.
 fn kind(schema: &Value) -> String {
     match text(schema, "type") {
         "string" => match text(schema, "pattern") {

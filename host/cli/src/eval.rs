@@ -47,7 +47,7 @@ pub(crate) struct Args {
     /// Where the client is.
     #[arg(long)]
     client_address: Option<IpAddr>,
-    /// The listener that it comes by, for routes that name theirs.
+    /// The listener that it comes in on, for routes that name theirs.
     #[arg(long)]
     listener: Option<String>,
     /// When it is (RFC 3339), instead of now.
@@ -173,7 +173,7 @@ fn print(verdict: &Verdict) {
     }
 }
 
-/// What a check took, for people.
+/// The cost of a check, for people.
 pub(crate) fn took(took: &Took) -> String {
     format!("{:.2?}, {} KiB", took.time, took.memory_bytes / 1024)
 }

@@ -1,9 +1,9 @@
-//! What to do about an error, apart from the error.
+//! The remedy for an error, apart from the error.
 
 use anyhow::{Error, Result};
 use std::fmt::Display;
 
-/// What a context begins with that is a remedy.
+/// The beginning of a context that is a remedy.
 const MARK: &str = "help: ";
 
 /// Adds a remedy to an error.

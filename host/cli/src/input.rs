@@ -32,7 +32,7 @@ pub(crate) fn unreadable(path: &Path) -> String {
     format!("`{}` cannot be read", path.display())
 }
 
-/// What to do about it.
+/// The remedy for that.
 pub(crate) const READABLE: &str = "correct the path, or let this user read it";
 
 /// As [`read`], of text.
@@ -41,13 +41,13 @@ pub(crate) fn read_text(path: &Path, max: usize) -> Result<String> {
     String::from_utf8(bytes).map_err(|_| anyhow::anyhow!("`{}` is not UTF-8\n  help: save it as UTF-8", path.display()))
 }
 
-/// What `text`, which is TOML and was read from `path`, says.
+/// The value of `text`, which is TOML and was read from `path`.
 pub(crate) fn parse_toml<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T> {
     let parsed = toml::from_str::<barmkin_by_name::ByName<T>>(text);
     parsed.map(|named| named.0).map_err(|error| problem(path, text, error.span().unwrap_or_default(), error.message()))
 }
 
-/// What `text`, which is JSON and was read from `path`, says.
+/// The value of `text`, which is JSON and was read from `path`.
 pub(crate) fn parse_json<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T> {
     let parsed = serde_json::from_str::<barmkin_by_name::ByName<T>>(text);
     parsed.map(|named| named.0).map_err(|error| {

@@ -103,10 +103,9 @@ const POLICIES_MIN: usize = 8;
 const SUSPENDED_CHECKS: usize = 4;
 
 /// An engine that serves `config`. What stays warm is what two generations
-/// need on all threads: more would keep the memory of policies that are no
-/// more.
+/// need on all threads: more would keep the memory of removed policies.
 pub(crate) fn serving_engine(config: &Config, store: &Store) -> Result<Engine> {
-    // wasmtime divides what it keeps among so many.
+    // wasmtime divides what it keeps among this many.
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(16);
     let checks = threads * if store.is_local() { 1 } else { SUSPENDED_CHECKS };
     let warm = checks * config.spec().policies.len().max(POLICIES_MIN) * 2;
@@ -120,7 +119,7 @@ pub(crate) fn serving_engine(config: &Config, store: &Store) -> Result<Engine> {
     or_without_cache(settings, |problem| tracing::warn!(problem, "{UNUSED_CACHE}"))
 }
 
-/// What a generation of `config` is proven with: a store of its own, so that the
+/// The services to prove a generation of `config` with: a store of its own, so that the
 /// one that serves is left alone, with as much room. It is asked by people, who
 /// are to learn why a policy failed.
 pub(crate) fn services(config: &Config) -> Services {

@@ -57,7 +57,7 @@ fn show(name: &str, as_json: bool) -> Result<()> {
     Ok(())
 }
 
-/// What the policy of this name says of itself.
+/// The description of the policy of this name.
 pub(crate) fn description(name: &str) -> Result<Value> {
     let stock = barmkin_stock::get(name.strip_prefix("stock:").unwrap_or(name));
     let file = Path::new(name.strip_prefix("file:").unwrap_or(name));

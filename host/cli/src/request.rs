@@ -138,7 +138,7 @@ pub(crate) fn head(
     })
 }
 
-/// Refuses a request that comes by a listener that `config` does not have.
+/// Refuses a request to a listener that `config` does not have.
 pub(crate) fn check_listener(head: &Head, config: &Config) -> Result<()> {
     match &head.client.listener {
         Some(name) if config.listeners().iter().all(|listener| *listener.name != **name) => {

@@ -16,8 +16,8 @@ pub(crate) struct Args {
     which: Which,
     #[command(flatten)]
     form: Form,
-    /// Its number, as `barmkin status --json` has it in `history`; the one before
-    /// unless given.
+    /// Its number, as `barmkin status --json` has it in `history`; defaults to
+    /// the one before.
     #[arg(long)]
     to: Option<u64>,
 }

@@ -139,7 +139,7 @@ async fn serve(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// What is counted, and what is told of it.
+/// The counts, and what is told of them.
 #[derive(Clone)]
 struct Counts {
     tally: Arc<Tally>,
@@ -187,7 +187,7 @@ async fn reload_on_hangup(mut hangup: Signal, operate: Arc<Operate>) {
 
 type Running = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
 
-/// What it returns answers operators.
+/// The task that answers operators.
 fn start_admin(admin: &Admin, socket: Socket, operate: Arc<Operate>, stopped: watch::Receiver<bool>) -> Running {
     let timeouts = timeouts(admin.timeouts);
     Box::pin(async move {
@@ -196,7 +196,7 @@ fn start_admin(admin: &Admin, socket: Socket, operate: Arc<Operate>, stopped: wa
     })
 }
 
-/// What it returns tells anybody how the gate is, until it is dropped.
+/// The task that tells anybody how the gate is, until it is dropped.
 fn start_health(
     declared: &barmkin_config::Health,
     socket: Taken,
@@ -220,7 +220,7 @@ async fn until(mut stopped: watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stop| *stop).await;
 }
 
-/// What it returns answers at a listener.
+/// The task that answers at a listener.
 fn start(
     listener: &Listener,
     upstreams: &BTreeMap<String, Upstream>,

@@ -61,7 +61,7 @@ mod tests {
     use super::{SETTLING, UNDER_WAY};
     use std::time::Duration;
 
-    /// What a gate takes to stop, with nothing set.
+    /// The time a gate takes to stop, with nothing set.
     fn all() -> Duration {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("barmkin.toml");

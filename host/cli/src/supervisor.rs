@@ -18,7 +18,7 @@ pub(crate) fn tell_stopping() {
 }
 
 fn tell(state: &str) {
-    // Whoever starts a process that waits for this sets it for that process.
+    // A program that starts a process and waits for this sets it for that process.
     let Some(at) = std::env::var_os("NOTIFY_SOCKET") else { return };
     let sent = address(at.as_bytes()).and_then(|at| UnixDatagram::unbound()?.send_to_addr(state.as_bytes(), &at));
     if let Err(error) = sent {

@@ -79,7 +79,7 @@ fn as_json(results: &[(&str, Option<String>)], failed: usize) -> serde_json::Val
     })
 }
 
-/// What decides the cases.
+/// The configuration or component that decides the cases.
 enum Subject {
     Configuration(Gate),
     Component(Box<Component>),
@@ -143,7 +143,7 @@ fn print_step(step: &Step) {
     println!("  {:<24} {took}", step.policy);
 }
 
-/// What the checks of each policy took.
+/// The cost of the checks of each policy.
 #[derive(Default)]
 struct Used(BTreeMap<Arc<str>, Vec<Took>>);
 

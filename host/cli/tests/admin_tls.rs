@@ -36,7 +36,7 @@ impl Setup {
         Self { gate: Webhooks::start_in(folder, "info"), rules, operators }
     }
 
-    /// The command, of whoever `by` is, to the gate by `host`.
+    /// The command, given by `by`, to the gate at `host`.
     fn command(&self, command: &[&str], host: &str, ca: &str, by: Option<&Identity>) -> Ended {
         let port = self.gate.admin.rsplit_once(':').unwrap().1;
         let admin = format!("https://{host}:{port}");

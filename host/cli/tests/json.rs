@@ -1,4 +1,4 @@
-//! What `--json` prints has the shape that `docs/commands.md` shows.
+//! The output of `--json` has the shape that `docs/commands.md` shows.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod support;

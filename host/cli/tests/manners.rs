@@ -1,4 +1,4 @@
-//! What a command does where scripts use it: readers that leave, full disks, standard
+//! The conduct of a command where scripts use it: readers that leave, full disks, standard
 //! input, folders, exit codes.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -50,7 +50,7 @@ fn callers() -> tempfile::TempDir {
     folder
 }
 
-/// What a command does when nobody reads what it prints.
+/// The end of a command whose output nobody reads.
 fn unread(folder: &Path, arguments: &[&str]) -> Ended {
     let [(out_reader, out), (err_reader, err)] = [pipe().unwrap(), pipe().unwrap()];
     drop(out_reader);

@@ -1,4 +1,4 @@
-//! What policies say of themselves: shown, documented, and true.
+//! The descriptions of policies: shown, documented, and true.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod support;

@@ -1,4 +1,4 @@
-//! What the README says first, word for word.
+//! The first part of the README, word for word.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod support;

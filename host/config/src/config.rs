@@ -127,7 +127,7 @@ impl Config {
         Err(Report { findings: findings.finish(&sources).err().map(|report| report.findings).unwrap_or_default() })
     }
 
-    /// What the operator should know although it can be used.
+    /// The findings for the operator although it can be used.
     pub fn warnings(&self) -> &[Finding] {
         &self.warnings
     }
@@ -137,7 +137,7 @@ impl Config {
         &self.fixed.listeners
     }
 
-    /// The listeners by which requests come that claim nonces of `space`.
+    /// The listeners on which requests come that claim nonces of `space`.
     pub fn ways_in(&self, space: &str) -> impl Iterator<Item = &Listener> {
         resolve::ways_in(space, &self.spec, self.listeners())
     }
@@ -147,7 +147,7 @@ impl Config {
         &self.fixed.store
     }
 
-    /// What a reload cannot change.
+    /// The part that a reload cannot change.
     pub fn fixed(&self) -> &Fixed {
         &self.fixed
     }
@@ -157,7 +157,7 @@ impl Config {
         &self.keys.ring
     }
 
-    /// What decides.
+    /// The part that decides.
     pub fn spec(&self) -> &Spec {
         &self.spec
     }

@@ -3,11 +3,11 @@
 use crate::report::{Finding, Report, Severity};
 use crate::source::{FileId, Places, Sources, Spot};
 
-/// Findings that are reported: whoever mends the first hundreds starts over,
+/// Findings that are reported: an operator who fixes the first hundreds starts over,
 /// and each has to be looked for in its file.
 const FINDINGS_MAX: usize = 512;
 
-/// What was found so far.
+/// The findings so far.
 #[derive(Debug, Default)]
 pub(crate) struct Findings(Vec<Found>);
 

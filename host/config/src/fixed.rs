@@ -1,4 +1,4 @@
-//! What is read at the start only: a reload cannot change it.
+//! The part that is read at the start only: a reload cannot change it.
 
 use crate::listener::{Address, Listener, ListenerKind, Tls};
 use crate::store::StoreConfig;
@@ -18,7 +18,7 @@ pub struct Fixed {
     pub upstreams: BTreeMap<String, Upstream>,
     /// Where nonces and quotas live.
     pub store: StoreConfig,
-    /// What is taken on at once.
+    /// The most that is taken on at once.
     pub limits: GateLimits,
     /// Where compiled policies are kept.
     pub cache: Option<PathBuf>,
@@ -29,7 +29,7 @@ pub struct Fixed {
     /// How long listeners go on when the gate is told to stop, where the operator says
     /// so: see [`drain`](Self::drain).
     pub declared_drain: Option<Duration>,
-    /// What may be loaded.
+    /// The only components and configurations that may be loaded.
     pub pin: Option<Pin>,
 }
 
@@ -67,7 +67,7 @@ pub struct AdminTimeouts {
     pub stall: Option<Duration>,
 }
 
-/// What may be loaded; everything, where it does not say.
+/// The only components and configurations that may be loaded; all, where it does not say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pin {
     /// SHA-256 of components.

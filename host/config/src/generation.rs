@@ -47,8 +47,7 @@ impl Config {
         }
     }
 
-    /// A chain that needs the body is refused on a listener that cannot carry
-    /// it (law 8).
+    /// A chain that needs the body is refused on a listener that cannot carry it.
     fn check_bodies(&self, generation: &Generation, findings: &mut Findings) {
         for route in generation.routes_with_body() {
             let Some(listener) = self.serving(route).find(|listener| !listener.carries_bodies()) else { continue };

@@ -16,7 +16,7 @@ pub struct Listener {
     pub address: Address,
     /// TLS, where it is spoken.
     pub tls: Option<Tls>,
-    /// What calls, and what is particular to that.
+    /// The kind of caller, with the settings of that kind.
     pub kind: ListenerKind,
     /// The most connections at once.
     pub connections_max: Option<usize>,
@@ -60,7 +60,7 @@ pub enum Address {
         path: PathBuf,
         /// Its permissions.
         mode: u32,
-        /// The id of its group; that of the process unless given.
+        /// The id of its group; defaults to the process's.
         group: Option<u32>,
     },
 }
@@ -74,10 +74,10 @@ impl fmt::Display for Address {
     }
 }
 
-/// What calls a listener.
+/// The kind of caller of a listener.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ListenerKind {
-    /// Envoy's external authorization, by gRPC.
+    /// Envoy's external authorization, over gRPC.
     ExtAuthz {
         /// Whether the client certificate that Envoy verified names the
         /// principal.

@@ -18,18 +18,18 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 /// Files of one configuration: a slip in a pattern shall not read a disk.
 const FILES_MAX: usize = 1_000;
 
-/// What was read, as far as it could be.
+/// The configuration, as far as it could be read.
 #[derive(Default)]
 pub(crate) struct Loaded {
     pub(crate) sources: Sources,
     pub(crate) document: Document,
     pub(crate) findings: Findings,
     pub(crate) files: Files,
-    /// What could not be read, in whole or in part.
+    /// The parts that could not be read, in whole or in part.
     pub(crate) unread: Unread,
 }
 
-/// What of a configuration could not be read, so that it says nothing.
+/// The parts of a configuration that could not be read, and so say nothing.
 #[derive(Default)]
 pub(crate) struct Unread {
     /// Whether that is a whole file, or one that is not TOML.
@@ -338,7 +338,7 @@ fn is_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(allowed)
 }
 
-/// What to do about what is not TOML.
+/// The remedy for text that is not TOML.
 fn toml_help(message: &str) -> &'static str {
     if message.contains("duplicate key") {
         "keep one of the two"
@@ -351,7 +351,7 @@ fn toml_help(message: &str) -> &'static str {
     }
 }
 
-/// What can be written instead of a key that means nothing.
+/// The remedy for a key that means nothing.
 fn known(names: &[String]) -> String {
     if names.is_empty() {
         return "remove it".to_owned();

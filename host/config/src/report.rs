@@ -1,4 +1,4 @@
-//! What is wrong with a configuration, and where.
+//! The problems in a configuration, and where they are.
 
 use crate::excerpt::Excerpt;
 use crate::source::position;
@@ -46,9 +46,9 @@ pub struct Finding {
     pub place: Place,
     /// The line that it is in, where it is a part of a file.
     pub excerpt: Option<Excerpt>,
-    /// What it is: lower case, one sentence, no full stop.
+    /// The problem: lower case, one sentence, no full stop.
     pub message: String,
-    /// What the operator can do about it, where there is one thing to do.
+    /// The remedy, where there is one.
     pub help: Option<String>,
 }
 

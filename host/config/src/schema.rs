@@ -27,7 +27,7 @@ pub(crate) fn document() -> Value {
     schemars::SchemaGenerator::default().into_root_schema_for::<Document>().to_value()
 }
 
-/// What the schema says about one value: the alternatives that it may be.
+/// The schema of one value: the alternatives that it may be.
 pub(crate) struct Shape<'s> {
     root: &'s Value,
     alternatives: Vec<&'s Value>,

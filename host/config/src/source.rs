@@ -1,6 +1,6 @@
 //! The files of a configuration, and places in them.
 //!
-//! What is read from a file forgets where it stood; a finding names it by its
+//! A value read from a file forgets where it stood; a finding names it by its
 //! path of keys, and the place is looked up when there is something to report.
 
 use crate::excerpt::Excerpt;
@@ -34,7 +34,7 @@ struct Source {
     text: String,
 }
 
-/// What a finding is about.
+/// The part of a configuration that a finding is about.
 #[derive(Clone, Debug)]
 pub(crate) enum Spot {
     /// A file as a whole.

@@ -62,7 +62,7 @@ pub struct RedisConfig {
     pub servers: RedisServers,
     /// Who logs in.
     pub login: RedisLogin,
-    /// What every key begins with.
+    /// The beginning of every key.
     pub prefix: Option<String>,
     /// How long one call may take.
     pub timeout: Option<Duration>,
@@ -77,7 +77,7 @@ pub enum RedisServers {
     Cluster(Vec<String>),
     /// A master that sentinels name.
     Sentinel {
-        /// What they call it.
+        /// Their name for it.
         master: String,
         /// Their addresses.
         addresses: Vec<String>,
@@ -88,7 +88,7 @@ pub enum RedisServers {
     },
 }
 
-/// What may be rotated while a store is in use.
+/// The credentials, which may be rotated while a store is in use.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct RedisLogin {
     /// Who logs in.
@@ -102,7 +102,7 @@ pub struct RedisLogin {
 }
 
 impl RedisServers {
-    /// Whether these are the same, whoever logs in.
+    /// Whether these are the same, apart from the logins.
     fn are_same(&self, other: &Self) -> bool {
         let without_login = |servers: &Self| match servers.clone() {
             Self::Sentinel { master, addresses, master_has_tls, .. } => {

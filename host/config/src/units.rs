@@ -16,7 +16,7 @@ pub struct Text<U> {
 
 /// How a kind of quantity is written.
 pub trait Unit {
-    /// What it is once it is read.
+    /// The type that it is read as.
     type Value;
     /// Its name in messages.
     const NAME: &'static str;
@@ -32,9 +32,9 @@ pub trait Unit {
 /// A message and its help.
 #[derive(Debug, PartialEq, Eq)]
 pub struct BadQuantity {
-    /// What is wrong.
+    /// The problem.
     pub message: String,
-    /// What to write.
+    /// The remedy.
     pub help: String,
 }
 
@@ -125,7 +125,7 @@ impl Unit for RateUnit {
     }
 }
 
-/// So many in a period.
+/// A number per period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
     /// How many.

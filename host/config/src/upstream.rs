@@ -9,7 +9,7 @@ use std::path::PathBuf;
 pub struct Upstream {
     /// Where they are, the most wanted first.
     pub addresses: Vec<UpstreamAddress>,
-    /// What they speak.
+    /// The version of HTTP that they speak.
     pub http: Http,
     /// TLS, where the addresses are `https`.
     pub tls: Option<UpstreamTls>,
@@ -24,14 +24,14 @@ pub enum UpstreamAddress {
     Unix(PathBuf),
 }
 
-/// What an upstream speaks.
+/// The version of HTTP that an upstream speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Http {
     /// HTTP/1.1.
     One,
     /// HTTP/2.
     Two,
-    /// What the TLS handshake agrees on; HTTP/1.1 without TLS.
+    /// The one that the TLS handshake agrees on; HTTP/1.1 without TLS.
     Auto,
 }
 

@@ -1,4 +1,4 @@
-//! What serde says of a value, for those who wrote it: without words for programmers,
+//! Serde's messages about a value, for those who wrote it: without words for programmers,
 //! and with what belongs there as the remedy.
 
 use crate::unknown::nearest;
@@ -33,7 +33,7 @@ pub(crate) fn worded(message: &str) -> (String, Option<String>) {
     }
 }
 
-/// What stands before and behind `words`.
+/// The parts before and behind `words`.
 fn behind<'m>(message: &'m str, words: &str) -> Option<(&'m str, &'m str)> {
     let at = message.find(words)?;
     Some((message.get(..at)?, message.get(at + words.len()..)?))

@@ -84,7 +84,7 @@ fn what_leads_nowhere_is_named_where_it_is() {
     }
 }
 
-/// Whoever else names principals may give them any scope.
+/// Others that name principals may give them any scope.
 #[test]
 fn nothing_is_said_of_scopes_that_others_may_give() {
     let text = r#"version = 1

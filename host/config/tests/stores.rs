@@ -8,7 +8,7 @@ use barmkin_host::{Gcra, MemoryLimits, QuotaRule, Window};
 use std::time::Duration;
 use support::{folder, load, report_of};
 
-/// What a `[store]` with these lines is.
+/// The meaning of a `[store]` with these lines.
 fn store(lines: &str) -> StoreConfig {
     let text = format!("version = 1\n[store]\n{lines}\n");
     let folder =
@@ -38,7 +38,7 @@ fn stores_are_read_by_their_kind() {
     }
 }
 
-/// What a `[store]` of Redis with these lines is.
+/// The meaning of a `[store]` of Redis with these lines.
 fn redis(lines: &str) -> RedisConfig {
     let StoreConfig::Redis(redis) = store(&format!("kind = \"redis\"\n{lines}")) else { panic!("a Redis") };
     *redis
@@ -337,7 +337,7 @@ fn bounds_that_are_more_than_the_stores_are_reported() {
     }
 }
 
-/// What a `[nonces]` remembers, against what the stock policies of a chain take.
+/// The retention of a `[nonces]`, against what the stock policies of a chain take.
 #[test]
 fn a_space_that_forgets_too_soon_is_reported() {
     let configuration = |retain: &str, window: &str, tolerance: &str| {

@@ -28,7 +28,7 @@ fn loaded(folder: &TempDir) -> Config {
     load(folder).unwrap_or_else(|report| panic!("{report}"))
 }
 
-/// What is wrong with `app`.
+/// The problems with `app`.
 fn wrong(upstream: &str) -> String {
     report(&with(upstream))
 }

@@ -12,7 +12,7 @@ use http::header::{
 use http::{HeaderMap, Uri};
 
 /// The fields of a denial that a script may want: what to do about it, and what to
-/// tell whoever runs the gate.
+/// tell the operator.
 const EXPOSED: HeaderValue = HeaderValue::from_static("www-authenticate, retry-after, barmkin-reason, x-request-id");
 
 /// The pages that may read a route's denials.

@@ -232,7 +232,7 @@ impl BuiltRoute {
     }
 }
 
-/// What a route is for, in the form in which requests are compared with it.
+/// The requests that a route is for, in the form in which requests are compared with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct BuiltMatch {
     host: HostMatch,

@@ -185,7 +185,7 @@ fn run(route: &str, scripts: &[Script; 4]) -> Verdict {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
-    /// Laws 1, 2 and 6 in one: the first deny wins and later policies do not
+    /// Several laws in one: the first deny wins and later policies do not
     /// run; an allow counts only from who may vouch; if all abstain the
     /// verdict is deny; a failure is never allow; every policy meets a fresh
     /// instance; what stays taken follows the verdict.

@@ -32,7 +32,7 @@ const PREFACE: usize = 24;
 pub(crate) struct Connection<S> {
     stream: Watched<S>,
     caller: Caller,
-    /// What is missing of the preface, and the time for it.
+    /// The missing bytes of the preface, and the time for it.
     beginning: Option<(usize, Pin<Box<Sleep>>)>,
 }
 

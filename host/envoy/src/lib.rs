@@ -1,7 +1,7 @@
 //! Barmkin as an Envoy `ext_authz` service over gRPC
 //! (`envoy.service.auth.v3.Authorization`).
 //!
-//! What Envoy needs to be told:
+//! The settings that Envoy needs:
 //!
 //! ```yaml
 //! transport_api_version: V3

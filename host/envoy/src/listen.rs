@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tonic::transport::Server;
 
-/// What a check may need besides a body. Envoy lets through 8 MiB of headers
+/// Bytes that a check may need besides a body. Envoy lets through 8 MiB of headers
 /// at most; a check past the limit would be a gRPC error and no verdict.
 const MESSAGE_OVERHEAD_BYTES: usize = 16 * 1024 * 1024;
 

@@ -1,10 +1,10 @@
-//! What the service has to be told about its Envoy.
+//! The facts that the service needs about its Envoy.
 
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// What the service has to be told about its Envoy.
+/// The facts that the service needs about its Envoy.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// `max_request_bytes` of Envoy's `with_request_body`; `None` where Envoy
@@ -19,8 +19,8 @@ pub struct Options {
     pub client_certificate: bool,
     /// Its name, for routes that name their listeners.
     pub listener: Option<Arc<str>>,
-    /// Whether checks may be sent here, for those that ask `grpc.health.v1`: always
-    /// unless given.
+    /// Whether checks may be sent here, for those that ask `grpc.health.v1`;
+    /// defaults to always.
     pub ready: Option<watch::Receiver<bool>>,
     /// The bounds of the server.
     pub bounds: Bounds,

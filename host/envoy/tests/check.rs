@@ -398,7 +398,7 @@ async fn ask_in_part(mut client: TcpStream, announced: u32, sent: &[u8]) -> TcpS
     client
 }
 
-/// What the answer to the check begins with, header and message.
+/// The beginning of the answer to the check, header and message.
 async fn answer(client: &mut TcpStream) -> Vec<u8> {
     let mut answer = Vec::new();
     loop {

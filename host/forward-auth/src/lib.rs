@@ -65,7 +65,7 @@ pub struct Options {
     /// removed them if it were set up to.
     pub gates: Vec<IpNet>,
     /// Protocols that a client may ask the proxy to change to. Behind a change
-    /// the proxy asks no more: `h2c` here would let every further request
+    /// the proxy no longer asks: `h2c` here would let every further request
     /// through.
     pub upgrades: Vec<Box<str>>,
     /// Its name, for routes that name their listeners.

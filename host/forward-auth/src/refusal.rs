@@ -17,7 +17,7 @@ pub(crate) enum Refusal {
     Ambiguous(HeaderName),
     /// A field of another dialect says something else.
     Contradiction(HeaderName),
-    /// What it says cannot be read.
+    /// Its value cannot be read.
     Malformed(HeaderName),
     /// The path does not begin with the prefix that the proxy puts there.
     WithoutPrefix,

@@ -82,7 +82,7 @@ fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Room for one request on it, until this is dropped.
 pub(crate) struct StreamPlace(pub(crate) Arc<Multiplexed>);
 
-/// What came of sending a request.
+/// The outcome of sending a request.
 pub(crate) enum Sent {
     /// An answer has begun. The connection of HTTP/1.1 is free after it.
     Answered(Response<Incoming>, Again),
@@ -90,7 +90,7 @@ pub(crate) enum Sent {
     NotTaken(Box<Request<Outgoing>>),
 }
 
-/// What is left of a connection when an answer has begun.
+/// The part of a connection that is left when an answer has begun.
 pub(crate) enum Again {
     /// To be used again when the answer has ended.
     One(http1::SendRequest<Outgoing>, Origin),

@@ -1,4 +1,4 @@
-//! What the client is told when an allowed request comes to nothing.
+//! The answer to the client when an allowed request comes to nothing.
 
 use crate::patience::BodyError;
 use barmkin_host::{REASON_FIELD, REQUEST_ID_FIELD};

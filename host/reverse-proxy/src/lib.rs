@@ -19,7 +19,7 @@
 //! # Ok(()) }
 //! ```
 //!
-//! What reaches the upstream:
+//! The upstream gets:
 //! - the request target byte for byte, and `host` as the client sent it;
 //! - no field that concerns one connection only (RFC 9110 section 7.6.1). The
 //!   gate refuses a `connection` that names a field which anybody read or which
@@ -27,7 +27,7 @@
 //! - `x-forwarded-for`, `-proto` and `-host`; a client's own claims in these,
 //!   and in others like them (`x-real-ip`), survive only when it is a trusted
 //!   proxy;
-//! - framing written anew: a request with both `transfer-encoding` and
+//! - framing written from scratch: a request with both `transfer-encoding` and
 //!   `content-length` goes on with the former only (RFC 9112 section 6.1);
 //! - a request to change the protocol only to one of
 //!   [`upgrades`](Options::upgrades); one for anything else is refused

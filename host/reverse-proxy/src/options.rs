@@ -1,4 +1,4 @@
-//! What the proxy has to be told.
+//! The settings that the proxy needs.
 
 use crate::upstream::Upstream;
 use barmkin_host::ClientAddress;
@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What the proxy has to be told.
+/// The settings that the proxy needs.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Where allowed requests go.
@@ -24,7 +24,7 @@ pub struct Options {
     pub upgrades: Vec<Box<str>>,
     /// Its name, for routes that name their listeners.
     pub listener: Option<Arc<str>>,
-    /// What the server bears.
+    /// The bounds of the server.
     pub bounds: Bounds,
     /// How long others may take.
     pub timeouts: Timeouts,

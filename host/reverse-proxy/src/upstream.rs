@@ -32,14 +32,14 @@ pub enum Address {
     Unix(PathBuf),
 }
 
-/// What an upstream speaks.
+/// The version of HTTP that an upstream speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Http {
     /// HTTP/1.1.
     One,
     /// HTTP/2; without TLS from the first byte on ("prior knowledge").
     Two,
-    /// What the handshake of TLS agrees on; without TLS HTTP/1.1.
+    /// The one that the TLS handshake agrees on; HTTP/1.1 without TLS.
     #[default]
     Auto,
 }

@@ -42,7 +42,7 @@ pub(crate) enum Failure {
     },
     /// It takes no writes: its master does.
     Replica,
-    /// So many of the cluster's masters answered.
+    /// Only this many of the cluster's masters answered.
     Incomplete {
         answered: usize,
         masters: usize,

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
-/// How often sentinels are asked who the master is: so long a gate may go on with
+/// How often sentinels are asked who the master is: this long a gate may go on with
 /// a former one that still answers.
 const LOOK: Duration = Duration::from_secs(1);
 

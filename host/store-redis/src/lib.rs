@@ -1,6 +1,6 @@
 //! A store of Barmkin in Redis or Valkey (7 or later), which a fleet of gates
 //! shares: each nonce is accepted once by all of them, and a quota is one quota.
-//! What is said here of Redis is true of Valkey too.
+//! All that is said here of Redis is true of Valkey too.
 //!
 //! Every operation is one script, so that checking and claiming, or looking and
 //! taking, are one step on the server. Time is the server's.
@@ -64,7 +64,7 @@
 //! goes on taking writes until it notices, and all of those are lost: with sentinels as
 //! long as a gate is cut off with it, on a cluster for `cluster-node-timeout`. Set
 //! `min-replicas-to-write 1` and `min-replicas-max-lag`: it then refuses once no
-//! replica has answered for so long.
+//! replica has answered for that long.
 //!
 //! A server without persistence that restarts, or one that is flushed, forgets
 //! everything: a gate that was there before finds that out by the keys that say since

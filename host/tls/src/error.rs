@@ -15,7 +15,7 @@ pub enum TlsError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// A file is larger than any certificate or key.
@@ -47,7 +47,7 @@ pub enum TlsError {
     Pem {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem with it.
         source: pem::Error,
     },
     /// The certificate cannot be used, or not with this key.
@@ -57,7 +57,7 @@ pub enum TlsError {
         certificate: PathBuf,
         /// The key.
         key: PathBuf,
-        /// What rustls says.
+        /// The error of rustls.
         source: rustls::Error,
     },
     /// Clients cannot be verified by this CA.
@@ -65,7 +65,7 @@ pub enum TlsError {
     ClientCa {
         /// The file.
         path: PathBuf,
-        /// What rustls says.
+        /// The error of rustls.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The machine has no list of CAs.
@@ -76,13 +76,13 @@ pub enum TlsError {
     ServerCa {
         /// The file.
         path: PathBuf,
-        /// What rustls says.
+        /// The error of rustls.
         source: rustls::Error,
     },
 }
 
 impl TlsError {
-    /// What to do about it.
+    /// The remedy.
     #[must_use]
     pub fn help(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {

@@ -21,7 +21,7 @@ pub struct ServerFiles {
     pub certificate: PathBuf,
     /// Its private key, PEM: PKCS#8, PKCS#1 or SEC1. Not readable by everyone.
     pub key: PathBuf,
-    /// Who may connect; everybody unless given.
+    /// Who may connect; defaults to everybody.
     pub clients: Option<Clients>,
     /// The least version of TLS that is spoken.
     pub least_version: LeastVersion,
@@ -43,12 +43,12 @@ pub struct ClientFiles {
     /// Certificates of the CAs that vouch for the server, PEM: no other is
     /// trusted.
     pub ca: PathBuf,
-    /// The client's certificate with its chain, and its private key, PEM; none
-    /// is shown unless given.
+    /// The client's certificate with its chain, and its private key, PEM; defaults
+    /// to none.
     pub identity: Option<(PathBuf, PathBuf)>,
 }
 
-/// What the files hold.
+/// The contents of the files.
 pub(crate) struct Contents {
     certificate: Vec<u8>,
     key: Zeroizing<Vec<u8>>,

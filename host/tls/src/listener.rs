@@ -64,7 +64,7 @@ impl fmt::Display for Listener {
 }
 
 /// A port or a Unix socket that is taken, and at which nobody is answered yet:
-/// whoever connects is refused, as where no gate runs.
+/// connections are refused, as where no gate runs.
 pub struct Reserved(Held);
 
 enum Held {

@@ -18,7 +18,7 @@ use tokio_rustls::TlsAcceptor;
 /// world, and one lost packet.
 pub const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 
-/// What is spoken inside (RFC 7301), the most wanted first.
+/// The protocols spoken inside (RFC 7301), the most wanted first.
 pub type Protocols = &'static [&'static [u8]];
 
 /// HTTP/1.1.

@@ -10,9 +10,9 @@ use tokio::time::{Sleep, sleep};
 
 /// Is told of what moves on a connection.
 pub trait Watch: Send + Sync {
-    /// So many bytes were read.
+    /// This many `bytes` were read.
     fn read(&self, bytes: usize);
-    /// So many bytes were written.
+    /// This many `bytes` were written.
     fn wrote(&self, bytes: usize);
 }
 

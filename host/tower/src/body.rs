@@ -11,14 +11,14 @@ use std::task::{Context, Poll};
 ///
 /// A body that was read whole has lost its trailers, which no policy saw.
 pub struct GuardedBody<B: Body> {
-    /// What is held keeps its room until it is forwarded.
+    /// The part that is held, which keeps its room until it is forwarded.
     read: Bytes,
     /// A part that there was no room for.
     next: Bytes,
     rest: Rest<B>,
 }
 
-/// What follows the part of a body that was read.
+/// The rest of a body, after the part that was read.
 enum Rest<B: Body> {
     /// Nothing: that was the whole.
     Nothing,

@@ -147,7 +147,8 @@ fn with_target(uri: &Uri, target: &str) -> Option<Uri> {
     Uri::from_parts(parts).ok()
 }
 
-/// What has no place among the connections cannot be forwarded either.
+/// The answer to a request that has no place among the connections, and cannot be
+/// forwarded either.
 fn turned_away() -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::default());
     *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;

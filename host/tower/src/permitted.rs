@@ -1,4 +1,4 @@
-//! What a handler learns about the request it may serve.
+//! The facts that a handler learns about the request it may serve.
 
 use barmkin_host::{Digest, Permit, Principal, RequestId};
 use std::sync::Arc;

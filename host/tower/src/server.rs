@@ -3,7 +3,7 @@
 //! Every connection has a place, and places are shared ([`barmkin_shares`]):
 //! while some are free anybody may have them, and when none is, those that rest
 //! go first, then those of the client that holds most and moves slowest. A
-//! client is an address, and all that connect by a Unix socket are this machine; a
+//! client is an address, and all that connect over a Unix socket are this machine; a
 //! peer in [`Bounds::proxies`] has no share, and its requests count by the client
 //! that they name. Only where nobody gives way is a
 //! connection turned away.

@@ -32,9 +32,9 @@ pub(crate) enum Credential {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Schema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum BasicPart {
-    /// What comes before the first colon.
+    /// The part before the first colon.
     User,
-    /// What comes after it.
+    /// The part after it.
     Password,
 }
 
@@ -54,7 +54,7 @@ impl Credential {
         if let Self::Query(name) = self { Some(name) } else { None }
     }
 
-    /// What a client without a key is told (RFC 9110, section 11.6.1).
+    /// The challenge to a client without a key (RFC 9110, section 11.6.1).
     pub(crate) fn challenge(&self) -> String {
         match self {
             Self::Header(name) => format!("ApiKey header=\"{name}\""),

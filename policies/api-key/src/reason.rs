@@ -5,7 +5,7 @@ use barmkin_guest::reasons;
 reasons! {
     /// There is no key in any of the places where one may be.
     MISSING_API_KEY = 401 "missing-api-key";
-    /// What stands in the place of the key cannot be one: it has more than 512 bytes or
+    /// The text in the place of the key cannot be one: it has more than 512 bytes or
     /// other characters than visible ASCII, or Basic authentication is not written as it
     /// has to be.
     MALFORMED_API_KEY = 401 "malformed-api-key";

@@ -58,7 +58,7 @@ struct KnownKey {
     /// When the key stops counting, as RFC 3339 writes times.
     #[serde(default)]
     expires: Option<Time>,
-    /// What later policies may know of the principal. `key-id` is added to it.
+    /// Facts about the principal for later policies. `key-id` is added to them.
     #[serde(default)]
     attributes: BTreeMap<String, String>,
 }

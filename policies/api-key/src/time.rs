@@ -49,7 +49,7 @@ fn unix_ms(text: &str) -> Option<i64> {
     Some(seconds * 1_000 + fraction_ms)
 }
 
-/// What follows the point, cut off after milliseconds, and the rest.
+/// The digits after the point, cut off after milliseconds, and the rest.
 fn fraction_ms(text: &str) -> Option<(i64, &str)> {
     let Some(text) = text.strip_prefix('.') else {
         return Some((0, text));
@@ -72,7 +72,7 @@ fn offset_s(text: &str) -> Option<i64> {
     (hours <= 23 && minutes <= 59).then_some(sign * (hours * 3_600 + minutes * 60))
 }
 
-/// Numbers with exactly so many digits each.
+/// Numbers with exactly this many digits each.
 fn numbers<const COUNT: usize>(text: &str, separator: char, digits: [usize; COUNT]) -> Option<[i64; COUNT]> {
     let mut parts = text.split(separator);
     let mut numbers = [0; COUNT];

@@ -1,4 +1,4 @@
-//! What a caller over its quota is told.
+//! The answer to a caller over its quota.
 
 use barmkin_guest::types::Decision;
 

@@ -47,7 +47,7 @@ impl ScopeSet {
         }
     }
 
-    /// Makes it so many words long, if it is shorter, and takes no more memory
+    /// Makes it this many `words` long, if it is shorter, and takes no more memory
     /// than that.
     fn reach(&mut self, words: usize) {
         if let Some(missing) = words.checked_sub(self.0.len()) {

@@ -19,7 +19,7 @@ pub struct Settings {
     /// its roles.
     #[serde(default)]
     roles: BTreeMap<String, RoleSetting>,
-    /// What requests need.
+    /// The scopes that requests need.
     rules: Vec<RuleSetting>,
     /// Whether having what is needed lets a request in, for which the policy needs the
     /// grant `vouch`. Defaults to false: another policy of the chain has to let it in.
@@ -27,7 +27,7 @@ pub struct Settings {
     vouch: bool,
 }
 
-/// What requests with these methods and paths need. Without scopes, any
+/// The scopes that requests with these methods and paths need. Without scopes, any
 /// principal will do.
 #[derive(Deserialize, Schema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]

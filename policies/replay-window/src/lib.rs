@@ -20,7 +20,7 @@ name!(
 /// Lets each verified delivery in once, and not too late. It stands behind the policy
 /// that verifies, and claims in the nonce space that is granted as `deliveries`.
 ///
-/// What happens to a delivery that comes again, and when one counts as used, are
+/// The treatment of a repeated delivery, and when one counts as used, are
 /// settings of the nonce space: `on-duplicate` is `acknowledge` (it is answered with
 /// 200, and not forwarded), `deny` or `mark` (it is forwarded, with the field
 /// `barmkin-duplicate: ?1`); `keep` is `on-success` (used when the upstream took it),

@@ -1,4 +1,4 @@
-//! What the components are, beyond what their rules do: small, without
+//! The properties of the components, beyond what their rules do: small, without
 //! authority, and such that the host can take a snapshot of them.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 

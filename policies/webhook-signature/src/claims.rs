@@ -16,7 +16,7 @@ use crate::template::Piece;
 use crate::timestamp::fresh_unix_ms;
 
 /// Senders that rotate secrets send two or three signatures. Each Ed25519
-/// signature costs the host some 50 us of work, whoever sends it.
+/// signature costs the host some 50 us of work, from any sender.
 const SIGNATURES_MAX: usize = 16;
 
 /// Bytes of a message id that the host takes as a fact. Providers send some

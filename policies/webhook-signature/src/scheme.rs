@@ -32,7 +32,7 @@ pub(crate) struct Scheme {
     /// The header with the id of the message. It must be in `signed` as well.
     #[serde(default)]
     pub(crate) id_header: Option<String>,
-    /// What is signed: text in which `{id}`, `{timestamp}` and `{body}` stand for those of
+    /// The text that is signed, in which `{id}`, `{timestamp}` and `{body}` stand for those of
     /// the delivery, byte for byte. `{body}` must be in it.
     pub(crate) signed: Template,
     /// Other names under which all of its headers can come.
@@ -64,7 +64,7 @@ pub(crate) struct Timestamp {
     /// The header of its own, in lower case.
     #[serde(default)]
     pub(crate) header: Option<String>,
-    /// What the item begins with, such as `t=`.
+    /// The beginning of the item, such as `t=`.
     #[serde(default)]
     pub(crate) item: Option<String>,
     /// How it is written.

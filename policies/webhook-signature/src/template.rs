@@ -3,7 +3,7 @@
 use barmkin_guest::Schema;
 use serde::Deserialize;
 
-/// What a signature covers, piece by piece.
+/// The text that a signature covers, piece by piece.
 #[derive(Clone, Debug, Deserialize, Schema)]
 #[serde(try_from = "String")]
 pub(crate) struct Template(pub(crate) Vec<Piece>);

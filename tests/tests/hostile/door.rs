@@ -169,7 +169,7 @@ fn refused_policy(policy: PolicySpec, message: &str) {
     assert_eq!(reason(&Trial::of(program("behaves"), 2).unwrap().check("/hostile", true)), "allow");
 }
 
-/// So many milliseconds after [`NOW_UNIX_MS`].
+/// The time a `span` after [`NOW_UNIX_MS`], in milliseconds.
 pub(crate) fn after(span: Duration) -> u64 {
     NOW_UNIX_MS + u64::try_from(span.as_millis()).unwrap()
 }

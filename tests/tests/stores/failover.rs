@@ -55,7 +55,7 @@ impl Traffic {
         }
     }
 
-    /// Waits until so many more were let in.
+    /// Waits until this many `more` were let in.
     async fn wait_for(&self, more: usize) {
         let let_in = || self.claimed.lock().unwrap().iter().filter(|(_, first)| first.is_some()).count();
         let (before, began) = (let_in(), Instant::now());

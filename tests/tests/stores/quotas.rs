@@ -67,7 +67,7 @@ impl Reference {
         }
     }
 
-    /// Law 6, in its own words.
+    /// Gives units back, in the words of the rule.
     fn give_back(&mut self, now: u64, at: u64, cost: u64) {
         if let QuotaRule::Gcra(rate) = self.rule {
             let back = (cost * millis(rate.interval)).saturating_sub(now - at);

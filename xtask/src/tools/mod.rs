@@ -96,7 +96,7 @@ fn tool(name: &'static str, variable: &'static str, get: impl FnOnce() -> Result
     Tool { name, variable, found, optional: false }
 }
 
-/// Vectors that others have written down, for whoever has them: what they cover
+/// Vectors that others have written down, for those who have them: what they cover
 /// is covered without them, too.
 fn vectors() -> Result<PathBuf> {
     let folder = shell::root().join("../shared/vectors");

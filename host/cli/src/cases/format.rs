@@ -18,7 +18,7 @@ pub(crate) struct Cases {
     /// The component's settings.
     #[serde(default)]
     pub(crate) settings: serde_json::Map<String, serde_json::Value>,
-    /// What the component may do. The keys, nonce spaces and quotas of this file
+    /// The grants of the component. The keys, nonce spaces and quotas of this file
     /// are granted to it under their names.
     #[serde(default)]
     pub(crate) grants: ComponentGrants,
@@ -87,14 +87,14 @@ pub(crate) struct Case {
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct Key {
-    /// What it is for.
+    /// The algorithm that it is for.
     pub(crate) algorithm: KeyAlgorithm,
     /// The newest first; all of them verify.
     #[schemars(length(min = 1))]
     pub(crate) secrets: Vec<Secret>,
 }
 
-/// What a key is for.
+/// The algorithm that a key is for.
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum KeyAlgorithm {
@@ -135,7 +135,7 @@ pub(crate) struct Nonces {
     pub(crate) on_duplicate: Option<OnDuplicate>,
 }
 
-/// What a delivery that comes again gets.
+/// The treatment of a repeated delivery.
 #[derive(Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum OnDuplicate {
@@ -178,7 +178,7 @@ pub(crate) enum QuotaKey {
 pub(crate) struct Principal {
     /// Unique within its tenant.
     pub(crate) id: String,
-    /// What kind of party.
+    /// The kind of party.
     #[serde(default)]
     pub(crate) kind: PrincipalKind,
     /// Whose user or service it is.
@@ -196,7 +196,7 @@ pub(crate) struct Principal {
     pub(crate) attributes: BTreeMap<String, String>,
 }
 
-/// What kind of party a principal is.
+/// The kind of party that a principal is.
 #[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum PrincipalKind {
@@ -211,7 +211,7 @@ pub(crate) enum PrincipalKind {
     Device,
 }
 
-/// What was verified of the request.
+/// The verified facts of the request.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct Facts {
@@ -258,7 +258,7 @@ pub(crate) enum SignatureEncoding {
     Base64url,
 }
 
-/// What a verdict should be.
+/// The expected verdict.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct Expected {

@@ -163,8 +163,8 @@ impl Past {
         Self { number, configuration: spec.digest(), spec: Arc::new(spec), algorithms, loaded }
     }
 
-    /// The keys that it gets when it serves again: those of `now`. One that is
-    /// no more verifies nothing; none of the old secrets comes back.
+    /// The keys that it gets when it serves again: those of `now`. A removed
+    /// key verifies nothing; none of the old secrets comes back.
     pub(super) fn keys<'k>(&'k self, now: &'k KeyRing) -> impl KeySource + 'k {
         KeysOfNow { now, algorithms: &self.algorithms }
     }

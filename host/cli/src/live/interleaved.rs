@@ -39,7 +39,7 @@ struct Way {
     name: &'static str,
     file: &'static str,
     here: &'static str,
-    /// What is in the file instead; `None` if it is removed.
+    /// The content of the file instead; `None` if it is removed.
     away: Option<String>,
 }
 
@@ -85,7 +85,7 @@ fn live() -> (TempDir, Live) {
     (folder, live)
 }
 
-/// What one of the threads does at once, or somebody to the files.
+/// An undivided step of one of the threads, or of somebody with the files.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Step {
     Go,
@@ -153,7 +153,7 @@ fn orders(threads: &[&[Step]], may_be: &dyn Fn(&[Step]) -> bool) -> Vec<Vec<Step
     orders
 }
 
-/// What happens to files is told: they are read once more after `last`.
+/// A change to files is reported: they are read once more after `last`.
 fn is_told_of(last: Step) -> impl Fn(&[Step]) -> bool {
     move |order| order.iter().rposition(|step| *step == Read) > order.iter().position(|step| *step == last)
 }

@@ -1,4 +1,4 @@
-//! What serves, and how it changes while it does.
+//! The generation that serves, and how it changes while it does.
 //!
 //! Three threads change it, so that none waits for what another compiles:
 //! one loads what is on disk ([`loader`]), one withdraws secrets that are gone
@@ -35,7 +35,7 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// What serves, and how it came to.
+/// The generation that serves, and how it came to.
 pub(crate) struct Live {
     path: PathBuf,
     engine: Engine,
@@ -46,9 +46,9 @@ pub(crate) struct Live {
     credentials: Credentials,
 }
 
-/// What the threads share.
+/// The state that the threads share.
 struct State {
-    /// What was last on disk and could be used. Its keys are those in force.
+    /// The last configuration on disk that could be used. Its keys are those in force.
     config: Config,
     /// The files it was read from, or should have been.
     files: Files,
@@ -56,7 +56,7 @@ struct State {
     /// The configuration on disk, if it was rolled back from: it does not come
     /// back by itself.
     left: Option<Digest>,
-    /// What is on disk, if it cannot be used.
+    /// The configuration on disk, if it cannot be used.
     refused: Option<Refused>,
     /// When each was ordered of what may change what serves.
     turns: Turns,
@@ -94,7 +94,7 @@ impl Turns {
     }
 }
 
-/// What `/status` shows of it.
+/// The part of it that `/status` shows.
 #[derive(Clone, Default)]
 pub(crate) struct View(Arc<Mutex<Value>>);
 
@@ -104,7 +104,7 @@ impl View {
     }
 }
 
-/// What is on disk and cannot be used.
+/// A configuration on disk that cannot be used.
 struct Refused {
     /// The files, by their contents.
     contents: [u8; 32],
@@ -138,7 +138,7 @@ impl Found {
         Ok(Self { path: path.to_owned(), config, files })
     }
 
-    /// What a reload cannot change.
+    /// The part that a reload cannot change.
     pub(crate) fn fixed(&self) -> &Fixed {
         self.config.fixed()
     }

@@ -1,4 +1,4 @@
-//! What operators see and may do: the gate's side of the admin listener.
+//! The gate's side of the admin listener: what operators see and may do.
 
 use super::{Orders, View, nonces};
 use crate::health::Health;
@@ -31,7 +31,7 @@ impl Operate {
         Self { orders, view, gate, tally, store, health, started: rfc3339(SystemClock.now()) }
     }
 
-    /// What was counted of each policy that serves or did, with the component
+    /// The counts of each policy that serves or did, with the component
     /// of those that do.
     fn policies(&self) -> Value {
         let mut policies = self.tally.policies();

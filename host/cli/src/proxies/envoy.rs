@@ -1,4 +1,4 @@
-//! Envoy, by gRPC or by HTTP.
+//! Envoy, over gRPC or HTTP.
 
 use super::template::Values;
 use super::{CLAIMS, Gate, Printing};

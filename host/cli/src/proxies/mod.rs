@@ -53,7 +53,7 @@ const CLAIMS: [&str; 16] = [
     "x-real-ip",
 ];
 
-/// What is to be printed.
+/// The output that is wanted.
 #[derive(clap::Args)]
 pub(crate) struct Printing {
     /// Prints the configuration for this proxy instead, with the names, bounds
@@ -112,7 +112,7 @@ impl Gate<'_> {
         }
     }
 
-    /// What the templates have in common.
+    /// The values that the templates have in common.
     fn values(&self, proxy: Proxy, args: &Printing) -> Result<Values> {
         let fields = self
             .fields

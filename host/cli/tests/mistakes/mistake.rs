@@ -9,7 +9,7 @@ use tempfile::TempDir;
 /// A configuration that is right, of which most mistakes are made.
 pub(crate) const RIGHT: &str = include_str!("right.toml");
 
-/// What is compiled for one is there for the others.
+/// A policy that is compiled for one is there for the others.
 static CACHE: LazyLock<TempDir> = LazyLock::new(|| folder(&[]));
 
 /// Something that is done wrong.
@@ -85,14 +85,14 @@ fn put(path: &Path, contents: &[u8]) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
 }
 
-/// What was said.
+/// The code and the message.
 pub(crate) struct Told {
     pub(crate) code: i32,
     pub(crate) err: String,
 }
 
 impl Told {
-    /// What the message lacks.
+    /// The things that the message lacks.
     pub(crate) fn wanting(&self) -> Vec<&'static str> {
         let first = self.err.lines().next().unwrap_or_default();
         let has_line = first.starts_with("barmkin.toml:")

@@ -62,7 +62,7 @@ pub(crate) fn barmkin(folder: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// What a command ended with, and wrote.
+/// The code that a command ended with, and its output.
 pub(crate) struct Ended {
     pub(crate) code: Option<i32>,
     pub(crate) out: String,

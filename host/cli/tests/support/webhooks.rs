@@ -117,7 +117,7 @@ impl Webhooks {
         run(self.folder.path(), arguments)
     }
 
-    /// What it says of itself.
+    /// Its own status.
     pub(crate) fn status(&self) -> Value {
         // It can be asked whatever is on disk.
         let status = self.command(&["status", "--json", "--admin", "unix:admin.sock"]);
@@ -133,7 +133,7 @@ pub(crate) fn signature(secret: &str, body: &[u8]) -> String {
     hex::encode(mac.finalize().into_bytes())
 }
 
-/// What the gate in `folder` answers its operators.
+/// The answer of the gate in `folder` to its operators.
 pub(crate) fn get(folder: &Path, target: &str) -> String {
     let mut connection = UnixStream::connect(folder.join("admin.sock")).unwrap();
     write!(connection, "GET {target} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();

@@ -10,7 +10,7 @@ pub(crate) struct Admin {
     /// `unix:` and a path, or a port of this machine such as `127.0.0.1:9002`.
     /// Of other machines only with client certificates.
     pub(crate) address: String,
-    /// Permissions of the Unix socket; `600` unless given.
+    /// Permissions of the Unix socket; defaults to `600`.
     pub(crate) mode: Option<Text<ModeUnit>>,
     /// The Unix socket's group, by its name or its id.
     pub(crate) group: Option<Group>,
@@ -61,7 +61,8 @@ pub(crate) struct AdminTimeouts {
     pub(crate) stall: Option<Text<DurationUnit>>,
 }
 
-/// What may be loaded. It is read at the start: a reload cannot change it.
+/// The only components and configurations that may be loaded. It is read at the
+/// start: a reload cannot change it.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct Pin {

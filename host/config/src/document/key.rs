@@ -6,7 +6,7 @@ use serde::Deserialize;
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct Key {
-    /// What it is for. A key has one algorithm only.
+    /// The only algorithm that it is for.
     pub(crate) algorithm: KeyAlgorithm,
     /// How its secrets are written.
     #[serde(default)]
@@ -16,7 +16,7 @@ pub(crate) struct Key {
     pub(crate) secrets: Vec<Secret>,
 }
 
-/// What a key is for.
+/// The algorithm that a key is for.
 #[derive(Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum KeyAlgorithm {

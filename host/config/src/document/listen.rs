@@ -7,14 +7,14 @@ use serde::Deserialize;
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct Listen {
-    /// What calls.
+    /// The kind of caller.
     pub(crate) kind: ListenKind,
-    /// `host:port`, or `unix:` and a path. Whoever connects by a Unix socket counts as
+    /// `host:port`, or `unix:` and a path. A peer on a Unix socket counts as
     /// 127.0.0.1: to `trusted-proxies`, to `proxy-protocol` and as a client.
     pub(crate) address: String,
     /// TLS, on a TCP port.
     pub(crate) tls: Option<Tls>,
-    /// Permissions of the Unix socket; `660` unless given.
+    /// Permissions of the Unix socket; defaults to `660`.
     pub(crate) mode: Option<Text<ModeUnit>>,
     /// The Unix socket's group, by its name or its id.
     pub(crate) group: Option<Group>,
@@ -29,8 +29,8 @@ pub(crate) struct Listen {
     /// `reverse-proxy`: where allowed requests go, as `http://host:port`,
     /// `https://host:port`, `unix:` and a path, or the name of one of `[upstreams]`.
     pub(crate) upstream: Option<String>,
-    /// `forward-auth`: networks from which the proxy calls, this machine
-    /// unless given. `reverse-proxy`: networks of the proxies in front of it.
+    /// `forward-auth`: networks from which the proxy calls; defaults to
+    /// this machine. `reverse-proxy`: networks of the proxies in front of it.
     #[serde(default)]
     pub(crate) trusted_proxies: Vec<String>,
     /// `forward-auth`: networks from which the proxies of other gates call,
@@ -91,7 +91,7 @@ pub(crate) struct Tls {
     /// The CAs that vouch for clients, as a PEM file. Without it no client is
     /// asked for a certificate.
     pub(crate) client_ca: Option<String>,
-    /// Whether a client must have a certificate; `required` unless given.
+    /// Whether a client must have a certificate; defaults to `required`.
     pub(crate) client_certificate: Option<ClientCertificate>,
     /// `reverse-proxy`: whether the client's certificate names the principal,
     /// by its first URI, else its first DNS name.
@@ -112,13 +112,13 @@ pub(crate) enum ClientCertificate {
     Optional,
 }
 
-/// What calls.
+/// The kind of caller.
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum ListenKind {
-    /// Envoy's external authorization, by gRPC.
+    /// Envoy's external authorization, over gRPC.
     ExtAuthz,
-    /// The forward-auth of nginx, Caddy, Traefik, HAProxy, and Envoy by HTTP.
+    /// The forward-auth of nginx, Caddy, Traefik, HAProxy, and Envoy over HTTP.
     ForwardAuth,
     /// Clients, or any proxy: the gate stands in the way itself.
     ReverseProxy,

@@ -62,7 +62,7 @@ pub(crate) struct Document {
     /// Routes. Their order means nothing: the most specific one wins.
     #[schemars(default)]
     pub(crate) routes: Vec<Entry<Route>>,
-    /// What is taken on at once.
+    /// The most that is taken on at once.
     pub(crate) limits: Option<Entry<Limits>>,
     /// Where compiled policies are kept for the next start.
     pub(crate) cache: Option<Entry<Cache>>,
@@ -72,11 +72,11 @@ pub(crate) struct Document {
     pub(crate) health: Option<Entry<Health>>,
     /// How a gate stops.
     pub(crate) shutdown: Option<Entry<Shutdown>>,
-    /// What may be loaded.
+    /// The only components and configurations that may be loaded.
     pub(crate) pin: Option<Entry<Pin>>,
-    /// What the upstream learns.
+    /// The facts forwarded to the upstream.
     pub(crate) forward: Option<Entry<Forward>>,
-    /// What clients learn.
+    /// The details that clients get in errors.
     pub(crate) errors: Option<Entry<Errors>>,
 }
 
@@ -104,7 +104,7 @@ impl<T: JsonSchema> JsonSchema for Entry<T> {
     }
 }
 
-/// What is taken on at once. It is read at the start: a reload cannot change it.
+/// The most that is taken on at once. It is read at the start: a reload cannot change it.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct Limits {
@@ -127,7 +127,7 @@ pub(crate) struct Cache {
     pub(crate) path: String,
 }
 
-/// What the upstream learns.
+/// The facts forwarded to the upstream.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct Forward {
@@ -147,7 +147,7 @@ fn principal_field() -> String {
     "barmkin-principal".to_owned()
 }
 
-/// What clients learn.
+/// The details that clients get in errors.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct Errors {

@@ -22,22 +22,22 @@ pub(crate) struct Policy {
     /// a file is an entry: a JSON object.
     #[serde(default)]
     pub(crate) tables: BTreeMap<String, String>,
-    /// What it may use.
+    /// Its grants.
     #[serde(default)]
     pub(crate) grants: Grants,
-    /// What its failure counts as.
+    /// The effect of its failure.
     #[serde(default)]
     pub(crate) on_error: OnError,
-    /// CPU time of one check; `10ms` unless given.
+    /// CPU time of one check; defaults to `10ms`.
     pub(crate) deadline: Option<Text<DurationUnit>>,
-    /// Linear memory; `2MiB` unless given.
+    /// Linear memory; defaults to `2MiB`.
     pub(crate) memory: Option<Text<SizeUnit>>,
     /// How long loading it may take, by an estimate from its code; defaults to
     /// `50s`, and may be `120s` at most.
     pub(crate) compile_budget: Option<Text<DurationUnit>>,
 }
 
-/// What a policy may use: its own names to the ones declared here.
+/// The grants of a policy: its own names to the ones declared here.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct Grants {
@@ -81,7 +81,7 @@ impl OneOrMore {
     }
 }
 
-/// What a policy's failure counts as.
+/// The effect of a policy's failure.
 #[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum OnError {

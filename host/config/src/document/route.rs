@@ -11,10 +11,10 @@ use std::num::NonZeroU32;
 pub(crate) struct Route {
     /// Its name, in logs and metrics.
     pub(crate) name: String,
-    /// Which requests; all of them unless given.
+    /// Which requests; defaults to all of them.
     #[serde(default, rename = "match")]
     pub(crate) matches: Match,
-    /// The listeners whose requests it is for; all of them unless given.
+    /// The listeners whose requests it is for; defaults to all of them.
     #[schemars(length(min = 1))]
     pub(crate) listeners: Option<Vec<String>>,
     /// The policies, in the order they run.
@@ -29,31 +29,31 @@ pub(crate) struct Route {
     /// Whether it forwards whatever the verdict is, and records it.
     #[serde(default)]
     pub(crate) observe: bool,
-    /// What becomes of CORS preflights.
+    /// The treatment of CORS preflights.
     #[serde(default)]
     pub(crate) preflight: Preflight,
-    /// The largest body that the chain takes, if it needs the body. Unless given,
-    /// it is the most that all its policies can use, up to `1MiB`, and what the
+    /// The largest body that the chain takes, if it needs the body. Defaults
+    /// to the most that all its policies can use, up to `1MiB`, and what the
     /// provider of a webhook is known to send, if that is more.
     pub(crate) body_limit: Option<Text<SizeUnit>>,
-    /// What the backend folds in paths, besides what is refused everywhere: a
+    /// The foldings of paths by the backend, besides those refused everywhere: a
     /// path that it would serve as another one is refused. None by default,
     /// since most backends take such paths for what they are.
     #[serde(default)]
     pub(crate) backend_folds: Vec<BackendFolding>,
-    /// What becomes of fields that replace the method or the target for some
+    /// The treatment of fields that replace the method or the target for some
     /// frameworks, such as `x-http-method-override` and `x-original-url`.
     #[serde(default)]
     pub(crate) overrides: Overrides,
     /// Of how many requests that are let in one is logged, with who sent it and
-    /// by which key: `1` for all of them. None unless given.
+    /// by which key: `1` for all of them. Defaults to none.
     pub(crate) log_allowed: Option<NonZeroU32>,
     /// The pages of other origins whose scripts may read this route's denials. Without
     /// it a browser shows them a network error in place of 401.
     pub(crate) cors: Option<Cors>,
-    /// What may stand in paths below the route's `path.prefix` although backends read it
-    /// in two ways. Every reading must stay below the prefix and below no more specific
-    /// route, and no policy of the chain may read the path.
+    /// The parts allowed in paths below the route's `path.prefix` although backends
+    /// read them in two ways. Every reading must stay below the prefix and below no
+    /// more specific route, and no policy of the chain may read the path.
     #[serde(default)]
     pub(crate) path_exceptions: Vec<PathException>,
 }
@@ -80,7 +80,7 @@ pub(crate) enum PathException {
     EmptySegments,
 }
 
-/// What a backend makes one path of that is two to others.
+/// Paths that a backend takes for one, and others for two.
 #[derive(Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum BackendFolding {
@@ -90,7 +90,7 @@ pub(crate) enum BackendFolding {
     FormatSuffixes,
 }
 
-/// What becomes of fields that replace the method or the target.
+/// The treatment of fields that replace the method or the target.
 #[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Overrides {
@@ -127,7 +127,7 @@ pub(crate) struct PathPattern {
     pub(crate) prefix: Option<String>,
 }
 
-/// What becomes of CORS preflights, which carry no credentials.
+/// The treatment of CORS preflights, which carry no credentials.
 #[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Preflight {

@@ -17,7 +17,7 @@ pub(crate) struct Store {
     pub(crate) quotas_max: Option<usize>,
     /// `embedded`: its folder, relative to this file.
     pub(crate) path: Option<String>,
-    /// `embedded`: what an answer survives; `process` unless given.
+    /// `embedded`: what an answer survives; defaults to `process`.
     pub(crate) durability: Option<Durability>,
     /// `redis`: one server, `redis://host:port/db`, with TLS `rediss://`.
     #[schemars(regex(pattern = "^(redis|rediss|redis\\+unix|unix)://."))]
@@ -28,15 +28,15 @@ pub(crate) struct Store {
     pub(crate) cluster: Option<Vec<String>>,
     /// `redis`, instead of `url`: the sentinels that name the server.
     pub(crate) sentinel: Option<StoreSentinel>,
-    /// `redis`: who logs in; the default user unless given.
+    /// `redis`: who logs in; defaults to the default user.
     pub(crate) username: Option<String>,
     /// `redis`: where the password is: `file:` and a path, or `env:` and the name
     /// of a variable.
     #[schemars(regex(pattern = "^(file|env):."))]
     pub(crate) password: Option<String>,
-    /// `redis`: what every key begins with; `barmkin` unless given.
+    /// `redis`: what every key begins with; defaults to `barmkin`.
     pub(crate) prefix: Option<String>,
-    /// `redis`: how long one call may take; `250ms` unless given.
+    /// `redis`: how long one call may take; defaults to `250ms`.
     pub(crate) timeout: Option<Text<DurationUnit>>,
     /// `redis` with TLS. With `sentinel` the server speaks TLS if this is given.
     pub(crate) tls: Option<StoreTls>,
@@ -46,13 +46,13 @@ pub(crate) struct Store {
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct StoreSentinel {
-    /// What they call the master.
+    /// Their name for the master.
     #[schemars(length(min = 1))]
     pub(crate) master: String,
     /// Where they are: `redis://host:port`, or all of them `rediss://host:port`.
     #[schemars(length(min = 1), inner(regex(pattern = "^rediss?://.")))]
     pub(crate) addresses: Vec<String>,
-    /// Who logs in to the sentinels; the default user unless given.
+    /// Who logs in to the sentinels; defaults to the default user.
     pub(crate) username: Option<String>,
     /// Where the password for the sentinels is: `file:` and a path, or `env:` and the
     /// name of a variable.
@@ -66,7 +66,7 @@ pub(crate) struct StoreSentinel {
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct StoreTls {
-    /// Who may certify the server; the machine's own list unless given.
+    /// Who may certify the server; defaults to the machine's own list.
     pub(crate) root: Option<String>,
     /// The certificate with which the gate identifies itself.
     pub(crate) certificate: Option<String>,
@@ -74,7 +74,7 @@ pub(crate) struct StoreTls {
     pub(crate) key: Option<String>,
 }
 
-/// What the answer to a claim or a take survives.
+/// The failures that the answer to a claim or a take survives.
 #[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Durability {
@@ -101,15 +101,15 @@ pub(crate) enum StoreKind {
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct Nonces {
-    /// How long a delivery is remembered; `24h` unless given. A policy that
+    /// How long a delivery is remembered; defaults to `24h`. A policy that
     /// would take one for longer than that is refused (`retention-exceeded`).
     pub(crate) retain: Option<Text<DurationUnit>>,
     /// The most live nonces, so that this space cannot fill the store for the
-    /// others; an equal part of the store's `nonces-max` unless given. On
-    /// `redis` it bounds what each gate adds, and there is none unless given.
+    /// others; defaults to an equal part of the store's `nonces-max`. On `redis`
+    /// it bounds what each gate adds, and there is none by default.
     #[schemars(range(min = 1))]
     pub(crate) entries_max: Option<usize>,
-    /// What counts as the same delivery.
+    /// The part that identifies a delivery.
     #[serde(default)]
     pub(crate) same_delivery: SameDelivery,
     /// Fields that were not signed and tell apart deliveries which are the same
@@ -155,7 +155,7 @@ pub(crate) enum StatusClass {
     ClientError,
 }
 
-/// What counts as the same delivery.
+/// The part that identifies a delivery.
 #[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum SameDelivery {
@@ -166,7 +166,7 @@ pub(crate) enum SameDelivery {
     MessageId,
 }
 
-/// What a delivery that comes again gets.
+/// The treatment of a repeated delivery.
 #[derive(Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum OnDuplicate {
@@ -197,30 +197,30 @@ pub(crate) enum Keep {
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct Quota {
-    /// How it counts; `gcra` unless given.
+    /// How it counts; defaults to `gcra`.
     #[serde(default)]
     pub(crate) algorithm: QuotaAlgorithm,
     /// The steady rate, or how much in each window. Not for `concurrency`.
     pub(crate) rate: Option<Text<RateUnit>>,
-    /// `gcra`: the most at once; the rate's count unless given.
+    /// `gcra`: the most at once; defaults to the rate's count.
     #[schemars(range(min = 1))]
     pub(crate) burst: Option<u64>,
     /// `concurrency`: the most at once.
     #[schemars(range(min = 1))]
     pub(crate) limit: Option<u64>,
     /// `concurrency`: when a request counts as ended although nobody said so;
-    /// `1m` unless given.
+    /// defaults to `1m`.
     pub(crate) lease: Option<Text<DurationUnit>>,
     /// Whom it is counted against.
     pub(crate) key: QuotaKey,
-    /// When a unit stays taken; `on-allow` unless given. Not for `concurrency`,
+    /// When a unit stays taken; defaults to `on-allow`. Not for `concurrency`,
     /// whose units come back when the request ends.
     pub(crate) keep: Option<Keep>,
     /// The most subjects that have taken from it, and for `sliding-window` and
     /// `concurrency` the takes of each, so that this quota cannot fill the store
-    /// for the others; an equal part of the store's `quotas-max` unless given. On
-    /// `redis` it bounds the subjects of each gate, and there is none unless
-    /// given.
+    /// for the others; defaults to an equal part of the store's `quotas-max`. On
+    /// `redis` it bounds the subjects of each gate, and there is none by
+    /// default.
     #[schemars(range(min = 1))]
     pub(crate) entries_max: Option<usize>,
 }
@@ -232,11 +232,11 @@ pub(crate) enum QuotaAlgorithm {
     /// A steady rate with a burst.
     #[default]
     Gcra,
-    /// So many in each minute, hour or day of the store's clock.
+    /// A number in each minute, hour or day of the store's clock.
     FixedWindow,
-    /// So many in any minute, hour or day.
+    /// A number in any minute, hour or day.
     SlidingWindow,
-    /// So many requests at once.
+    /// A number of requests at once.
     Concurrency,
 }
 

@@ -19,7 +19,7 @@ pub(crate) struct Upstream {
     pub(crate) tls: Option<UpstreamTls>,
 }
 
-/// What an upstream speaks.
+/// The version of HTTP that an upstream speaks.
 #[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
 pub(crate) enum Http {
     /// HTTP/1.1.
@@ -28,7 +28,7 @@ pub(crate) enum Http {
     /// HTTP/2, without TLS from the first byte on (h2c with prior knowledge).
     #[serde(rename = "2")]
     Two,
-    /// What the TLS handshake agrees on; HTTP/1.1 without TLS.
+    /// The one that the TLS handshake agrees on; HTTP/1.1 without TLS.
     #[default]
     #[serde(rename = "auto")]
     Auto,

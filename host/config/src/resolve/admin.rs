@@ -66,7 +66,7 @@ pub(super) fn health(declared: &Entry<document::Health>, context: &mut Context<'
     Some(Health { address: Address::Tcp(health.address.clone()), tls, timeouts })
 }
 
-/// Whoever may connect to a Unix socket is there at once, and is not shaken hands with.
+/// A peer on a Unix socket is there at once, and has no handshake.
 fn check_unix(has_tls: bool, timeouts: AdminTimeouts, site: &Site, context: &mut Context<'_>) {
     if has_tls {
         context

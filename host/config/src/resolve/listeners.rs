@@ -106,7 +106,7 @@ fn address(listen: &Listen, site: &Site, context: &mut Context<'_>) -> Option<Ad
     None
 }
 
-/// Whoever connects by a Unix socket counts as this machine: where the proxy there is
+/// A peer on a Unix socket counts as this machine: where the proxy there is
 /// not known as one, all clients are one, and none has an address of its own.
 fn check_peers(listener: &Listener, site: &Site, context: &mut Context<'_>) {
     let this_machine = barmkin_tls::THIS_MACHINE.ip();

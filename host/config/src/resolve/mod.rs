@@ -38,7 +38,7 @@ use crate::units::{Text, Unit};
 use barmkin_host::Spec;
 use http::HeaderName;
 
-/// What a document means.
+/// The meaning of a document.
 pub(crate) struct Resolved {
     pub(crate) fixed: Fixed,
     pub(crate) spec: Spec,
@@ -46,7 +46,7 @@ pub(crate) struct Resolved {
     pub(crate) origins: Origins,
 }
 
-/// What resolving a part needs of the whole.
+/// The parts of the whole that resolving a part needs.
 pub(crate) struct Context<'c> {
     pub(crate) sources: &'c mut Sources,
     pub(crate) options: &'c LoadOptions,

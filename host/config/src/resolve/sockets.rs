@@ -8,7 +8,7 @@ use crate::source::Site;
 use crate::units::{ModeUnit, Text};
 use nix::unistd::Group as SystemGroup;
 
-/// What is written of an address, and of who may connect to it.
+/// An address as it is written, with who may connect to it.
 pub(super) struct Written<'d> {
     pub(super) site: &'d Site,
     pub(super) address: &'d str,

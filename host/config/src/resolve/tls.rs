@@ -63,7 +63,7 @@ pub(super) fn least_version(declared: document::LeastVersion) -> LeastVersion {
     }
 }
 
-/// What is served with was loaded once before.
+/// Loads the files once, to report what is wrong with them.
 fn prove(tls: &Tls, site: &Site, context: &mut Context<'_>) {
     let Err(error) = ServerTls::load(tls.files(), HTTP1) else { return };
     let path = match &error {

@@ -176,7 +176,7 @@ fn pins(declared: Option<&OneOrMore>, site: &Site, context: &mut Context<'_>) ->
     pins
 }
 
-/// What is connected with was loaded once before.
+/// Loads the files once, to report what is wrong with them.
 fn prove(files: &UpstreamFiles, site: &Site, known_at: &Site, context: &mut Context<'_>) {
     let Err(error) = barmkin_tls::UpstreamTls::load(files.clone()) else { return };
     let path = match &error {

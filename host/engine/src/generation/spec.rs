@@ -318,7 +318,7 @@ pub struct Route {
     pub upstream: Option<Arc<str>>,
     /// The pages of other origins that may read its denials.
     pub cors: Option<Cors>,
-    /// What may stand in paths below its prefix although backends read it in two ways.
+    /// The parts allowed in paths below its prefix although backends read them in two ways.
     pub path_exceptions: Vec<PathException>,
 }
 

@@ -1,4 +1,4 @@
-//! What a policy says of itself.
+//! A policy's description of itself.
 
 use wasmparser::{Parser, Payload};
 

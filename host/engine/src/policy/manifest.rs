@@ -195,7 +195,7 @@ impl Manifest {
         self.parts.intersects(wire::RequestParts::PATH | wire::RequestParts::TARGET)
     }
 
-    /// What it needs of the body.
+    /// The part of the body that it needs.
     pub fn body(&self) -> &BodyInput {
         &self.body
     }

@@ -57,8 +57,8 @@ pub(crate) struct RefusedHead {
 }
 
 impl Request {
-    /// Checks `head` against the limits and law 5. With `exceptions` a path may have
-    /// several readings, for its route to judge.
+    /// Checks `head` against the limits, and that it has one reading. With `exceptions`
+    /// a path may have several, for its route to judge.
     ///
     /// A refused head is handed back with the reason, since the answer may
     /// depend on it (a gRPC client gets a gRPC status).
@@ -89,8 +89,8 @@ impl Request {
         self.path.as_str(&self.head.target)
     }
 
-    /// What may be read in several ways in the path. [`path`](Self::path) is then the
-    /// reading of a backend that decodes and merges all of it.
+    /// The parts of the path that may be read in several ways. [`path`](Self::path) is
+    /// then the reading of a backend that decodes and merges all of it.
     pub(crate) fn excepted(&self) -> Option<&Excepted> {
         self.path.excepted()
     }

@@ -22,7 +22,7 @@ pub(crate) struct CanonicalPath {
     excepted: Option<Box<Excepted>>,
 }
 
-/// What can be read in several ways in a path.
+/// The parts of a path that can be read in several ways.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Excepted {
     /// It has encoded slashes.
@@ -74,7 +74,7 @@ impl CanonicalPath {
         })
     }
 
-    /// What can be read in several ways in it.
+    /// Its parts that can be read in several ways.
     pub(crate) fn excepted(&self) -> Option<&Excepted> {
         self.excepted.as_deref()
     }

@@ -9,11 +9,11 @@ use std::time::Duration;
 pub enum QuotaRule {
     /// A steady rate with a burst: units flow back one by one.
     Gcra(Gcra),
-    /// So many units in each window of the store's clock, all of which come
+    /// A number of units in each window of the store's clock, all of which come
     /// back when the next one begins. Around a boundary twice the limit can be
     /// taken within one window's length.
     FixedWindow(Window),
-    /// So many units in any window: each comes back a window after it was
+    /// A number of units in any window: each comes back a window after it was
     /// taken. It remembers every take, so the limit is at most
     /// [`REMEMBERED_TAKES_MAX`](crate::limits::REMEMBERED_TAKES_MAX).
     SlidingWindow(Window),

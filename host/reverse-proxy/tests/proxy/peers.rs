@@ -68,7 +68,7 @@ impl Behind {
         Self::with(Some(config), 200).await
     }
 
-    /// With so many streams at once on a connection.
+    /// With this many `streams` at once on a connection.
     pub(crate) async fn with(tls: Option<ServerConfig>, streams: u32) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

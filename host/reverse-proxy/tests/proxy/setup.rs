@@ -17,7 +17,7 @@ pub(crate) struct Setup {
     pub(crate) proxy: JoinHandle<()>,
 }
 
-/// What the upstream does with a connection, after the head of a request.
+/// The conduct of the upstream on a connection, after the head of a request.
 #[derive(Clone, Copy)]
 pub(crate) enum Upstream {
     /// Reads the body, answers, closes.

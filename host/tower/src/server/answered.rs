@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-/// Bytes of an answer that are given to HTTP/2 at a time: whoever reads fewer in
+/// Bytes of an answer that are given to HTTP/2 at a time: a client that reads fewer in
 /// the time for a stall does not read.
 const PART_BYTES_MAX: usize = 16 * 1024;
 

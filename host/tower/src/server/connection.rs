@@ -159,7 +159,7 @@ fn join_cookies(headers: &mut HeaderMap) {
     }
 }
 
-/// What each request of a connection is told of it.
+/// The facts of a connection that each of its requests is told.
 pub(super) struct Tell {
     from: SocketAddr,
     secured: Option<Secured>,

@@ -27,7 +27,7 @@ pub struct Place {
     stopping: watch::Receiver<()>,
 }
 
-/// What places are taken from.
+/// The shares that places are taken from.
 #[derive(Clone, Debug)]
 pub(super) struct Shared {
     pub(super) places: Arc<Shares<Client>>,
@@ -153,7 +153,7 @@ impl WeakPlace {
     }
 }
 
-/// What a connection is at.
+/// The phase of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     /// A request's header has begun, or is to come as the first.
@@ -164,7 +164,7 @@ pub(super) enum Phase {
     Rest,
 }
 
-/// What a connection holds, and what its sides know of each other.
+/// The holding of a connection, and what its sides know of each other.
 #[derive(Debug)]
 pub(super) struct ConnectionSlot {
     holding: Mutex<Arc<Holding<Client>>>,
@@ -188,7 +188,7 @@ struct Streams {
     /// Whether there have been any.
     any: bool,
     under_way: usize,
-    /// How many were given up by whoever asked, less those that were answered whole.
+    /// How many the client gave up, less those that were answered whole.
     given_up: usize,
 }
 
@@ -197,7 +197,7 @@ impl ConnectionSlot {
         self.holding().poll_evicted(context)
     }
 
-    /// What it is at, and since when.
+    /// Its phase, and since when.
     pub(super) fn phase(&self) -> (Phase, Instant) {
         *self.phase.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,4 +1,4 @@
-//! What is spoken on a connection: HTTP/1.1, HTTP/2, or whichever of them it begins
+//! The protocol of a connection: HTTP/1.1, HTTP/2, or whichever of them it begins
 //! with.
 
 use super::Bounds;
@@ -18,7 +18,7 @@ use std::error::Error;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// Bytes of a request over HTTP/2 that are held for whoever takes its body. A
+/// Bytes of a request over HTTP/2 that are held until its body is taken. A
 /// connection holds as many for each of its requests, so that none that is slow
 /// keeps the others waiting.
 const STREAM_BYTES: u32 = 64 * 1024;
@@ -30,7 +30,7 @@ const SEND_BYTES: usize = 64 * 1024;
 /// resets it has not read: past them the connection is closed.
 const RESETS_MAX: usize = 64;
 
-/// What is spoken on a connection.
+/// The protocol of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Spoken {
     One,
@@ -76,7 +76,7 @@ served!(http2::Connection<I, S, StreamExecutor>);
 served!(auto::UpgradeableConnection<'static, I, S, StreamExecutor>);
 
 impl Spoken {
-    /// What is spoken on `stream`.
+    /// The protocol of `stream`.
     pub(super) fn on(stream: &Stream, bounds: &Bounds) -> Self {
         if stream.speaks_http2() {
             Self::Two
@@ -135,7 +135,7 @@ const WINDOW_MAX: u32 = (1 << 31) - 1;
 /// gate names the reason.
 const HEADER_LIST_BYTES: usize = HEADERS_BYTES_MAX + TARGET_BYTES_MAX + 32 * (HEADERS_MAX + 8) + 4 * 1024;
 
-/// What is read ahead of HTTP/1.1, and written.
+/// Bytes of HTTP/1.1 that are read ahead, and written.
 const BUFFER_BYTES_MAX: usize = 2 * (HEADERS_BYTES_MAX + TARGET_BYTES_MAX);
 
 pub(super) fn http1() -> http1::Builder {

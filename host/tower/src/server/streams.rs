@@ -16,7 +16,7 @@ tokio::task_local! {
     static CURRENT: Arc<Stream>;
 }
 
-/// What the task of a stream and its answer know of each other.
+/// The state that the task of a stream and its answer share.
 #[derive(Debug, Default)]
 pub(super) struct Stream {
     slot: OnceLock<Arc<ConnectionSlot>>,

@@ -28,7 +28,7 @@ use tower::{Service, ServiceExt};
 pub const TURNED_AWAY_MAX: usize = 64;
 
 /// For all of it: a handshake, a header, an answer, and the client's closing.
-/// Whoever is slower keeps others from being told.
+/// A slower client keeps others from being told.
 pub const TURNED_AWAY_WITHIN: Duration = Duration::from_secs(5);
 
 /// Bytes of a request that were under way when it was refused.

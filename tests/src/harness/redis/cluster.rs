@@ -14,7 +14,7 @@ pub struct RedisCluster {
 }
 
 impl RedisCluster {
-    /// Starts so many masters with further `settings`.
+    /// Starts this many `masters` with further `settings`.
     pub fn start(program: &Path, masters: usize, settings: &[&str]) -> Self {
         let settings = settings.iter().map(|&text| text.to_owned()).collect();
         let mut cluster = Self { nodes: Vec::new(), program: program.to_owned(), settings };
@@ -56,7 +56,7 @@ impl RedisCluster {
         self.nodes.iter().map(Redis::url).collect()
     }
 
-    /// What the others call a node.
+    /// The others' name for a node.
     pub fn id(&self, node: usize) -> String {
         self.nodes[node].ask(&["CLUSTER", "MYID"]).text().to_owned()
     }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
-/// What it calls the master.
+/// Its name for the master.
 pub const MASTER: &str = "gates";
 
 /// A running sentinel, which decides by itself. It takes a master for down that
