@@ -86,6 +86,6 @@ mod tests {
     fn the_published_schema_is_current() {
         let published = include_str!("../barmkin.schema.json");
         let published: serde_json::Value = serde_json::from_str(published).unwrap();
-        assert!(published == super::schema(), "write it anew: barmkin schema > host/config/barmkin.schema.json");
+        assert!(published == super::schema(), "write it again: barmkin schema > host/config/barmkin.schema.json");
     }
 }
