@@ -4,7 +4,8 @@ mod entry;
 mod file;
 
 use crate::load;
-use anyhow::{Result, anyhow, bail};
+use crate::terminal;
+use anyhow::{Context, Result, anyhow, bail};
 use barmkin_config::{Issuer, LoadOptions};
 use barmkin_host::{Clock, SystemClock};
 use base64::Engine as _;
@@ -64,14 +65,22 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let key = Zeroizing::new(format!("{}{}", new.prefix, BASE64_URL_SAFE_NO_PAD.encode(*random)));
     let hash = issuer.pepper.hash_to_keep(key.as_bytes()).ok_or_else(|| anyhow!("the pepper hashes nothing"))?;
     let entry = Entry::new(new.entry, &hash)?;
+    if new.append.as_ref().is_some_and(|path| path.as_os_str() == "-") {
+        bail!("an entry cannot be appended to standard output\n  help: name a file, or leave `--append` out");
+    }
+    // The key first: an entry of one that nobody has seen is of no use.
+    let shown = if new.json {
+        terminal::show_once(format_args!("{:#}", serde_json::json!({ "key": *key, "entry": entry })))
+    } else {
+        terminal::show_once(format_args!("key (shown this once): {}", *key))
+    };
+    shown.context("the key cannot be shown, so that none was made")?;
     if let Some(path) = &new.append {
         file::append(path, &entry)?;
     }
     if new.json {
-        println!("{:#}", serde_json::json!({ "key": *key, "entry": entry }));
         return Ok(ExitCode::SUCCESS);
     }
-    println!("key (shown this once): {}", *key);
     match &new.append {
         Some(path) => println!("appended to {}: key `{}`", path.display(), entry.id()),
         None => {

@@ -21,6 +21,12 @@ pub(crate) fn out(text: Arguments<'_>, end: &str) {
     }
 }
 
+/// Writes a line to standard output that is shown once, and says whether somebody
+/// took it.
+pub(crate) fn show_once(text: Arguments<'_>) -> io::Result<()> {
+    write(io::stdout().lock(), text, "\n")
+}
+
 /// Writes to standard error. Nobody is left to be told when that fails.
 pub(crate) fn err(text: Arguments<'_>, end: &str) {
     let _ = write(io::stderr().lock(), text, end);

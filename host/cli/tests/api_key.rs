@@ -50,6 +50,11 @@ fn appended_keys_are_let_in() {
     for made in [&first, &second, &past] {
         assert!(!lines.contains(made.pointer("/key").unwrap().as_str().unwrap()), "a key is on disk");
     }
+    // A key that nobody has seen is not known.
+    let unseen = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut command = support::barmkin(folder.path(), &["api-key", "new", "--append", "keys.jsonl", "--id", "unseen"]);
+    assert_eq!(command.stdout(unseen).stderr(std::process::Stdio::null()).status().unwrap().code(), Some(2));
+    assert_eq!(std::fs::read_to_string(folder.path().join("keys.jsonl")).unwrap(), lines);
     let twice = run(folder.path(), &["api-key", "new", "--append", "keys.jsonl", "--id", "acme-2"]);
     assert_eq!((twice.code, twice.out.as_str()), (Some(2), ""));
     assert!(twice.err.starts_with("keys.jsonl:2: there is a key `acme-2` already"), "{}", twice.err);
@@ -66,6 +71,8 @@ fn what_the_policy_would_refuse_is_refused() {
         &["--id", "a", "--attribute", "key-id=b"],
         &["--id", "a", "--policy", "nobody"],
         &["--id", "a", "--prefix", "a b"],
+        &["--id", "a\nb"],
+        &["--id", "a", "--append", "-"],
     ] {
         let made = run(folder.path(), &[&["api-key", "new"], arguments].concat());
         assert_eq!((made.code, made.out.as_str()), (Some(2), ""), "{arguments:?}: {}", made.err);

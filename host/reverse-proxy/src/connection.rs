@@ -4,7 +4,7 @@ use crate::Outgoing;
 use crate::dial::{Dialed, Duplex};
 use barmkin_host::limits::HEADERS_BYTES_MAX;
 use barmkin_tower::GuardedBody;
-use http::header::{HOST, HeaderValue, TE};
+use http::header::{CONTENT_LENGTH, HOST, HeaderValue, TE, TRANSFER_ENCODING};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Request, Response, Uri, Version};
 use hyper::body::Incoming;
@@ -16,6 +16,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
@@ -30,6 +31,13 @@ const STREAM_BYTES: u32 = 128 * 1024;
 /// How often a connection of HTTP/2 that is waited for is asked whether there is
 /// still somebody, and how long it has to say so.
 const PING_EVERY: Duration = Duration::from_secs(10);
+
+/// Bytes of fields of a request, as HTTP/2 counts them: nginx takes 32 KiB, Node.js,
+/// hyper-h2 and others 64 KiB.
+const FIELDS_OF_TWO_MAX: usize = 64 * 1024 - 1;
+
+/// Names of the pseudo-fields, their method and scheme, and 32 for each.
+const PSEUDO_FIELDS_BYTES: usize = 256;
 
 /// Whither a request goes, whatever is spoken there.
 pub(crate) struct Target {
@@ -66,17 +74,25 @@ pub(crate) struct Multiplexed {
     sender: http2::SendRequest<Outgoing>,
     pub(crate) origin: Origin,
     /// It knows the most that the upstream lets there be.
-    task: Arc<Mutex<Pin<Box<Task>>>>,
+    task: Arc<Mutex<Driven>>,
     in_use: AtomicUsize,
     /// It refused a request: others are not for it.
     has_refused: AtomicBool,
     rests_since: Mutex<Instant>,
 }
 
+/// None when it has ended: what is left of it would take requests that nobody sends.
+type Driven = Option<Pin<Box<Task>>>;
+
 type Task = http2::Connection<TokioIo<Box<dyn Duplex>>, Outgoing, TokioExecutor>;
 
 fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Requests at once that the upstream lets there be; none when it has ended.
+fn streams_max(task: &Mutex<Driven>) -> usize {
+    lock(task).as_ref().map_or(0, |task| task.current_max_send_streams())
 }
 
 /// Room for one request on it, until this is dropped.
@@ -100,7 +116,7 @@ pub(crate) enum Again {
 
 impl StreamPlace {
     pub(crate) fn take(connection: &Arc<Multiplexed>) -> Option<Self> {
-        let most = lock(&connection.task).current_max_send_streams().min(STREAMS_MAX);
+        let most = streams_max(&connection.task).min(STREAMS_MAX);
         let more = |in_use| (in_use < most).then_some(in_use + 1);
         connection.in_use.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
         Some(Self(connection.clone()))
@@ -165,16 +181,21 @@ impl Connection {
             .handshake(stream)
             .await
             .map_err(io::Error::other)?;
-        let task = Arc::new(Mutex::new(Box::pin(connection)));
+        let task = Arc::new(Mutex::new(Some(Box::pin(connection))));
         let driven = task.clone();
         tokio::spawn(async move {
-            if let Err(error) = poll_fn(|context| lock(&driven).as_mut().poll(context)).await {
+            let ended = poll_fn(|context| match lock(&driven).as_mut() {
+                Some(task) => task.as_mut().poll(context),
+                None => Poll::Ready(Ok(())),
+            });
+            if let Err(error) = ended.await {
                 tracing::debug!(%error, "a connection to an upstream ended early");
             }
+            lock(&driven).take();
         });
         // hyper tells nobody when it has come, which is with the first bytes.
         let mut pause = Duration::from_millis(1);
-        while lock(&task).current_max_send_streams() == 0 {
+        while streams_max(&task) == 0 {
             if sender.is_closed() {
                 return Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the server did not begin HTTP/2"));
             }
@@ -261,6 +282,29 @@ fn shape_one(request: &mut Request<Outgoing>, target: &Target) {
     *request.version_mut() = Version::HTTP_11;
     request.headers_mut().insert(HOST, target.host.clone());
     request.headers_mut().remove(TE);
+    let body = request.body();
+    let has_length = hyper::body::Body::size_hint(body).exact().is_some();
+    // hyper sends no body with a GET whose length nobody said.
+    if !has_length && !hyper::body::Body::is_end_stream(body) {
+        request.headers_mut().insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    }
+    say_length_once(request);
+}
+
+/// A length that was said twice, or with zeros before it, is said once and plainly.
+fn say_length_once(request: &mut Request<Outgoing>) {
+    let length = hyper::body::Body::size_hint(request.body()).exact();
+    if let (Some(length), true) = (length, request.headers().contains_key(CONTENT_LENGTH)) {
+        request.headers_mut().insert(CONTENT_LENGTH, length.into());
+    }
+}
+
+/// Whether the fields of a request are more than servers of HTTP/2 commonly take,
+/// counted as they count (RFC 9113, section 6.5.2): some end the connection, with
+/// the requests of others on it.
+pub(crate) fn is_too_large_for_two(request: &Request<Outgoing>, target: &Target) -> bool {
+    let fields: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 32).sum();
+    fields + target.path.as_str().len() + target.host.len() + PSEUDO_FIELDS_BYTES > FIELDS_OF_TWO_MAX
 }
 
 fn shape_two(request: &mut Request<Outgoing>, target: &Target) {
@@ -278,6 +322,8 @@ fn shape_two(request: &mut Request<Outgoing>, target: &Target) {
             shape_one(request, target);
         }
     }
+    say_length_once(request);
+    request.headers_mut().remove(TRANSFER_ENCODING);
     *request.version_mut() = Version::HTTP_2;
     if target.trailers {
         request.headers_mut().insert(TE, HeaderValue::from_static("trailers"));

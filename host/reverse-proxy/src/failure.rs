@@ -21,6 +21,8 @@ pub(crate) enum Failure {
     UpgradeRefused,
     /// The client did not send all of its body.
     BodyTruncated,
+    /// The upstream's HTTP/2 takes no request with as many fields.
+    FieldsTooLarge,
     /// There are as many tunnels and event streams as there may be.
     NoPlace,
 }
@@ -45,6 +47,7 @@ impl Failure {
             Self::Broken => (StatusCode::BAD_GATEWAY, "upstream-failed"),
             Self::UpgradeRefused => (StatusCode::FORBIDDEN, "upgrade-refused"),
             Self::BodyTruncated => (StatusCode::BAD_REQUEST, "body-truncated"),
+            Self::FieldsTooLarge => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers-too-large"),
             Self::NoPlace => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
         };
         let problem = serde_json::json!({

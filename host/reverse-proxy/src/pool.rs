@@ -1,7 +1,7 @@
 //! Connections to one upstream, and which of its addresses are avoided.
 
 use crate::Outgoing;
-use crate::connection::{Again, Connection, Multiplexed, Origin, Sent, StreamPlace, Target};
+use crate::connection::{Again, Connection, Multiplexed, Origin, Sent, StreamPlace, Target, is_too_large_for_two};
 use crate::dial::Dialer;
 use crate::failure::Failure;
 use crate::upstream::{Address, Http, Tls, Upstream};
@@ -100,6 +100,9 @@ impl Pool {
                 Some(connection) => connection,
                 None => self.connect(target.upgrades).await?,
             };
+            if matches!(connection, Connection::Two(_)) && is_too_large_for_two(&request, target) {
+                return Err(Failure::FieldsTooLarge);
+            }
             let address = connection.origin().address;
             match connection.send(request, target).await {
                 Ok(Sent::Answered(response, again)) => return Ok(self.begun(response, again)),

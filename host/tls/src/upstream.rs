@@ -191,9 +191,16 @@ struct Verifier {
 }
 
 /// A server has another key.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[error("the server's key is `{0}`, which is not pinned")]
 struct NotPinned(Pin);
+
+/// rustls shows what it knows no words for as it is for debugging.
+impl fmt::Debug for NotPinned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
 
 impl ServerCertVerifier for Verifier {
     fn verify_server_cert(

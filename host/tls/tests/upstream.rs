@@ -80,6 +80,11 @@ impl Given {
     }
 }
 
+/// The CAs of these tests have one name: one is told from another by its signature.
+fn is_of_nobody_known(refused: &str) -> bool {
+    refused.contains("UnknownIssuer") || refused.contains("BadSignature")
+}
+
 /// Why `files` do not take the server at `name`.
 async fn refusal(files: UpstreamFiles, name: &str, config: ServerConfig) -> String {
     meet(&UpstreamTls::load(files).unwrap(), name, config).await.unwrap_err().to_string()
@@ -97,7 +102,7 @@ async fn an_upstream_is_known_by_its_roots_name_and_time() {
     assert!(refused.contains("not valid for name"), "{refused}");
     let stranger = Ca::new().server();
     let refused = refusal(given.files(Vec::new()), "localhost", server(&stranger, None, BOTH)).await;
-    assert!(refused.contains("UnknownIssuer"), "{refused}");
+    assert!(is_of_nobody_known(&refused), "{refused}");
     let expired = given.ca.issue_until(2020);
     let refused = refusal(given.files(Vec::new()), "localhost", server(&expired, None, BOTH)).await;
     assert!(refused.contains("expired"), "{refused}");
@@ -120,7 +125,7 @@ async fn a_pin_is_demanded_besides_the_roots() {
     assert!(refused.contains(&format!("the server's key is `{}`, which is not pinned", pin(&good))), "{refused}");
     let stranger = Ca::new().server();
     let refused = refusal(given.files(vec![pin(&stranger)]), "localhost", server(&stranger, None, BOTH)).await;
-    assert!(refused.contains("UnknownIssuer"), "{refused}");
+    assert!(is_of_nobody_known(&refused), "{refused}");
 }
 
 #[tokio::test]

@@ -9,7 +9,8 @@ use std::task::{Context, Poll};
 /// A request body behind the gate: as it streams in, or from memory where the
 /// gate had to read it.
 ///
-/// A body that was read whole has lost its trailers, which no policy saw.
+/// It has no trailers: they come after the verdict, no policy saw them, and an upstream
+/// could take a field in them for one of the gate's (RFC 9110, section 6.5.1).
 pub struct GuardedBody<B: Body> {
     /// The part that is held, which keeps its room until it is forwarded.
     read: Bytes,
@@ -86,6 +87,9 @@ impl<B: Body<Data = Bytes> + Unpin> Body for GuardedBody<B> {
             Rest::Broken(error) => Poll::Ready(Some(Err(error))),
             Rest::Streamed(mut rest) => {
                 let polled = Pin::new(&mut rest).poll_frame(context);
+                if matches!(&polled, Poll::Ready(Some(Ok(frame))) if frame.is_trailers()) {
+                    return Poll::Ready(None);
+                }
                 self.rest = Rest::Streamed(rest);
                 polled
             }
@@ -131,6 +135,15 @@ mod tests {
         assert_eq!(body.size_hint().exact(), Some(17));
         assert!(!body.is_end_stream());
         assert_eq!(body.collect().await.unwrap().to_bytes(), "read further rest");
+    }
+
+    #[tokio::test]
+    async fn nothing_comes_after_the_verdict_but_the_body() {
+        let trailers = async { Some(Ok(http::HeaderMap::from_iter([(http::header::COOKIE, "a=b".parse().unwrap())]))) };
+        let body = GuardedBody::streamed(Box::pin(Full::new(Bytes::from_static(b"all")).with_trailers(trailers)));
+        let collected = body.collect().await.unwrap();
+        assert!(collected.trailers().is_none());
+        assert_eq!(collected.to_bytes(), "all");
     }
 
     #[test]

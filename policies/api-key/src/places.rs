@@ -28,7 +28,8 @@ pub(crate) struct Place {
     /// The cookie of this name.
     #[serde(default)]
     cookie: Option<String>,
-    /// The query parameter of this name. It does not reach the upstream; but every
+    /// The query parameter of this name, which is taken out of the target before
+    /// that is forwarded; but every
     /// proxy before the gate, and many a client, writes it into its log.
     #[serde(default)]
     query: Option<String>,

@@ -164,7 +164,10 @@ fn calls_the_host_when_it_starts() {
 
 #[test]
 fn is_for_a_future_contract() {
-    refused_as_component("is_for_a_future_contract", "was built for `barmkin:policy/request-policy@9.0.0`, but this host");
+    refused_as_component(
+        "is_for_a_future_contract",
+        "was built for `barmkin:policy/request-policy@9.0.0`, but this host",
+    );
 }
 
 #[test]

@@ -62,6 +62,9 @@ impl Entry {
             if value.is_some_and(String::is_empty) {
                 bail!("the {name} is empty\n  help: the policy would refuse such a key");
             }
+            if value.is_some_and(|value| value.chars().any(char::is_control)) {
+                bail!("the {name} has a control character\n  help: logs name it: use letters, digits and `-`");
+            }
         }
         Ok(Self {
             id: args.id,

@@ -137,3 +137,14 @@ async fn a_body_that_drips_is_cut_off_before_the_verdict_and_streams_after() {
     assert!(setup.nothing_received());
     assert_eq!(drip(setup.address, "/public", every, Duration::from_millis(600)).await, None);
 }
+
+/// The chain decided about it, too.
+#[tokio::test]
+async fn a_get_has_the_body_that_it_came_with() {
+    let mut setup = Setup::new(Upstream::Answers(OK)).await;
+    let request = "GET /public HTTP/1.1\r\nhost: app\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n\
+                   5\r\nhello\r\n0\r\nx-trailer: 1\r\n\r\n";
+    assert!(setup.send(request).await.starts_with("HTTP/1.1 200 "));
+    let received = setup.received.recv().await.unwrap();
+    assert!(received.ends_with("\r\n5\r\nhello\r\n0\r\n\r\n"), "{received}");
+}

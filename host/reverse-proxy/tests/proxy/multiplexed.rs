@@ -2,9 +2,15 @@
 
 use crate::peers::*;
 use barmkin_reverse_proxy::Http;
-use http::{HeaderValue, Request, StatusCode, Version};
-use http_body_util::BodyExt;
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, StatusCode, Version};
+use http_body_util::{BodyExt, Full};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use std::convert::Infallible;
 use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 
 async fn front(behind: &Behind) -> Front {
     Front::with(plain(&[behind.address], Http::Two), |_| {}).await
@@ -78,5 +84,51 @@ async fn an_answer_that_is_not_read_keeps_no_other_waiting() {
         let answer = tokio::time::timeout(Duration::from_secs(20), answer).await.unwrap();
         assert_eq!(answer.unwrap().to_bytes().len(), LARGE);
     }
+    assert_eq!(behind.connections(), 1);
+}
+
+/// A request may meet the end of a connection; those after it have another.
+#[tokio::test]
+async fn an_upstream_that_comes_back_is_asked_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (begun, mut connections) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let answer = service_fn(async |_| Ok::<_, Infallible>(Response::new(Full::new(Bytes::from("ok")))));
+            let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+                .serve_connection(TokioIo::new(stream), answer);
+            begun.send(tokio::spawn(connection)).unwrap();
+        }
+    });
+    let front = Front::with(plain(&[address], Http::Two), |_| {}).await;
+    for _ in 0..3 {
+        let mut last = None;
+        for _ in 0..2 {
+            let answer = tokio::time::timeout(Duration::from_secs(10), front.get("/public")).await;
+            last = Some(answer.expect("nobody waits for a connection that has ended").0);
+        }
+        assert_eq!(last, Some(StatusCode::OK));
+        let connection = connections.recv().await.unwrap();
+        connection.abort();
+        assert!(connection.await.is_err());
+    }
+}
+
+/// It would end the connection, with what others have on it.
+#[tokio::test]
+async fn more_fields_than_an_upstream_takes_are_refused() {
+    let behind = Behind::start().await;
+    let front = front(&behind).await;
+    assert_eq!(front.get("/public").await.0, StatusCode::OK);
+    let request = (0..70).fold(Request::get("http://app/public"), |request, number| {
+        request.header(format!("x-{number}"), "v".repeat(900))
+    });
+    let answer = front.http2().await.send_request(request.body(whole("")).unwrap()).await.unwrap();
+    assert_eq!(
+        (answer.status(), reason_of(&answer).as_deref()),
+        (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, Some("headers-too-large"))
+    );
+    assert_eq!(front.get("/public").await.0, StatusCode::OK);
     assert_eq!(behind.connections(), 1);
 }
