@@ -25,7 +25,9 @@ pub(super) fn check(
         // A shadow refuses nothing, and what it verifies counts for nobody.
         let deciding = route.chain.iter().filter(|member| !matches!(member, Member::Shadow(_)));
         let members = deciding.flat_map(Member::policies);
-        let chain: Vec<_> = members.filter_map(|name| Some((name.as_str(), spec.policies.get(name)?))).collect();
+        let chain: Option<Vec<_>> = members.map(|name| Some((name.as_str(), spec.policies.get(name)?))).collect();
+        // Of one that there is not nobody knows what it was to do.
+        let Some(chain) = chain else { continue };
         check_bodies(route, &chain, site, listeners, context);
         for (place, (name, policy)) in chain.iter().enumerate() {
             let before = chain.get(..place).unwrap_or_default();
