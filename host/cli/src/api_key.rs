@@ -33,6 +33,7 @@ enum Command {
 }
 
 #[derive(clap::Args)]
+#[command(mut_arg("file", |file| file.help("The configuration: a file, or a folder with a `barmkin.toml`")))]
 struct New {
     /// The configuration, whose pepper the key is hashed under: a file, or a folder
     /// with a `barmkin.toml`.

@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use std::time::Duration;
 
 /// The remedy for an address that cannot be had.
-const FREE: &str = "use an address of this machine at which nothing else listens, and which this user may use";
+const FREE: &str = "use an address of this machine at which nothing else listens or lies, and which this user may use";
 
 /// Everything that a gate listens at.
 pub(crate) struct Sockets {

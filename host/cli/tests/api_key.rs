@@ -72,6 +72,8 @@ fn what_the_policy_would_refuse_is_refused() {
         &["--id", "a", "--policy", "nobody"],
         &["--id", "a", "--prefix", "a b"],
         &["--id", "a\nb"],
+        &["--id", "a", "--not-before", "2030-01-01T00:00:00Z", "--expires", "2029-01-01T00:00:00Z"],
+        &["--id", "a", "--append", "nowhere/keys.jsonl"],
         &["--id", "a", "--append", "-"],
     ] {
         let made = run(folder.path(), &[&["api-key", "new"], arguments].concat());

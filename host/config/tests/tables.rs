@@ -77,6 +77,12 @@ fn what_cannot_be_read_is_reported_where_it_is_named() {
     }
 }
 
+#[test]
+fn a_byte_order_mark_is_named() {
+    let keys = format!("\u{feff}{}\n", entry("a", ""));
+    assert!(problems(&keys).contains("`keys.jsonl` begins with a byte order mark"), "{}", problems(&keys));
+}
+
 /// A key that is added or revoked is a change of the configuration.
 #[test]
 fn the_file_is_watched() {

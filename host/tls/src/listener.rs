@@ -163,7 +163,9 @@ impl UnixSocket {
 /// Makes sure that nothing is at `path` but a socket that nobody listens at.
 fn expect_nobody(path: &Path) -> io::Result<()> {
     match std::fs::symlink_metadata(path) {
-        Ok(found) if !found.file_type().is_socket() => Err(io::ErrorKind::AlreadyExists.into()),
+        Ok(found) if !found.file_type().is_socket() => {
+            Err(io::Error::new(io::ErrorKind::AlreadyExists, "a file that is not a socket is there"))
+        }
         Ok(_) if std::os::unix::net::UnixStream::connect(path).is_ok() => Err(io::ErrorKind::AddrInUse.into()),
         _ => Ok(()),
     }

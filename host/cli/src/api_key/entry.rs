@@ -66,6 +66,12 @@ impl Entry {
                 bail!("the {name} has a control character\n  help: logs name it: use letters, digits and `-`");
             }
         }
+        let unix = |time: &Option<String>| time.as_deref().and_then(|time| time.parse::<jiff::Timestamp>().ok());
+        if let (Some(from), Some(to)) = (unix(&args.not_before), unix(&args.expires))
+            && from >= to
+        {
+            bail!("the key expires before it counts\n  help: put `--expires` after `--not-before`");
+        }
         Ok(Self {
             id: args.id,
             hash: hex::encode(hash),

@@ -1,11 +1,14 @@
 //! The file of keys: JSON Lines, an entry a line.
 
 use super::Entry;
+use crate::help::Help;
 use anyhow::{Context, Result, bail};
 use barmkin_host::limits::SETTINGS_BYTES_MAX;
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
 use std::path::Path;
+
+const WRITABLE: &str = "name a file that this user may read and write to, in a folder that is there";
 
 /// Appends `entry` to the file, which is made if there is none. A gate that reads
 /// it meanwhile sees the whole line or nothing of it.
@@ -13,11 +16,12 @@ pub(crate) fn append(path: &Path, entry: &Entry) -> Result<()> {
     let written = match barmkin_files::read(path, SETTINGS_BYTES_MAX) {
         Ok(written) => String::from_utf8(written).with_context(|| format!("`{}` is not UTF-8", path.display()))?,
         Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
-        Err(error) => return Err(error).with_context(|| format!("cannot read `{}`", path.display())),
+        Err(error) => return Err(error).with_context(|| format!("cannot read `{}`", path.display())).help(WRITABLE),
     };
     for (index, line) in written.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let other: serde_json::Map<String, serde_json::Value> = serde_json::from_str(line)
-            .with_context(|| format!("{}:{}: this line is not an entry", path.display(), index + 1))?;
+            .with_context(|| format!("{}:{}: this line is not an entry", path.display(), index + 1))
+            .help("write one JSON object a line, and no byte order mark before the first")?;
         if other.get("id").and_then(|id| id.as_str()) == Some(entry.id()) {
             bail!(
                 "{}:{}: there is a key `{}` already\n  help: give each key an id of its own, and whom several stand \
@@ -35,5 +39,5 @@ pub(crate) fn append(path: &Path, entry: &Entry) -> Result<()> {
     }
     let file = OpenOptions::new().append(true).create(true).open(path);
     let write = |mut file: std::fs::File| file.write_all(line.as_bytes()).and_then(|()| file.sync_all());
-    file.and_then(write).with_context(|| format!("cannot write to `{}`", path.display()))
+    file.and_then(write).with_context(|| format!("cannot write to `{}`", path.display())).help(WRITABLE)
 }

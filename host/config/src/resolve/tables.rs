@@ -74,6 +74,13 @@ fn read_file(from: &str, site: &Site, context: &mut Context<'_>) -> Option<(Tabl
         context.findings.error(site, format!("`{}` is not UTF-8", path.display())).help("save it as UTF-8");
         return None;
     };
+    if text.starts_with('\u{feff}') {
+        context
+            .findings
+            .error(site, format!("`{}` begins with a byte order mark", path.display()))
+            .help("save it as UTF-8 without one");
+        return None;
+    }
     let file = context.sources.add(&path, text.clone());
     let mut table = Table { file, entries: Vec::new() };
     let mut entries = Vec::new();

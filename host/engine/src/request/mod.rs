@@ -163,7 +163,7 @@ impl Form {
 pub(crate) fn is_preflight(head: &Head) -> bool {
     head.method == Method::OPTIONS
         && head.headers.contains_key(ORIGIN)
-        && head.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+        && head.headers.get(ACCESS_CONTROL_REQUEST_METHOD).is_some_and(|method| !method.is_empty())
 }
 
 fn check(head: &Head, exceptions: bool) -> Result<(Option<Authority>, CanonicalPath), Refusal> {
