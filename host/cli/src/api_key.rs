@@ -69,15 +69,21 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     if new.append.as_ref().is_some_and(|path| path.as_os_str() == "-") {
         bail!("an entry cannot be appended to standard output\n  help: name a file, or leave `--append` out");
     }
-    // The key first: an entry of one that nobody has seen is of no use.
+    let line = new.append.as_deref().map(|path| file::line(path, &entry)).transpose()?;
     let shown = if new.json {
-        terminal::show_once(format_args!("{:#}", serde_json::json!({ "key": *key, "entry": entry })))
+        format!("{:#}", serde_json::json!({ "key": *key, "entry": entry }))
     } else {
-        terminal::show_once(format_args!("key (shown this once): {}", *key))
+        format!("key (shown this once): {}", *key)
     };
-    shown.context("the key cannot be shown, so that none was made")?;
-    if let Some(path) = &new.append {
-        file::append(path, &entry)?;
+    let shown = Zeroizing::new(shown);
+    match line {
+        None => println!("{}", *shown),
+        Some(line) => {
+            // The key first: an entry of one that nobody has seen is of no use.
+            terminal::show_once(format_args!("{}", *shown))
+                .context("standard output cannot be written, so that no key was made")?;
+            line.append()?;
+        }
     }
     if new.json {
         return Ok(ExitCode::SUCCESS);

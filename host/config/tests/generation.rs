@@ -33,7 +33,8 @@ fn exceptions_for_paths_are_made_where_nobody_reads_them() {
         built_text(&format!(
             "version = 1\n[policies.roles]\ncomponent = \"stock:rbac-scopes\"\nsettings = {{ roles = {{}}, rules = \
              [] }}\n[[routes]]\nname = \"r\"\nmatch = {{ {path} }}\npublic = true\n{more}\n\
-             path-exceptions = [\"encoded-slashes\"]\n"
+             path-exceptions = [\"encoded-slashes\"]\n[listen.envoy]\nkind = \"ext-authz\"\n\
+             address = \"127.0.0.1:0\"\nclient-certificate = true\n"
         ))
     };
     assert_eq!(excepting("path.prefix = \"/files\"", ""), "");

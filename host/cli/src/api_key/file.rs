@@ -10,9 +10,17 @@ use std::path::Path;
 
 const WRITABLE: &str = "name a file that this user may read and write to, in a folder that is there";
 
-/// Appends `entry` to the file, which is made if there is none. A gate that reads
-/// it meanwhile sees the whole line or nothing of it.
-pub(crate) fn append(path: &Path, entry: &Entry) -> Result<()> {
+/// A line that the file can have.
+pub(crate) struct Line<'p> {
+    path: &'p Path,
+    text: String,
+}
+
+/// The line for `entry` in the file at `path`.
+///
+/// # Errors
+/// When the file cannot be read, or has the id already.
+pub(crate) fn line<'p>(path: &'p Path, entry: &Entry) -> Result<Line<'p>> {
     let written = match barmkin_files::read(path, SETTINGS_BYTES_MAX) {
         Ok(written) => String::from_utf8(written).with_context(|| format!("`{}` is not UTF-8", path.display()))?,
         Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
@@ -33,11 +41,19 @@ pub(crate) fn append(path: &Path, entry: &Entry) -> Result<()> {
         }
     }
     let begin = if written.is_empty() || written.ends_with('\n') { "" } else { "\n" };
-    let line = format!("{begin}{}\n", serde_json::to_string(entry)?);
-    if written.len() + line.len() > SETTINGS_BYTES_MAX {
+    let text = format!("{begin}{}\n", serde_json::to_string(entry)?);
+    if written.len() + text.len() > SETTINGS_BYTES_MAX {
         bail!("`{}` would have more than {SETTINGS_BYTES_MAX} bytes, which no gate reads", path.display());
     }
-    let file = OpenOptions::new().append(true).create(true).open(path);
-    let write = |mut file: std::fs::File| file.write_all(line.as_bytes()).and_then(|()| file.sync_all());
-    file.and_then(write).with_context(|| format!("cannot write to `{}`", path.display())).help(WRITABLE)
+    Ok(Line { path, text })
+}
+
+impl Line<'_> {
+    /// Appends it to the file, which is made if there is none. A gate that reads it
+    /// meanwhile sees the whole line or nothing of it.
+    pub(crate) fn append(self) -> Result<()> {
+        let file = OpenOptions::new().append(true).create(true).open(self.path);
+        let write = |mut file: std::fs::File| file.write_all(self.text.as_bytes()).and_then(|()| file.sync_all());
+        file.and_then(write).with_context(|| format!("cannot write to `{}`", self.path.display())).help(WRITABLE)
+    }
 }
