@@ -4,7 +4,7 @@ use crate::effects::Settlement;
 use crate::metrics::Unenforced;
 use crate::principal::Principal;
 use crate::reason::{HostReason, Reason};
-use crate::request::{Form, Head, RequestId, without_query};
+use crate::request::{Form, Head, RequestId, without_query, written_in_query};
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, Response, StatusCode};
@@ -171,10 +171,13 @@ impl Permit {
         &self.changes
     }
 
-    /// Query parameters that must not be forwarded, for proxies that are told of
-    /// changes: credentials that the chain has read.
-    pub fn removed_query_parameters(&self) -> &[String] {
-        &self.removes_query
+    /// Query parameters that must not be forwarded, since they are credentials: their
+    /// names as the target has them, for proxies that are told of changes.
+    pub fn removed_query_parameters(&self) -> Vec<&str> {
+        if self.removes_query.is_empty() {
+            return Vec::new();
+        }
+        written_in_query(&self.head.target, &self.removes_query)
     }
 
     /// The request's target and fields with all changes applied, and what settles

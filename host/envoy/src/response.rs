@@ -21,7 +21,7 @@ pub(crate) fn allow(permit: Box<Permit>) -> (CheckResponse, Settlement) {
             changed.push(name.clone());
         }
     }
-    let query_parameters_to_remove = permit.removed_query_parameters().to_vec();
+    let query_parameters_to_remove = permit.removed_query_parameters().into_iter().map(str::to_owned).collect();
     let (head, settlement) = permit.into_forwarded();
     let mut ok = OkHttpResponse { query_parameters_to_remove, ..OkHttpResponse::default() };
     for name in changed {

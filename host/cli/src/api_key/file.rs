@@ -23,7 +23,7 @@ pub(crate) struct Line<'p> {
 pub(crate) fn line<'p>(path: &'p Path, entry: &Entry) -> Result<Line<'p>> {
     let written = match barmkin_files::read(path, SETTINGS_BYTES_MAX) {
         Ok(written) => String::from_utf8(written).with_context(|| format!("`{}` is not UTF-8", path.display()))?,
-        Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+        Err(error) if error.kind() == ErrorKind::NotFound && is_in_a_folder(path) => String::new(),
         Err(error) => return Err(error).with_context(|| format!("cannot read `{}`", path.display())).help(WRITABLE),
     };
     for (index, line) in written.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
@@ -46,6 +46,10 @@ pub(crate) fn line<'p>(path: &'p Path, entry: &Entry) -> Result<Line<'p>> {
         bail!("`{}` would have more than {SETTINGS_BYTES_MAX} bytes, which no gate reads", path.display());
     }
     Ok(Line { path, text })
+}
+
+fn is_in_a_folder(path: &Path) -> bool {
+    path.parent().is_some_and(|folder| folder.as_os_str().is_empty() || folder.is_dir())
 }
 
 impl Line<'_> {

@@ -25,7 +25,7 @@ pub(crate) use authority::canonical_host;
 pub(crate) use framing::connection_options;
 pub(crate) use overrides::{METHOD_OVERRIDES, TARGET_OVERRIDES, is_override};
 pub(crate) use path::{Excepted, of_route};
-pub(crate) use query::without as without_query;
+pub(crate) use query::{without as without_query, written as written_in_query};
 
 use crate::generation::spec::BackendFolding;
 use crate::limits;

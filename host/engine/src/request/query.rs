@@ -30,23 +30,26 @@ pub(super) fn values(query: &str, name: &str) -> Result<Vec<String>, HostReason>
 /// written; `None` if it has none of them.
 pub(crate) fn without(target: &str, names: &[String]) -> Option<String> {
     let (path, query) = target.split_once('?')?;
-    let is_named = |pair: &str| {
-        // Some separate parameters at `;`, too.
-        pair.split(';').any(|part| {
-            let name = decode(part.split('=').next().unwrap_or_default());
-            name.is_ok_and(|name| names.contains(&name))
-        })
-    };
-    let mut removed = false;
-    let kept: Vec<&str> = query
-        .split('&')
-        .filter(|pair| {
-            let is_named = is_named(pair);
-            removed |= is_named;
-            !is_named
-        })
-        .collect();
-    removed.then(|| if kept.is_empty() { path.to_owned() } else { format!("{path}?{}", kept.join("&")) })
+    let (removed, kept): (Vec<&str>, Vec<&str>) = query.split('&').partition(|pair| is_named(pair, names));
+    let rest = || if kept.is_empty() { path.to_owned() } else { format!("{path}?{}", kept.join("&")) };
+    (!removed.is_empty()).then(rest)
+}
+
+/// The names of those parameters as `target` has them, for proxies that compare
+/// them as they are written.
+pub(crate) fn written<'t>(target: &'t str, names: &[String]) -> Vec<&'t str> {
+    let query = target.split_once('?').map_or("", |(_, query)| query);
+    let named = query.split('&').filter(|pair| is_named(pair, names));
+    named.map(|pair| pair.split('=').next().unwrap_or_default()).collect()
+}
+
+/// Whether a pair is one of these names, also to those who separate parameters at
+/// `;` as well.
+fn is_named(pair: &str, names: &[String]) -> bool {
+    pair.split(';').any(|part| {
+        let name = decode(part.split('=').next().unwrap_or_default());
+        name.is_ok_and(|name| names.contains(&name))
+    })
 }
 
 fn decode(text: &str) -> Result<String, HostReason> {
@@ -56,7 +59,7 @@ fn decode(text: &str) -> Result<String, HostReason> {
 
 #[cfg(test)]
 mod tests {
-    use super::{values, without};
+    use super::{values, without, written};
 
     #[test]
     fn a_parameter_is_removed_however_it_is_written() {
@@ -67,6 +70,8 @@ mod tests {
         for target in ["/a", "/a?", "/a?b=key", "/key?keys=1", "/a?b=1&&c"] {
             assert_eq!(without(target), None, "{target}");
         }
+        let names = ["key".to_owned()];
+        assert_eq!(written("/a?k%65y=1&b&b=1;key=2&key", &names), ["k%65y", "b", "key"]);
     }
 
     #[test]
