@@ -1,6 +1,6 @@
 //! Real proxies that reach the gate over Unix sockets: forward-auth and the reverse
 //! proxy, with the clients' own addresses.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 use barmkin_tests::harness::{Barmkin, Caddy, Haproxy, ListenerKind, Nginx, Request, Tool, Upstream};
 use std::net::SocketAddr;

@@ -1,5 +1,5 @@
 //! The proxy between clients and upstreams, raw ones and those of others.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::disallowed_methods, reason = "tests")]
 
 mod bodies;
 #[path = "../../../tls/tests/support/mod.rs"]
