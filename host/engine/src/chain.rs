@@ -1,21 +1,21 @@
 //! Folds the decisions of a chain into one verdict.
 
 use crate::clock;
-use crate::cors::{self, Cors};
+use crate::cors::Cors;
+use crate::denied::Denied;
 use crate::effects::{Journal, Settlement};
 use crate::generation::Generation;
 use crate::generation::spec::{OnError, Overrides, Preflight};
-use crate::policy::{BodyDigests, CheckError, Decision, Established, Policy, PolicyDenial, Session, Subject};
+use crate::policy::{BodyDigests, CheckError, Decision, Established, Policy, Session, Subject};
 use crate::principal::{Facts, Principal};
-use crate::reason::{HostReason, Reason, Refusal};
+use crate::reason::{HostReason, Refusal};
 use crate::record::Decided;
-use crate::request::{Body, BodyNeed, Form, Head, RefusedHead, Request, RequestId, is_override, is_preflight};
+use crate::request::{Body, BodyNeed, Form, RefusedHead, Request, is_override, is_preflight};
 use crate::routes::{BuiltMember, BuiltRoute, Deciding, Shadow, Tried};
 use crate::store::Holder;
 use crate::trials::{Course, Trials};
-use crate::verdict::{Change, Denial, Outcome, Permit, Step, Took, Verdict};
-use http::header::WWW_AUTHENTICATE;
-use http::{HeaderName, HeaderValue, StatusCode};
+use crate::verdict::{Change, Outcome, Permit, Step, Took, Verdict};
+use http::{HeaderName, HeaderValue};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -365,86 +365,6 @@ impl Established {
 enum Vote {
     Allow,
     Abstain,
-}
-
-/// A deny, before it knows its request.
-struct Denied {
-    status: StatusCode,
-    reason: Reason,
-    detail: String,
-    headers: Vec<(HeaderName, HeaderValue)>,
-    policy: Option<Arc<str>>,
-}
-
-impl Denied {
-    fn host(reason: HostReason, detail: String) -> Self {
-        let headers = match reason {
-            HostReason::Overloaded
-            | HostReason::StoreUnavailable
-            | HostReason::DeadlineExceeded
-            | HostReason::Quarantined => {
-                vec![(http::header::RETRY_AFTER, HeaderValue::from_static("1"))]
-            }
-            _ => Vec::new(),
-        };
-        Self { status: reason.status(), reason: reason.into(), detail, headers, policy: None }
-    }
-
-    fn nobody_vouched() -> Self {
-        Self::host(HostReason::NobodyVouched, String::new())
-    }
-
-    fn policy(denial: PolicyDenial) -> Self {
-        let PolicyDenial { status, code, detail, headers } = denial;
-        Self { status, reason: Reason::Policy(code), detail, headers, policy: None }
-    }
-
-    fn by(mut self, policy: &Policy) -> Self {
-        self.policy = Some(policy.name.clone());
-        self
-    }
-
-    /// A client that could authenticate in several ways learns all of them
-    /// (RFC 9110 section 11.6.1).
-    fn with_challenges_of(mut self, other: Self) -> Self {
-        if self.status == StatusCode::UNAUTHORIZED && other.status == StatusCode::UNAUTHORIZED {
-            self.headers.extend(other.headers.into_iter().filter(|(name, _)| *name == WWW_AUTHENTICATE));
-        }
-        self
-    }
-
-    /// The same, for pages of other origins too.
-    fn with_cors(mut self, cors: Option<&Cors>, head: &Head) -> Self {
-        let Some(cors) = cors else { return self };
-        // The operator says who may read it, and no policy.
-        self.headers.retain(|(name, _)| !cors::is_own(name));
-        self.headers.extend(cors.fields(&head.headers));
-        self
-    }
-
-    fn into_denial(
-        self,
-        generation: &Generation,
-        request_id: RequestId,
-        route: Option<&BuiltRoute>,
-        form: Form,
-        steps: Vec<Step>,
-    ) -> Denial {
-        Denial {
-            status: self.status,
-            reason: self.reason,
-            detail: self.detail,
-            headers: self.headers,
-            request_id,
-            route: route.map(|route| route.name.clone()),
-            policy: self.policy,
-            generation: generation.digest(),
-            documentation: generation.documentation.clone(),
-            own_form: generation.denial_form.clone(),
-            form,
-            steps,
-        }
-    }
 }
 
 /// Every change to the forwarded fields: what clients must not send is

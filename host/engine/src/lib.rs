@@ -70,6 +70,7 @@ mod capacity;
 mod chain;
 mod clock;
 mod cors;
+mod denied;
 mod effects;
 mod engine;
 mod gate;

@@ -4,6 +4,7 @@ pub(crate) mod build_errors;
 mod digest;
 pub(crate) mod error;
 pub(crate) mod fields;
+mod route;
 pub(crate) mod shares;
 pub(crate) mod spec;
 mod told;
@@ -14,16 +15,17 @@ use crate::engine::Engine;
 use crate::generation::build_errors::{BuildError, BuildErrors};
 use crate::generation::error::{At, Problem};
 use crate::generation::fields::KnownFields;
+use crate::generation::route::build_route;
 use crate::generation::shares::Shares;
 use crate::generation::spec::Spec;
 use crate::generation::told::Lines;
 use crate::keys::KeySource;
 use crate::metrics::{Metrics, NoMetrics};
 use crate::pieces::PIECE_BYTES;
-use crate::policy::{BodyInput, Image, Manifest, Policy, Waits};
+use crate::policy::{Image, Manifest, Policy, Waits};
 use crate::record::Recorder;
 use crate::request::BodyNeed;
-use crate::routes::{BuiltMatch, BuiltMember, BuiltRoute, Deciding, RouteTable, Shadow, Tried};
+use crate::routes::{BuiltMember, RouteTable};
 use crate::store::{Store, TRIAL_PREFIX};
 use crate::verdict::{DenialForm, Digest, REQUEST_ID_FIELD};
 use http::HeaderName;
@@ -411,81 +413,6 @@ fn shadow_name(policy: &str) -> String {
     format!("{TRIAL_PREFIX}{policy}")
 }
 
-fn build_route(
-    route: &spec::Route,
-    index: &BTreeMap<&str, usize>,
-    policies: &[Policy],
-    tried: &[Policy],
-) -> Option<BuiltRoute> {
-    let find = |names: &[String]| -> Vec<usize> {
-        names.iter().filter_map(|name| index.get(name.as_str()).copied()).collect()
-    };
-    let mut chain = Vec::new();
-    let mut shadows = Vec::new();
-    for member in &route.chain {
-        match member {
-            spec::Member::Policy(name) => {
-                chain.extend(find(std::slice::from_ref(name)).into_iter().map(BuiltMember::Policy));
-            }
-            spec::Member::Shadow(name) => {
-                let tried_as = shadow_name(name);
-                let policy = tried.iter().position(|policy| *policy.name == *tried_as);
-                let place = chain.len();
-                shadows.extend(policy.map(|policy| Shadow { place, name: name.as_str().into(), policy }));
-            }
-            spec::Member::AnyOf(names) => chain.push(BuiltMember::AnyOf(find(names))),
-        }
-    }
-    let deciding = Deciding {
-        body_need: body_need(route, &chain, policies),
-        removes_query: removes_query(&chain, policies),
-        reads_method: !route.observe
-            && chain
-                .iter()
-                .flat_map(BuiltMember::policies)
-                .any(|index| policies.get(*index).is_some_and(|policy| policy.manifest.reads_method())),
-        chain,
-        public: route.public,
-        preflight: route.preflight,
-        backend_foldings: route.backend_foldings.clone(),
-        overrides: route.overrides,
-        cors: route.cors.clone(),
-        path_exceptions: route.path_exceptions.clone(),
-    };
-    Some(BuiltRoute {
-        name: route.name.as_str().into(),
-        matches: BuiltMatch::new(&route.matches).ok()?,
-        deciding,
-        trials: Tried { observe: route.observe, shadows },
-        log_allowed: route.log_allowed,
-        upstream: route.upstream.clone(),
-    })
-}
-
-/// Also those of policies that are not asked, since another of their group let
-/// the request in.
-fn removes_query(chain: &[BuiltMember], policies: &[Policy]) -> Arc<[String]> {
-    let members = chain.iter().flat_map(BuiltMember::policies).filter_map(|index| policies.get(*index));
-    let names: BTreeSet<&String> = members.flat_map(Policy::removes_query).collect();
-    names.into_iter().cloned().collect()
-}
-
-fn body_need(route: &spec::Route, chain: &[BuiltMember], policies: &[Policy]) -> BodyNeed {
-    let members = chain.iter().flat_map(BuiltMember::policies);
-    let inputs = members.filter_map(|index| policies.get(*index)).map(|policy| policy.manifest.body());
-    // A body that one of them cannot use is not read for the others.
-    let usable = inputs.filter_map(|input| match input {
-        BodyInput::None => None,
-        BodyInput::Bytes(max) => Some(*max),
-        BodyInput::OnHost | BodyInput::Digests(_) => Some(usize::MAX),
-    });
-    usable.min().map_or(BodyNeed::None, |usable| BodyNeed::Whole {
-        max_bytes: route.body_bytes_max.unwrap_or_else(|| route.body_bytes().min(usable)),
-    })
-}
-
-/// A policy that is a shadow and nothing else sets no field: clients keep
-/// theirs.
 /// The policies whose decisions are kept to on some route.
 fn enforced<'p>(spec: &Spec, policies: &'p [Policy]) -> impl Iterator<Item = &'p Policy> {
     let members = spec.routes.iter().filter(|route| !route.observe).flat_map(|route| &route.chain);
@@ -496,6 +423,7 @@ fn enforced<'p>(spec: &Spec, policies: &'p [Policy]) -> impl Iterator<Item = &'p
     policies.iter().filter(move |policy| names.contains(&*policy.name))
 }
 
+/// A policy that is a shadow and nothing else sets no field: clients keep theirs.
 fn gate_fields(spec: &Spec, policies: &[Policy]) -> Vec<HeaderName> {
     let members = || spec.routes.iter().flat_map(|route| &route.chain);
     let names = |member: &spec::Member, policy: &Policy| member.policies().iter().any(|name| **name == *policy.name);
